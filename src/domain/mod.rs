@@ -1,0 +1,5 @@
+//! The rules. Pure: no clock, no randomness, no input or output; all of it arrives as arguments.
+
+pub mod context;
+pub mod ids;
+pub mod time;

@@ -1,0 +1,3 @@
+//! Countersign: an auth engine for app backends.
+
+pub mod domain;
