@@ -1,0 +1,5 @@
+//! A client: an application that asks for tokens.
+
+mod settings;
+
+pub use settings::*;
