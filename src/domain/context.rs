@@ -1,7 +1,7 @@
 //! Who asked. The *peer* is the socket's other end (configured proxies resolved); the *person* is the human in front of
 //! the app. An app backend is the peer of all its users, so it tells us the person, and we record who told.
 
-use super::ids::{RequestId, Tag};
+use super::ids::{CommitId, RequestId, Tag};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -17,6 +17,15 @@ impl fmt::Debug for Sealed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealed({} bytes)", self.0.len())
     }
+}
+
+/// A sealed value and the commit it was sealed in, without which it does not open.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SealedAt {
+    /// The commit.
+    pub commit: CommitId,
+    /// The sealed bytes.
+    pub sealed: Sealed,
 }
 
 /// From whom we know the person of a request.

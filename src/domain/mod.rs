@@ -1,7 +1,180 @@
-//! The rules. Pure: no clock, no randomness, no input or output; all of it arrives as arguments.
+//! The rules. Pure: no clock, no randomness, no input or output; time, chance and facts looked up arrive as arguments. So the
+//! same functions run live, in replay, in "what if" and in simulation.
+//!
+//! Each aggregate has its states, commands and events, a `decide` (what a command means: events *and* an outcome, because
+//! a refusal is recorded too) and an `apply` (what an event means for the state). [`project`] says which look-ups follow.
 
+pub mod account;
 pub mod client;
+pub mod command;
 pub mod context;
+pub mod denial;
+pub mod gate;
 pub mod ids;
 pub mod keys;
+pub mod liveness;
+mod project;
+pub mod session;
+pub mod system;
+pub mod tally;
 pub mod time;
+pub mod verifier;
+
+pub use project::{IndexKey, IndexOp, index_ops};
+
+use account::{Account, AccountEvent, Name, NameEvent};
+use client::{Client, ClientEvent, Usage, UseEvent};
+use command::Command;
+use context::Context;
+use denial::Denial;
+use gate::{Gate, GateEvent};
+use ids::{CommitId, Position, StreamId, Version};
+use serde::{Deserialize, Serialize};
+use session::{Session, SessionEvent};
+use system::{System, SystemEvent};
+use time::Timestamp;
+
+/// Something that happened. Past tense, never changed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// Of a `system` stream.
+    System(SystemEvent),
+    /// Of an `account:ID` stream.
+    Account(AccountEvent),
+    /// Of a `gate:ID` stream.
+    Gate(GateEvent),
+    /// Of a `client:ID` stream.
+    Client(ClientEvent),
+    /// Of a `use:ID` stream.
+    Use(UseEvent),
+    /// Of a `session:ID` stream.
+    Session(SessionEvent),
+    /// Of a `name:H` stream.
+    Name(NameEvent),
+}
+
+/// An event with its place in the journal.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Recorded {
+    /// Its place in the whole journal.
+    pub position: Position,
+    /// All entries of one commit carry the same.
+    pub commit: CommitId,
+    /// The stream it belongs to.
+    pub stream: StreamId,
+    /// Its place in that stream.
+    pub version: Version,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Who asked.
+    pub context: Context,
+    /// What happened.
+    pub event: Event,
+    /// What the decision used beyond the folded states; on the first entry of a decision.
+    pub command: Option<Command>,
+}
+
+impl Recorded {
+    /// The error for an event that cannot follow its stream's state.
+    pub fn impossible(&self, why: &str) -> Impossible {
+        Impossible { stream: self.stream.clone(), position: self.position, why: why.to_owned() }
+    }
+}
+
+/// A history that the rules could not have made.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("impossible history at position {position} in stream {stream}: {why}")]
+pub struct Impossible {
+    /// The stream.
+    pub stream: StreamId,
+    /// The entry.
+    pub position: Position,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// What the rules answer: events to store *and* an outcome, granted or denied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct Decision<E, T> {
+    /// What happened; may be empty, for both outcomes.
+    pub events: Vec<E>,
+    /// What to answer once the events are durable.
+    pub outcome: Result<T, Denial>,
+}
+
+/// The folded state of a stream.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum State {
+    /// Of a `system` stream.
+    System(System),
+    /// Of an `account:ID` stream.
+    Account(Account),
+    /// Of a `gate:ID` stream.
+    Gate(Gate),
+    /// Of a `client:ID` stream.
+    Client(Client),
+    /// Of a `use:ID` stream.
+    Use(Usage),
+    /// Of a `session:ID` stream.
+    Session(Session),
+    /// Of a `name:H` stream.
+    Name(Name),
+}
+
+/// What a proposal expects of its stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Expected {
+    /// Exactly this many events.
+    Version(Version),
+    /// Any number: only for events that are legal in every state.
+    Any,
+}
+
+/// Events for one stream. Without events it is a *guard*: it only asserts the version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proposal {
+    /// The stream.
+    pub stream: StreamId,
+    /// What it must have.
+    pub expected: Expected,
+    /// What is added to it.
+    pub events: Vec<Event>,
+}
+
+impl Proposal {
+    /// Asserts a version and adds nothing.
+    pub fn guard(stream: StreamId, version: Version) -> Self {
+        Self { stream, expected: Expected::Version(version), events: Vec::new() }
+    }
+}
+
+/// The state of a stream after one more event.
+///
+/// # Errors
+/// [`Impossible`] where the event cannot follow the state, or belongs to another kind of stream.
+pub fn apply(state: Option<State>, recorded: &Recorded) -> Result<State, Impossible> {
+    let mismatch = || recorded.impossible("the event does not belong to this kind of stream");
+    macro_rules! fold {
+        ($kind:ident, $event:expr, $apply:expr) => {{
+            let before = match state {
+                None => None,
+                Some(State::$kind(state)) => Some(state),
+                Some(_) => return Err(mismatch()),
+            };
+            State::$kind($apply(before, $event, recorded)?)
+        }};
+    }
+    Ok(match (&recorded.event, &recorded.stream) {
+        (Event::System(event), StreamId::System) => fold!(System, event, system::apply),
+        (Event::Account(event), StreamId::Account(_)) => fold!(Account, event, account::apply),
+        (Event::Gate(event), StreamId::Gate(_)) => fold!(Gate, event, gate::apply),
+        (Event::Client(event), StreamId::Client(_)) => fold!(Client, event, client::apply),
+        (Event::Use(event), StreamId::Use(_)) => {
+            fold!(Use, event, |before, event, recorded| Ok(client::apply_use(before, event, recorded)))
+        }
+        (Event::Session(event), StreamId::Session(_)) => fold!(Session, event, session::apply),
+        (Event::Name(event), StreamId::Name(_)) => fold!(Name, event, account::apply_name),
+        _ => return Err(mismatch()),
+    })
+}

@@ -1,0 +1,149 @@
+//! The rules of a login.
+
+use super::event::AccountEvent;
+use super::state::Account;
+use crate::domain::client::{Client, Grant};
+use crate::domain::context::Context;
+use crate::domain::denial::Denial;
+use crate::domain::gate::{Gate, Standing};
+use crate::domain::ids::{AccountId, ClientId, RefreshKeyId, SessionId, StreamId, TokenId, Version};
+use crate::domain::session::{Access, RevokeReason, SessionEvent, Started};
+use crate::domain::tally::{Seen, Shown};
+use crate::domain::time::{Span, Timestamp};
+use crate::domain::{Decision, Event};
+use std::collections::BTreeSet;
+
+/// What the password work said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PasswordVerdict {
+    /// The password is the account's.
+    Right,
+    /// It is not.
+    Wrong,
+    /// Too many attempts: refused whatever the password is.
+    Throttled,
+}
+
+/// Log in at a client, once the password was checked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Login {
+    /// Who.
+    pub account: AccountId,
+    /// Where.
+    pub client: ClientId,
+    /// The scope asked for, where one was.
+    pub scope: Option<BTreeSet<String>>,
+    /// What the password work said.
+    pub verdict: PasswordVerdict,
+    /// The session's id, should there be one.
+    pub session: SessionId,
+    /// The `jti` of its access token.
+    pub jti: TokenId,
+    /// How much shorter than the client's `access_ttl` that lives.
+    pub jitter: Span,
+    /// The active refresh key.
+    pub refresh_key: RefreshKeyId,
+    /// Open sessions that must end so that the client's cap holds: the oldest.
+    pub ends: Vec<SessionId>,
+}
+
+/// What the rules look at besides the account.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginFacts<'a> {
+    /// The account's gate, as it was before the password work.
+    pub gate: &'a Gate,
+    /// Its version then.
+    pub gate_version: Version,
+    /// The client, as it was before the password work.
+    pub client: &'a Client,
+    /// Its version then.
+    pub client_version: Version,
+    /// Who asks.
+    pub context: &'a Context,
+    /// The instant of the decision.
+    pub now: Timestamp,
+    /// Refusals so far, with those that were not recorded.
+    pub seen: &'a Seen<Denial>,
+}
+
+/// A login that was granted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoginGranted {
+    /// The session.
+    pub session: SessionId,
+    /// How it starts.
+    pub started: Started,
+}
+
+/// Decides a login.
+pub fn login(account: &Account, command: &Login, facts: &LoginFacts) -> Decision<(StreamId, Event), LoginGranted> {
+    match judge(command, facts) {
+        Ok(scope) => grant(command, scope, facts),
+        Err(class) => {
+            let (n, recorded) = account.refusals.next(class, facts.seen, &shown(class, facts.context));
+            let event = AccountEvent::LoginRefused { client: command.client.clone(), class, n };
+            let stream = StreamId::Account(command.account);
+            let events = if recorded { vec![(stream, Event::Account(event))] } else { Vec::new() };
+            Decision { events, outcome: Err(class) }
+        }
+    }
+}
+
+/// What tells one refused login from another. While throttled all are alike: whoever guesses on writes one event, not many.
+pub(super) fn shown(class: Denial, context: &Context) -> Shown {
+    let person = if class == Denial::Throttled { None } else { context.person() };
+    Shown { generation: None, person }
+}
+
+fn judge(command: &Login, facts: &LoginFacts) -> Result<BTreeSet<String>, Denial> {
+    match command.verdict {
+        PasswordVerdict::Throttled => return Err(Denial::Throttled),
+        PasswordVerdict::Wrong => return Err(Denial::WrongCredentials),
+        PasswordVerdict::Right => {}
+    }
+    match facts.gate.standing {
+        Standing::Enabled => {}
+        Standing::Disabled => return Err(Denial::AccountDisabled),
+        Standing::Erased => return Err(Denial::WrongCredentials),
+    }
+    if !facts.client.enabled {
+        return Err(Denial::ClientDisabled);
+    }
+    if !facts.gate.is_registered_at(&command.client) {
+        return Err(Denial::NotRegistered);
+    }
+    if !facts.client.settings.grants.contains(&Grant::Password) {
+        return Err(Denial::GrantNotAllowed);
+    }
+    facts.client.grantable(command.scope.as_ref()).ok_or(Denial::InvalidScope)
+}
+
+fn grant(command: &Login, scope: BTreeSet<String>, facts: &LoginFacts) -> Decision<(StreamId, Event), LoginGranted> {
+    let settings = &facts.client.settings;
+    let absolute_end = facts.now + settings.refresh_absolute_ttl;
+    let refreshable = facts.client.gives_refresh_token(&scope);
+    let expires_at = (facts.now + (settings.access_ttl - command.jitter)).min(absolute_end);
+    // A session without a refresh token can do nothing once its access token is over.
+    let idle_end = if refreshable { facts.now + settings.refresh_idle_ttl } else { expires_at };
+    let started = Started {
+        account: command.account,
+        client: command.client.clone(),
+        scope,
+        refreshable,
+        refresh_key: command.refresh_key,
+        gate_version: facts.gate_version,
+        client_version: facts.client_version,
+        absolute_end,
+        idle_end,
+        access: Access { jti: command.jti, issued_at: facts.now, expires_at },
+    };
+    let capped = SessionEvent::Revoked { reason: RevokeReason::SessionCap };
+    let mut events: Vec<_> =
+        command.ends.iter().map(|oldest| (StreamId::Session(*oldest), Event::Session(capped.clone()))).collect();
+    events.push((
+        StreamId::Account(command.account),
+        Event::Account(AccountEvent::LoginSucceeded { client: command.client.clone(), session: command.session }),
+    ));
+    events.push((StreamId::Session(command.session), Event::Session(SessionEvent::Started(started.clone()))));
+    Decision { events, outcome: Ok(LoginGranted { session: command.session, started }) }
+}

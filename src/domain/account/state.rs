@@ -1,0 +1,59 @@
+//! What is known of an account.
+
+use crate::domain::context::{Context, SealedAt, Traits};
+use crate::domain::denial::Denial;
+use crate::domain::gate::Gate;
+use crate::domain::ids::{AccountId, NameHash, Tag};
+use crate::domain::tally::Tallies;
+use crate::domain::time::{Span, Timestamp};
+use crate::domain::verifier::PasswordVerifier;
+use serde::{Deserialize, Serialize};
+
+/// Contexts from which an account logged in that are remembered.
+pub const FAMILIAR_CONTEXTS: usize = 16;
+/// How long a context stays familiar after a login.
+pub const FAMILIAR_FOR: Span = Span::days(30);
+
+/// A person who can log in: the fold of the `account:ID` stream.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// The login id, sealed under the account's data key.
+    pub login: SealedAt,
+    /// The login id's hash.
+    pub name: NameHash,
+    /// The password hashed anew since it was set.
+    pub rehash: Option<PasswordVerifier>,
+    /// Where it logged in from lately, newest last.
+    pub familiar: Vec<(Traits, Timestamp)>,
+    /// Recorded refusals.
+    pub refusals: Tallies<Denial>,
+}
+
+impl Account {
+    /// What the password is checked against: the rehash, if it is of the gate's present password.
+    pub fn verifier<'a>(&'a self, gate: &'a Gate) -> &'a PasswordVerifier {
+        match &self.rehash {
+            Some(rehash) if rehash.password == gate.password.password => rehash,
+            _ => &gate.password,
+        }
+    }
+
+    /// Whether a request comes from a network or device from which this account logged in lately: the tag that says so.
+    pub fn familiar_tag(&self, context: &Context, now: Timestamp) -> Option<Tag> {
+        let person = context.person()?;
+        self.familiar.iter().rev().filter(|(_, at)| now.since(*at).is_within(FAMILIAR_FOR)).find_map(|(known, _)| {
+            let device = person.dev.filter(|dev| known.dev == Some(*dev));
+            let network = person.net.filter(|net| known.net == Some(*net) && known.ua == person.ua);
+            device.or(network)
+        })
+    }
+}
+
+/// Which account a login id belongs to: the fold of a `name:H` stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Name {
+    /// To this one.
+    Taken(AccountId),
+    /// To none any more.
+    Free,
+}

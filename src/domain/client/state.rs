@@ -1,0 +1,57 @@
+//! What is known of a client.
+
+use super::settings::{ClientSettings, Grant};
+use crate::domain::context::SealedAt;
+use crate::domain::denial::Denial;
+use crate::domain::ids::Version;
+use crate::domain::tally::Tallies;
+use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Scopes that every client knows.
+pub const COMMON_SCOPES: [&str; 4] = ["openid", "profile", "email", OFFLINE_ACCESS];
+/// The scope by which a client asks for a refresh token (OpenID Connect Core section 11).
+pub const OFFLINE_ACCESS: &str = "offline_access";
+
+/// A client: the fold of its `client:ID` stream.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Client {
+    /// What the operator set.
+    pub settings: ClientSettings,
+    /// The digest of its secret, sealed; `None` for a public client.
+    pub secret: Option<SealedAt>,
+    /// Whether anything is granted to it.
+    pub enabled: bool,
+    /// The version of the last brake; 0: none.
+    pub braked_by: Version,
+    /// When that was.
+    pub braked_at: Option<Timestamp>,
+}
+
+impl Client {
+    /// The scope granted for what is asked: `None` where something asked for is not the client's to ask. Nothing asked
+    /// means all of the client's scopes.
+    pub fn grantable(&self, asked: Option<&BTreeSet<String>>) -> Option<BTreeSet<String>> {
+        let Some(asked) = asked else {
+            return Some(self.settings.scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect());
+        };
+        let known = |scope: &String| COMMON_SCOPES.contains(&scope.as_str()) || self.settings.scopes.contains(scope);
+        asked.iter().all(known).then(|| asked.clone())
+    }
+
+    /// Whether a password login with this scope gets a refresh token.
+    pub fn gives_refresh_token(&self, scope: &BTreeSet<String>) -> bool {
+        self.settings.grants.contains(&Grant::RefreshToken)
+            && (self.settings.refresh_without_scope || scope.contains(OFFLINE_ACCESS))
+    }
+}
+
+/// What traffic has written about a client: the fold of its `use:CLIENT` stream.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Recorded refusals.
+    pub refusals: Tallies<Denial>,
+    /// How many tokens were issued without a session.
+    pub issued: u64,
+}

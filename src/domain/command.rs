@@ -1,0 +1,59 @@
+//! What was asked, as it stands in the journal beside the first event of each decision: with it and the folded states the
+//! decision can be made again.
+
+use super::account::Login;
+use super::client::{ClientCommand, IssueToken};
+use super::gate::GateCommand;
+use super::ids::{Generation, Version};
+use super::session::{Refresh, Revoke, Unrecorded};
+
+/// A command, with what its decision used beyond the states of its own stream.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Command {
+    /// Log in.
+    Login {
+        /// The command.
+        login: Login,
+        /// The gate's version it was decided on.
+        gate: Version,
+        /// The client's version it was decided on.
+        client: Version,
+        /// The number of this refusal, where it was refused.
+        n: Option<u64>,
+    },
+    /// Redeem a refresh token.
+    Refresh {
+        /// The command.
+        refresh: Refresh,
+        /// The gate's version it was decided on.
+        gate: Version,
+        /// The client's version it was decided on.
+        client: Version,
+        /// What was not recorded before.
+        unrecorded: Unrecorded,
+    },
+    /// End a session.
+    Revoke {
+        /// The command.
+        revoke: Revoke,
+        /// What was not recorded before.
+        unrecorded: Unrecorded,
+    },
+    /// Record that a session's time is over.
+    Expire,
+    /// Introspect a refresh token.
+    Show {
+        /// The generation in the token.
+        presented: Generation,
+        /// What was not recorded before.
+        unrecorded: Unrecorded,
+    },
+    /// Issue a token to a client.
+    IssueToken(IssueToken),
+    /// Change a gate.
+    Gate(GateCommand),
+    /// Change a client.
+    Client(ClientCommand),
+    /// What the server does by itself, and what is created: the events say all of it.
+    Server,
+}

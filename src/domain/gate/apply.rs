@@ -1,0 +1,70 @@
+//! Folding a gate's events into its state.
+
+use super::event::GateEvent;
+use super::state::{ClosedWhy, Gate, Standing};
+use crate::domain::context::SealedAt;
+use crate::domain::ids::Version;
+use crate::domain::verifier::PasswordVerifier;
+use crate::domain::{Impossible, Recorded};
+use std::collections::BTreeSet;
+
+/// The state after `event`, which is the one that `recorded` wraps.
+///
+/// # Errors
+/// [`Impossible`] where the event cannot follow the state.
+pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
+    let Some(mut gate) = state else { return open(event, recorded) };
+    if gate.standing == Standing::Erased {
+        return Err(recorded.impossible("the account was erased"));
+    }
+    let close = |gate: &mut Gate, why| {
+        gate.closed_by = recorded.version;
+        gate.closed_why = why;
+    };
+    match event {
+        GateEvent::PasswordSet { .. } => {
+            gate.password = password(event, recorded)?;
+            close(&mut gate, ClosedWhy::PasswordChanged);
+        }
+        GateEvent::Disabled => {
+            gate.standing = Standing::Disabled;
+            close(&mut gate, ClosedWhy::Disabled);
+        }
+        GateEvent::Enabled => gate.standing = Standing::Enabled,
+        GateEvent::RegistrationAdded { client } => {
+            gate.registrations.get_or_insert_default().insert(client.clone());
+        }
+        GateEvent::RegistrationWithdrawn { client } => {
+            gate.registrations.get_or_insert_default().remove(client);
+        }
+        GateEvent::RolesSet { roles } => gate.roles.clone_from(roles),
+        GateEvent::SessionsRevoked => close(&mut gate, ClosedWhy::SessionsRevoked),
+        GateEvent::Erased => {
+            gate.standing = Standing::Erased;
+            close(&mut gate, ClosedWhy::Erased);
+        }
+    }
+    Ok(gate)
+}
+
+fn open(event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
+    Ok(Gate {
+        standing: Standing::Enabled,
+        password: password(event, recorded)?,
+        registrations: None,
+        roles: BTreeSet::new(),
+        closed_by: Version::MIN,
+        closed_why: ClosedWhy::Nothing,
+    })
+}
+
+fn password(event: &GateEvent, recorded: &Recorded) -> Result<PasswordVerifier, Impossible> {
+    match event {
+        GateEvent::PasswordSet { verifier, scheme } => Ok(PasswordVerifier {
+            verifier: SealedAt { commit: recorded.commit, sealed: verifier.clone() },
+            scheme: *scheme,
+            password: recorded.version,
+        }),
+        _ => Err(recorded.impossible("a gate opens with a password")),
+    }
+}

@@ -1,0 +1,59 @@
+//! The rules of a gate: what administration may do to an account. Each command is one event, or none where it is so already.
+
+use super::event::GateEvent;
+use super::state::{Gate, Standing};
+use crate::domain::context::Sealed;
+use crate::domain::ids::ClientId;
+use crate::domain::verifier::Scheme;
+use std::collections::BTreeSet;
+
+/// What administration asks of a gate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum GateCommand {
+    /// Set another password.
+    SetPassword {
+        /// The hash, sealed.
+        verifier: Sealed,
+        /// How it was made.
+        scheme: Scheme,
+    },
+    /// Let nobody in, and end what is open.
+    Disable,
+    /// Let them in again.
+    Enable,
+    /// Allow sessions at a client.
+    AddRegistration(ClientId),
+    /// Allow none there any more.
+    WithdrawRegistration(ClientId),
+    /// Replace the roles.
+    SetRoles(BTreeSet<String>),
+    /// End everything that is open.
+    RevokeSessions,
+    /// Forget the person.
+    Erase,
+}
+
+/// The events of a command; none where the gate is already as asked, or erased.
+pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
+    if gate.standing == Standing::Erased {
+        return Vec::new();
+    }
+    let event = match command {
+        GateCommand::SetPassword { verifier, scheme } => {
+            Some(GateEvent::PasswordSet { verifier: verifier.clone(), scheme: *scheme })
+        }
+        GateCommand::Disable => (gate.standing == Standing::Enabled).then_some(GateEvent::Disabled),
+        GateCommand::Enable => (gate.standing == Standing::Disabled).then_some(GateEvent::Enabled),
+        GateCommand::AddRegistration(client) => {
+            let has = gate.registrations.as_ref().is_some_and(|clients| clients.contains(client));
+            (!has).then(|| GateEvent::RegistrationAdded { client: client.clone() })
+        }
+        GateCommand::WithdrawRegistration(client) => {
+            gate.is_registered_at(client).then(|| GateEvent::RegistrationWithdrawn { client: client.clone() })
+        }
+        GateCommand::SetRoles(roles) => (gate.roles != *roles).then(|| GateEvent::RolesSet { roles: roles.clone() }),
+        GateCommand::RevokeSessions => Some(GateEvent::SessionsRevoked),
+        GateCommand::Erase => Some(GateEvent::Erased),
+    };
+    event.into_iter().collect()
+}

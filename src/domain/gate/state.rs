@@ -1,0 +1,61 @@
+//! What is known of a gate.
+
+use crate::domain::ids::{ClientId, Version};
+use crate::domain::verifier::PasswordVerifier;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Whether the account may have sessions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Standing {
+    /// It may.
+    Enabled,
+    /// Not for now.
+    Disabled,
+    /// Never again: its data key is destroyed.
+    Erased,
+}
+
+/// Who may have sessions of this account, where, with which roles.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Gate {
+    /// Whether the account may have sessions.
+    pub standing: Standing,
+    /// The password's verifier.
+    pub password: PasswordVerifier,
+    /// The clients it is registered at; `None`: all.
+    pub registrations: Option<BTreeSet<ClientId>>,
+    /// The roles that stand in its access tokens.
+    pub roles: BTreeSet<String>,
+    /// The version of the last closing event; 0: none.
+    pub closed_by: Version,
+    /// Why that closed, for the sessions' own events.
+    pub closed_why: ClosedWhy,
+}
+
+/// What a closing event was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ClosedWhy {
+    /// The gate never closed anything.
+    Nothing,
+    /// A new password.
+    PasswordChanged,
+    /// The account was disabled.
+    Disabled,
+    /// All sessions were revoked.
+    SessionsRevoked,
+    /// The account was erased.
+    Erased,
+}
+
+impl Gate {
+    /// Whether the account may have sessions now.
+    pub fn is_enabled(&self) -> bool {
+        self.standing == Standing::Enabled
+    }
+
+    /// Whether it may have sessions at this client.
+    pub fn is_registered_at(&self, client: &ClientId) -> bool {
+        self.registrations.as_ref().is_none_or(|clients| clients.contains(client))
+    }
+}

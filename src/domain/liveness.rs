@@ -1,0 +1,51 @@
+//! Whether an access token is active: the one function behind introspection, userinfo and every other door.
+
+use super::client::Client;
+use super::gate::Gate;
+use super::session::Session;
+use super::system::System;
+use super::time::Timestamp;
+
+/// What is known of an access token whose signature is right and whose key is trusted.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'a> {
+    /// Its `iat`, in whole seconds.
+    pub issued_at: Timestamp,
+    /// Its `exp`.
+    pub expires_at: Timestamp,
+    /// Its client.
+    pub client: &'a Client,
+    /// What it stands on.
+    pub basis: Basis<'a>,
+}
+
+/// What an access token stands on.
+#[derive(Clone, Copy, Debug)]
+pub enum Basis<'a> {
+    /// The session its `sid` names, with the gate of that session's account.
+    Session(&'a Session, &'a Gate),
+    /// No session: issued to the client itself.
+    Client {
+        /// Whether its `jti` is listed as revoked.
+        revoked: bool,
+    },
+}
+
+/// Whether the token is active at `now`.
+pub fn is_active(token: &Presented, system: &System, now: Timestamp) -> bool {
+    if now >= token.expires_at || !token.client.enabled {
+        return false;
+    }
+    match token.basis {
+        Basis::Session(session, gate) => {
+            gate.is_enabled()
+                && gate.is_registered_at(&session.client)
+                && !system.distrusts(session.refresh_key)
+                && session.closed(gate, token.client, now).is_none()
+        }
+        // `iat` has whole seconds, so a token of the brake's own second may be from before it: refuse it.
+        Basis::Client { revoked } => {
+            !revoked && token.client.braked_at.is_none_or(|brake| token.issued_at.seconds() > brake.seconds())
+        }
+    }
+}

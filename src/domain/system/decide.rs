@@ -1,0 +1,64 @@
+//! The rules of the server's keys, and of what it notices about its own history.
+
+use super::event::{KeyName, SystemEvent};
+use super::state::{LOST_SESSIONS, System};
+use crate::domain::ids::{Generation, SessionId};
+use crate::domain::keys::{KeyStatus, SigningAlg};
+use crate::domain::tally::is_doubling;
+use crate::domain::time::{Span, Timestamp};
+
+/// When keys are replaced.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RotationPolicy {
+    /// How long a signing key signs.
+    pub interval: Span,
+    /// How long caches may keep a JWKS: a key is published for at least this long before it signs.
+    pub jwks_max_age: Span,
+}
+
+/// One step of a key rotation.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RotationStep {
+    /// Make and publish a key that will sign next.
+    AddNext(SigningAlg),
+    /// Let this key sign from now on.
+    Activate(String),
+}
+
+/// The steps due at `now`, for every algorithm.
+///
+/// Without a key that may sign, the newest is activated at once: caches can know none that would work.
+pub fn rotation_due(system: &System, policy: &RotationPolicy, now: Timestamp) -> Vec<RotationStep> {
+    SigningAlg::ALL.into_iter().filter_map(|alg| step_due(system, alg, policy, now)).collect()
+}
+
+fn step_due(system: &System, alg: SigningAlg, policy: &RotationPolicy, now: Timestamp) -> Option<RotationStep> {
+    let with = |status| system.signing.iter().rev().find(move |key| key.alg == alg && key.status == status);
+    let (active, next) = (with(KeyStatus::Active), with(KeyStatus::Next));
+    match (active, next) {
+        (_, None) => {
+            let due = active.is_none_or(|key| now >= key.since + policy.interval - policy.jwks_max_age);
+            due.then_some(RotationStep::AddNext(alg))
+        }
+        (None, Some(next)) => Some(RotationStep::Activate(next.kid.clone())),
+        (Some(active), Some(next)) => {
+            let published = now >= next.added_at + policy.jwks_max_age;
+            let over = now >= active.since + policy.interval;
+            (published && over).then(|| RotationStep::Activate(next.kid.clone()))
+        }
+    }
+}
+
+/// Distrusts a key, if it is known and trusted.
+pub fn distrust(system: &System, name: &KeyName) -> Option<SystemEvent> {
+    let status = system.key_status(name)?;
+    (status != KeyStatus::Distrusted).then(|| SystemEvent::KeyDistrusted(name.clone()))
+}
+
+/// Records that a token with a right tag names a session the journal does not know: only we can make such a tag.
+pub fn history_lost(system: &System, session: SessionId, generation: Generation, seen: u64) -> Option<SystemEvent> {
+    let recorded = system.lost.get(&session).copied().unwrap_or(0);
+    let n = 1 + seen.max(recorded);
+    let first = recorded == 0 && seen == 0 && system.lost.len() < LOST_SESSIONS;
+    (first || is_doubling(n)).then_some(SystemEvent::HistoryLost { session, generation, n })
+}
