@@ -1,0 +1,115 @@
+//! What a journal needs of the place it is kept in. Framing, chain, schema and projections sit above; one conformance suite
+//! runs on every engine.
+
+use super::merkle::Frontier;
+use super::segments::EncodedCommit;
+use super::store::{Change, Store};
+use crate::crypto::KeyRecord;
+use crate::domain::ids::{CommitId, Hash, Owner, Position};
+use std::sync::Arc;
+
+/// Everything that is written at once.
+#[derive(Default)]
+pub struct Batch {
+    /// Wrapped keys of owners that the commits create: durable before the first of their events.
+    pub keys: Vec<KeyRecord>,
+    /// The commits, in order.
+    pub commits: Vec<EncodedCommit>,
+    /// What they change in the store.
+    pub changes: Vec<Change>,
+    /// Owners whose data key is destroyed once the commits are durable.
+    pub erased: Vec<Owner>,
+}
+
+/// An entry as it is stored.
+pub struct StoredEntry {
+    /// Its position.
+    pub position: Position,
+    /// Its commit.
+    pub commit: CommitId,
+    /// The exact bytes that are hashed.
+    pub event: Vec<u8>,
+    /// Whether its commit ends with it.
+    pub ends_commit: bool,
+}
+
+/// The journal cannot go on. What it did last is unknown: stop acknowledging, end the process, recover at the next start.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The operating system refused something.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// What it answered.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The store failed after the commit point.
+    #[error(transparent)]
+    Store(#[from] super::store::StoreError),
+    /// What is read is not what was written.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+/// Where a journal is kept.
+pub trait Engine: Send {
+    /// The checkpoint origin.
+    fn origin(&self) -> &str;
+
+    /// The last position.
+    fn head(&self) -> Position;
+
+    /// The Merkle root over all entries.
+    fn root(&self) -> Hash;
+
+    /// The last position that the store has applied; smaller than the head only between opening and catching up.
+    fn applied(&self) -> Position;
+
+    /// The Merkle frontier over what the store has applied.
+    fn applied_frontier(&self) -> Frontier;
+
+    /// All entries from a position on.
+    fn read(&self, from: Position) -> Box<dyn Iterator<Item = Result<StoredEntry, EngineError>> + '_>;
+
+    /// Applies to the store what the entries under `frontier` change in it.
+    ///
+    /// # Errors
+    /// Where the store cannot be written.
+    fn catch_up(&mut self, changes: Vec<Change>, frontier: &Frontier) -> Result<(), EngineError>;
+
+    /// Whether the last stop was not an orderly one, so that keys may not fit the entries: see [`Self::settle_keys`].
+    fn keys_unsettled(&self) -> bool;
+
+    /// Makes the data keys fit the entries: destroys again the keys of erased owners (`true`), drops those of owners that
+    /// no entry knows, and fails where an owner's key is gone.
+    ///
+    /// # Errors
+    /// Where a key is gone that was durable, or the file cannot be written.
+    fn settle_keys(&mut self, owners: Vec<(Owner, bool)>) -> Result<(), EngineError>;
+
+    /// Appends a batch. When it returns, the batch is durable and can be looked up.
+    ///
+    /// # Errors
+    /// What reached the disk is unknown: see [`EngineError`].
+    fn append(&mut self, batch: Batch) -> Result<(), EngineError>;
+
+    /// Writes and syncs something small: what an answer waits for that records nothing.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    fn touch(&mut self) -> Result<(), EngineError>;
+
+    /// Notes how far everything is durable, and whether the journal is being closed in good order.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    fn mark(&mut self, clean: bool) -> Result<(), EngineError>;
+
+    /// The store, for look-ups.
+    fn store(&self) -> Arc<dyn Store>;
+
+    /// Bytes of entries on disk.
+    fn bytes(&self) -> u64;
+}

@@ -1,0 +1,136 @@
+//! From entries to states and look-ups: the same steps for a batch being appended and for a journal being rebuilt.
+
+use super::keys;
+use super::store::Change;
+use crate::domain::ids::{Hash, Position, StreamId, Version};
+use crate::domain::time::Timestamp;
+use crate::domain::{Impossible, IndexOp, Recorded, State, apply, index_ops};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Bytes of lines kept under one key of the store: larger values cost sled more than they save.
+const LINES_PER_VALUE: usize = 32 * 1024;
+
+/// The head of a stream and its folded state.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Folded {
+    /// How many events the stream has.
+    pub version: Version,
+    /// The leaf hash of its last entry.
+    pub prev: Hash,
+    /// When that was decided.
+    pub at: Timestamp,
+    /// The state.
+    pub state: State,
+}
+
+/// Why entries cannot be folded.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FoldError {
+    /// The event cannot follow the state.
+    #[error(transparent)]
+    Impossible(#[from] Impossible),
+    /// Version or hash of the entry before do not fit.
+    #[error("the chain of stream {stream} is broken at position {position}: {why}")]
+    Broken {
+        /// The stream.
+        stream: StreamId,
+        /// The entry.
+        position: Position,
+        /// What does not fit.
+        why: &'static str,
+    },
+}
+
+/// What entries change, collected until it is written at once.
+#[derive(Default)]
+pub struct Draft {
+    streams: HashMap<StreamId, Arc<Folded>>,
+    index: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    lines: Vec<(Position, Vec<u8>)>,
+}
+
+impl Draft {
+    /// The state of a stream as of the entries taken so far, if they touched it.
+    pub fn get(&self, stream: &StreamId) -> Option<&Arc<Folded>> {
+        self.streams.get(stream)
+    }
+
+    /// Adds an entry to a stream whose head is `before`.
+    ///
+    /// # Errors
+    /// [`Impossible`]; the draft is unchanged.
+    pub fn fold(&mut self, before: Option<&Folded>, recorded: &Recorded, leaf: Hash) -> Result<(), Impossible> {
+        let state_before = before.map(|folded| &folded.state);
+        let state = apply(state_before.cloned(), recorded)?;
+        for op in index_ops(state_before, &state, recorded) {
+            match op {
+                IndexOp::Put(key, at) => self.index.insert(keys::index(&key), Some(at.0.to_be_bytes().to_vec())),
+                IndexOp::Remove(key) => self.index.insert(keys::index(&key), None),
+            };
+        }
+        let folded = Folded { version: recorded.version, prev: leaf, at: recorded.at, state };
+        self.streams.insert(recorded.stream.clone(), Arc::new(folded));
+        Ok(())
+    }
+
+    /// Keeps the bytes of an entry.
+    pub fn keep_line(&mut self, position: Position, event: &[u8]) {
+        match self.lines.last_mut() {
+            Some((_, lines)) if lines.len() + event.len() < LINES_PER_VALUE => {
+                lines.extend_from_slice(event);
+                lines.push(b'\n');
+            }
+            _ => self.lines.push((position, [event, b"\n"].concat())),
+        }
+    }
+
+    /// Takes over what another draft holds, as later than this one.
+    pub fn merge(&mut self, later: Self) {
+        self.streams.extend(later.streams);
+        self.index.extend(later.index);
+        for (first, lines) in later.lines {
+            match self.lines.last_mut() {
+                Some((_, kept)) if kept.len() + lines.len() <= LINES_PER_VALUE => kept.extend_from_slice(&lines),
+                _ => self.lines.push((first, lines)),
+            }
+        }
+    }
+
+    /// How many entries of the store it changes.
+    pub fn size(&self) -> usize {
+        self.streams.len() + self.index.len() + self.lines.len()
+    }
+
+    /// The changes of the store, and the new heads.
+    ///
+    /// # Panics
+    /// Never: states are plain data, which can always be encoded.
+    pub fn into_changes(self) -> (Vec<Change>, HashMap<StreamId, Arc<Folded>>) {
+        let mut changes: Vec<Change> = self.index.into_iter().collect();
+        for (stream, folded) in &self.streams {
+            let bytes = postcard::to_stdvec(&**folded).expect("plain data can be encoded");
+            changes.push((keys::state(stream), Some(bytes)));
+        }
+        changes.extend(self.lines.into_iter().map(|(first, lines)| (keys::lines(first), Some(lines))));
+        (changes, self.streams)
+    }
+}
+
+/// Checks that a stored entry continues its stream.
+///
+/// # Errors
+/// [`FoldError::Broken`].
+pub fn check_chain(before: Option<&Folded>, recorded: &Recorded, prev: Option<Hash>) -> Result<(), FoldError> {
+    let broken = |why| {
+        Err(FoldError::Broken { stream: recorded.stream.clone(), position: recorded.position, why })
+    };
+    if recorded.version != before.map_or(0, |folded| folded.version) + 1 {
+        return broken("its version does not follow");
+    }
+    if prev != before.map(|folded| folded.prev) {
+        return broken("it does not name the hash of the entry before");
+    }
+    Ok(())
+}

@@ -1,0 +1,375 @@
+//! The journal: takes commits, checks their versions, chains, folds and projects them, and has an engine write them. One
+//! thread owns it.
+
+use super::engine::{Batch, Engine, EngineError};
+use super::fold::{Draft, Folded, check_chain};
+use super::keys;
+use super::merkle::{Frontier, leaf_hash};
+use super::reader::{Hot, Reader, load_hot, read_folded};
+use super::schema::{self, Envelope};
+use super::segments::{EncodedCommit, EncodedEvent};
+use super::store::Store;
+use crate::crypto::KeyRecord;
+use crate::domain::command::Command;
+use crate::domain::context::Context;
+use crate::domain::gate::{GateEvent, Standing};
+use crate::domain::ids::{CommitId, Owner, Position, StreamId, Version};
+use crate::domain::time::Timestamp;
+use crate::domain::{Event, Expected, Proposal, Recorded, State};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Stream heads kept decoded by the writer; beyond that many all are forgotten and read again as needed.
+const HEADS_KEPT: usize = 50_000;
+/// Entries of the store changed at once while catching up.
+const CATCH_UP_CHANGES: usize = 4096;
+
+/// Events to be appended, all or nothing.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Its id; what is sealed in it is bound to it.
+    pub id: CommitId,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Who asked.
+    pub context: Context,
+    /// What the decision used beyond the folded states.
+    pub command: Option<Command>,
+    /// What is expected and added, by stream.
+    pub proposals: Vec<Proposal>,
+    /// Wrapped data keys of the owners that it creates.
+    pub keys: Vec<KeyRecord>,
+}
+
+/// A commit that is durable.
+#[derive(Clone, Debug)]
+pub struct Appended {
+    /// The position of its last entry; of the last entry before it where it has none.
+    pub position: Position,
+    /// The states of the streams it added to.
+    pub states: HashMap<StreamId, Arc<Folded>>,
+}
+
+/// Why a commit was not taken. Nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// A stream has another version than expected: load and decide again.
+    #[error("stream {stream} is at version {found}")]
+    Conflict {
+        /// The stream.
+        stream: StreamId,
+        /// Its version.
+        found: Version,
+    },
+    /// The rules made an event that they cannot fold, or one that is too long: a fault of the program.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What opening found, for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// The first position that the store did not have.
+    pub from: Position,
+    /// The journal's last position.
+    pub to: Position,
+}
+
+/// See the module.
+pub struct Journal {
+    engine: Box<dyn Engine>,
+    node: String,
+    heads: HashMap<StreamId, Arc<Folded>>,
+    hot: Arc<Hot>,
+    last_at: Timestamp,
+}
+
+impl Journal {
+    /// Brings the store up to the entries and goes on from there. `progress` is told the position reached and the last one.
+    ///
+    /// # Errors
+    /// Where an entry cannot be read, decoded or folded: the journal is damaged, or was written by a newer version.
+    pub fn open(
+        mut engine: Box<dyn Engine>,
+        node: &str,
+        mut progress: impl FnMut(Position, Position),
+    ) -> Result<(Self, CaughtUp), EngineError> {
+        let caught_up = CaughtUp { from: engine.applied() + 1, to: engine.head() };
+        catch_up(&mut *engine, &mut progress)?;
+        if engine.keys_unsettled() {
+            let owners = owners(&*engine.store())?;
+            engine.settle_keys(owners)?;
+        }
+        let hot = Arc::new(load_hot(&*engine.store())?);
+        let last_at = last_instant(&*engine)?;
+        let node = node.to_owned();
+        Ok((Self { engine, node, heads: HashMap::new(), hot, last_at }, caught_up))
+    }
+
+    /// A handle for look-ups.
+    pub fn reader(&self) -> Reader {
+        Reader::new(self.engine.store(), self.hot.clone())
+    }
+
+    /// The engine, to read from.
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// The last position.
+    pub fn head(&self) -> Position {
+        self.engine.head()
+    }
+
+    /// The newest `at` of any entry.
+    pub fn last_at(&self) -> Timestamp {
+        self.last_at
+    }
+
+    /// Notes how far everything is durable; `clean` says that nothing follows.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn mark(&mut self, clean: bool) -> Result<(), EngineError> {
+        self.engine.mark(clean)
+    }
+
+    /// Appends commits as one batch with one sync. Each is taken or refused by itself; when this returns, those taken are
+    /// durable and can be looked up.
+    ///
+    /// # Errors
+    /// What reached the disk is unknown: see [`EngineError`].
+    pub fn append(&mut self, commits: Vec<Commit>) -> Result<Vec<Result<Appended, AppendError>>, EngineError> {
+        let mut draft = Draft::default();
+        let mut batch = Batch::default();
+        let mut position = self.engine.head();
+        let mut answers = Vec::with_capacity(commits.len());
+        for commit in commits {
+            let taken = self.take(commit, position, &draft)?;
+            answers.push(taken.map(|taken| {
+                position = taken.position;
+                let touched: Vec<_> = taken.touched;
+                draft.merge(taken.draft);
+                if !taken.entries.events.is_empty() {
+                    batch.commits.push(taken.entries);
+                }
+                batch.keys.extend(taken.keys);
+                batch.erased.extend(taken.erased);
+                self.last_at = self.last_at.max(taken.at);
+                let states = touched.into_iter().filter_map(|stream| {
+                    let folded = draft.get(&stream)?.clone();
+                    Some((stream, folded))
+                });
+                Appended { position, states: states.collect() }
+            }));
+        }
+        if !batch.commits.is_empty() {
+            let (changes, heads) = draft.into_changes();
+            batch.changes = changes;
+            self.engine.append(batch)?;
+            self.remember(heads);
+        } else if answers.iter().any(Result::is_ok) {
+            self.engine.touch()?;
+        }
+        Ok(answers)
+    }
+
+    fn remember(&mut self, heads: HashMap<StreamId, Arc<Folded>>) {
+        self.hot.renew(heads.iter());
+        if self.heads.len() + heads.len() > HEADS_KEPT {
+            self.heads.clear();
+        }
+        self.heads.extend(heads);
+    }
+
+    /// Checks a commit against the heads, which include every commit taken before it, and prepares what it writes.
+    fn take(
+        &mut self,
+        commit: Commit,
+        last: Position,
+        before: &Draft,
+    ) -> Result<Result<Taken, AppendError>, EngineError> {
+        let mut taken = Taken::new(last, &commit);
+        for proposal in commit.proposals {
+            let mut head = match taken.draft.get(&proposal.stream).or_else(|| before.get(&proposal.stream)) {
+                Some(head) => Some(head.clone()),
+                None => self.head_of(&proposal.stream)?,
+            };
+            let found = head.as_ref().map_or(0, |head| head.version);
+            if let Expected::Version(expected) = proposal.expected
+                && expected != found
+            {
+                return Ok(Err(AppendError::Conflict { stream: proposal.stream, found }));
+            }
+            for event in proposal.events {
+                if let Err(error) = taken.add(&mut head, &proposal.stream, event, &commit.context, &self.node) {
+                    return Ok(Err(error));
+                }
+            }
+        }
+        taken.keys = commit.keys;
+        Ok(Ok(taken))
+    }
+
+    fn head_of(&mut self, stream: &StreamId) -> Result<Option<Arc<Folded>>, EngineError> {
+        if let Some(head) = self.heads.get(stream) {
+            return Ok(Some(head.clone()));
+        }
+        let head = read_folded(&*self.engine.store(), stream)?;
+        if let Some(head) = &head {
+            self.heads.insert(stream.clone(), head.clone());
+        }
+        Ok(head)
+    }
+}
+
+/// A commit on its way into a batch.
+struct Taken {
+    id: CommitId,
+    at: Timestamp,
+    command: Option<Command>,
+    position: Position,
+    number: u16,
+    draft: Draft,
+    entries: EncodedCommit,
+    touched: Vec<StreamId>,
+    keys: Vec<KeyRecord>,
+    erased: Vec<Owner>,
+}
+
+impl Taken {
+    fn new(last: Position, commit: &Commit) -> Self {
+        Self {
+            id: commit.id,
+            at: commit.at,
+            command: commit.command.clone(),
+            position: last,
+            number: 0,
+            draft: Draft::default(),
+            entries: EncodedCommit { events: Vec::new() },
+            touched: Vec::new(),
+            keys: Vec::new(),
+            erased: Vec::new(),
+        }
+    }
+
+    /// Adds one event to the stream whose head is `head`, and moves the head.
+    fn add(
+        &mut self,
+        head: &mut Option<Arc<Folded>>,
+        stream: &StreamId,
+        event: Event,
+        context: &Context,
+        node: &str,
+    ) -> Result<(), AppendError> {
+        if let (Event::Gate(GateEvent::Erased), StreamId::Gate(account)) = (&event, stream) {
+            self.erased.push(Owner::Account(*account));
+        }
+        let recorded = Recorded {
+            position: self.position + 1,
+            commit: self.id,
+            stream: stream.clone(),
+            version: head.as_ref().map_or(0, |head| head.version) + 1,
+            at: self.at,
+            context: context.clone(),
+            event,
+            command: self.command.take(),
+        };
+        let prev = head.as_ref().map(|head| head.prev);
+        let envelope = Envelope { recorded, number: self.number, node: node.to_owned(), prev };
+        let refused = |error: &dyn std::fmt::Display| AppendError::Refused(error.to_string());
+        let bytes = schema::encode(&envelope).map_err(|error| refused(&error))?;
+        let leaf = leaf_hash(&bytes);
+        let recorded = &envelope.recorded;
+        self.draft.fold(head.as_deref(), recorded, leaf).map_err(|error| refused(&error))?;
+        self.draft.keep_line(recorded.position, &bytes);
+        *head = self.draft.get(stream).cloned();
+        self.entries.events.push(EncodedEvent { bytes, leaf });
+        self.position += 1;
+        self.number += 1;
+        if !self.touched.contains(stream) {
+            self.touched.push(stream.clone());
+        }
+        Ok(())
+    }
+}
+
+/// Applies to the store what it does not have yet, a few thousand changes at a time and only whole commits.
+fn catch_up(engine: &mut dyn Engine, progress: &mut impl FnMut(Position, Position)) -> Result<(), EngineError> {
+    let head = engine.head();
+    while engine.applied() < head {
+        let (draft, frontier) = fold_some(engine, head)?;
+        let (changes, _) = draft.into_changes();
+        engine.catch_up(changes, &frontier)?;
+        progress(frontier.size(), head);
+    }
+    Ok(())
+}
+
+/// Folds entries after the applied ones until there is enough to write, and the frontier after the last of them.
+fn fold_some(engine: &dyn Engine, head: Position) -> Result<(Draft, Frontier), EngineError> {
+    let damaged = |error: &dyn std::fmt::Display| EngineError::Damaged(error.to_string());
+    let store = engine.store();
+    let mut draft = Draft::default();
+    let mut frontier = engine.applied_frontier();
+    for entry in engine.read(engine.applied() + 1) {
+        let entry = entry?;
+        let envelope = schema::decode(&entry.event).map_err(|error| damaged(&error))?;
+        let recorded = &envelope.recorded;
+        let before = match draft.get(&recorded.stream) {
+            Some(folded) => Some(folded.clone()),
+            None => read_folded(&*store, &recorded.stream)?,
+        };
+        check_chain(before.as_deref(), recorded, envelope.prev).map_err(|error| damaged(&error))?;
+        let leaf = leaf_hash(&entry.event);
+        draft.fold(before.as_deref(), recorded, leaf).map_err(|error| damaged(&error))?;
+        draft.keep_line(entry.position, &entry.event);
+        frontier.push(leaf);
+        if entry.ends_commit && (draft.size() >= CATCH_UP_CHANGES || entry.position == head) {
+            break;
+        }
+    }
+    Ok((draft, frontier))
+}
+
+/// Everybody who has a data key, and whether it was to be destroyed.
+fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineError> {
+    const PAGE: usize = 1024;
+    let mut owners = vec![(Owner::System, false)];
+    for kind in ["gate", "client"] {
+        let mut after: Option<Vec<u8>> = None;
+        loop {
+            let page = store.scan(&keys::states_of(kind), after.as_deref(), PAGE)?;
+            for (key, _) in &page {
+                match keys::stream_of(key) {
+                    Some(StreamId::Client(client)) => owners.push((Owner::Client(client), false)),
+                    Some(stream @ StreamId::Gate(account)) => {
+                        let folded = read_folded(store, &stream)?;
+                        let erased = folded.is_some_and(|folded| match &folded.state {
+                            State::Gate(gate) => gate.standing == Standing::Erased,
+                            _ => false,
+                        });
+                        owners.push((Owner::Account(account), erased));
+                    }
+                    _ => return Err(EngineError::Damaged("a state record names no stream".to_owned())),
+                }
+            }
+            match page.last() {
+                Some((key, _)) if page.len() == PAGE => after = Some(key.clone()),
+                _ => break,
+            }
+        }
+    }
+    Ok(owners)
+}
+
+/// The newest `at`: of the last entry, which is never earlier than any before it by more than a clock's step.
+fn last_instant(engine: &dyn Engine) -> Result<Timestamp, EngineError> {
+    match engine.read(engine.head().max(1)).last() {
+        None => Ok(Timestamp::default()),
+        Some(entry) => {
+            let envelope = schema::decode(&entry?.event).map_err(|error| EngineError::Damaged(error.to_string()))?;
+            Ok(envelope.recorded.at)
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The engine of one machine: segments are the commit point, a store beside them answers look-ups, an anchor says how far
+//! everything had come. On real files with sled it is the default; on a simulated disk with a store in memory the same
+//! code is tried in simulation.
+
+use super::anchor::{Anchor, AnchorState, Mark};
+use super::disk::Disk;
+use super::engine::{Batch, Engine, EngineError, StoredEntry};
+use super::error::OpenError;
+use super::key_file::{KeyFile, Keys, KeysError};
+use super::merkle::Frontier;
+use super::recovery::{Marks, Recovered};
+use super::segments::Segments;
+use super::store::{Change, CheckedStore, Condition, Store, StoreError};
+use crate::crypto::MasterKey;
+use crate::domain::ids::{Hash, Owner, Position};
+use crate::entropy::Entropy;
+use std::io;
+use std::sync::Arc;
+
+/// Opens the store, and puts one aside that cannot be used.
+pub trait StoreHome {
+    /// The store it opens.
+    type Store: Store;
+
+    /// Opens or creates the store.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    fn open(&mut self) -> Result<Self::Store, StoreError>;
+
+    /// Puts the store aside, so that the next [`Self::open`] creates an empty one. Says where it went.
+    ///
+    /// # Errors
+    /// Where it cannot be moved.
+    fn quarantine(&mut self) -> io::Result<String>;
+}
+
+/// Why an engine was not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineOpenError {
+    /// The segments or the anchor.
+    #[error(transparent)]
+    Segments(#[from] OpenError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The store could neither be used nor put aside.
+    #[error("the store can neither be used nor put aside: {0}")]
+    Store(String),
+    /// The operating system refused something.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// What opening found, for the operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// What the segments were; `None` for a new journal.
+    pub recovered: Option<Recovered>,
+    /// Why the store was put aside, and where it went.
+    pub quarantined: Option<(String, String)>,
+}
+
+/// See the module.
+pub struct LocalEngine<D: Disk, S: Store> {
+    segments: Segments<D>,
+    anchor: Anchor<D>,
+    store: CheckedStore<S>,
+    keys: KeyFile<D>,
+    unsettled: bool,
+    /// What the anchor says, so that it is not written again for nothing.
+    marked: Option<(Mark, bool)>,
+}
+
+impl<D: Disk, S: Store> LocalEngine<D, S> {
+    /// Opens the journal on a disk, or begins one with `origin`. Segments roll at `roll_at` bytes.
+    ///
+    /// # Errors
+    /// [`EngineOpenError`]: nothing was lost, and the text says what to do.
+    pub fn open<H: StoreHome<Store = S>>(
+        disk: D,
+        home: &mut H,
+        master: MasterKey,
+        origin: &str,
+        roll_at: u64,
+        entropy: &dyn Entropy,
+    ) -> Result<(Self, Found), EngineOpenError> {
+        let (store, quarantined) = open_store(home)?;
+        let (anchor, state) = Anchor::open(&disk)?;
+        let store_mark = store.head().frontier().filter(|frontier| frontier.size() > 0);
+        let marks = Marks {
+            anchor: state,
+            store: store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() }),
+        };
+        let (segments, anchor, keys, recovered) = match Segments::open(disk.clone(), &marks) {
+            Err(OpenError::Empty) => {
+                let (segments, anchor, keys) = begin(&disk, anchor, state, master, origin, entropy)?;
+                (segments, anchor, keys, None)
+            }
+            Err(error) => return Err(error.into()),
+            Ok((segments, recovered)) => {
+                let anchor = anchor.ok_or(OpenError::AnchorLost("is missing"))?;
+                let keys = KeyFile::open(&disk, master)?;
+                (segments, anchor, keys, Some(recovered))
+            }
+        };
+        let unsettled = keys.is_torn() || recovered.as_ref().is_some_and(|recovered| !recovered.clean);
+        let segments = segments.roll_at(roll_at);
+        let mut engine = Self { segments, anchor, store, keys, unsettled, marked: None };
+        // Not clean from here on, durably, before the first append.
+        engine.mark(false).map_err(|error| io::Error::other(error.to_string()))?;
+        Ok((engine, Found { recovered, quarantined }))
+    }
+
+    /// The keys, for sealing and opening.
+    pub fn keys(&self) -> Arc<Keys> {
+        self.keys.keys()
+    }
+
+    fn here(&self) -> Mark {
+        Mark { position: self.segments.head(), root: self.segments.frontier().root() }
+    }
+
+    fn write_mark(&mut self, clean: bool) -> Result<(), EngineError> {
+        let mark = self.here();
+        self.anchor.write(mark, clean).map_err(|source| EngineError::Io { doing: "writing the anchor", source })?;
+        self.marked = Some((mark, clean));
+        Ok(())
+    }
+}
+
+fn begin<D: Disk>(
+    disk: &D,
+    anchor: Option<Anchor<D>>,
+    state: AnchorState,
+    master: MasterKey,
+    origin: &str,
+    entropy: &dyn Entropy,
+) -> Result<(Segments<D>, Anchor<D>, KeyFile<D>), EngineOpenError> {
+    // A crash while a journal is begun leaves at most keys and an anchor without entries, which are made anew.
+    let keys = KeyFile::create(disk, master, entropy)?;
+    let anchor = match (anchor, state) {
+        (Some(anchor), AnchorState::Found { .. }) => anchor,
+        _ => Anchor::create(disk)?,
+    };
+    Ok((Segments::create(disk.clone(), origin)?, anchor, keys))
+}
+
+type OpenedStore<S> = (CheckedStore<S>, Option<(String, String)>);
+
+fn open_store<H: StoreHome>(home: &mut H) -> Result<OpenedStore<H::Store>, EngineOpenError> {
+    let why = match home.open() {
+        Ok(store) => match CheckedStore::examine(&store) {
+            Condition::Whole(head) => return Ok((CheckedStore::new(Arc::new(store), Some(head)), None)),
+            Condition::Empty => return Ok((CheckedStore::new(Arc::new(store), None), None)),
+            Condition::Unusable(why) => why,
+        },
+        Err(StoreError(why)) => why,
+    };
+    let put_aside = home.quarantine().map_err(|error| EngineOpenError::Store(format!("{why}; {error}")))?;
+    let store = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
+    Ok((CheckedStore::new(Arc::new(store), None), Some((why, put_aside))))
+}
+
+impl<D: Disk, S: Store> Engine for LocalEngine<D, S>
+where
+    D::File: Send,
+{
+    fn origin(&self) -> &str {
+        self.segments.origin()
+    }
+
+    fn head(&self) -> Position {
+        self.segments.head()
+    }
+
+    fn root(&self) -> Hash {
+        self.segments.frontier().root()
+    }
+
+    fn applied(&self) -> Position {
+        self.store.head().applied
+    }
+
+    fn applied_frontier(&self) -> Frontier {
+        self.store.head().frontier().unwrap_or_default()
+    }
+
+    fn read(&self, from: Position) -> Box<dyn Iterator<Item = Result<StoredEntry, EngineError>> + '_> {
+        Box::new(self.segments.read(from).map(|entry| match entry {
+            Ok(entry) => Ok(StoredEntry {
+                position: entry.position,
+                commit: entry.commit,
+                ends_commit: entry.part == entry.parts,
+                event: entry.event,
+            }),
+            Err(error) => Err(EngineError::Damaged(error.to_string())),
+        }))
+    }
+
+    fn catch_up(&mut self, changes: Vec<Change>, frontier: &Frontier) -> Result<(), EngineError> {
+        Ok(self.store.apply(changes, frontier)?)
+    }
+
+    fn keys_unsettled(&self) -> bool {
+        self.unsettled
+    }
+
+    fn settle_keys(&mut self, owners: Vec<(Owner, bool)>) -> Result<(), EngineError> {
+        self.keys.settle(&owners)?;
+        self.unsettled = false;
+        Ok(())
+    }
+
+    fn append(&mut self, batch: Batch) -> Result<(), EngineError> {
+        self.keys.append(&batch.keys).map_err(|source| EngineError::Io { doing: "appending to keys/keys", source })?;
+        self.segments
+            .append(&batch.commits)
+            .map_err(|source| EngineError::Io { doing: "appending to the journal", source })?;
+        // The commit point is passed: whatever fails from here on, the batch is part of the journal.
+        self.store.apply(batch.changes, self.segments.frontier())?;
+        for owner in &batch.erased {
+            let erased = self.keys.erase(owner);
+            erased.map_err(|source| EngineError::Io { doing: "destroying a key in keys/keys", source })?;
+        }
+        Ok(())
+    }
+
+    fn touch(&mut self) -> Result<(), EngineError> {
+        self.write_mark(false)
+    }
+
+    fn mark(&mut self, clean: bool) -> Result<(), EngineError> {
+        if clean {
+            self.store.reader().flush()?;
+        }
+        if self.marked == Some((self.here(), clean)) {
+            return Ok(());
+        }
+        self.write_mark(clean)
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.reader()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.segments.bytes()
+    }
+}
+

@@ -1,0 +1,81 @@
+//! The store on sled: one tree, because sled's batches are atomic only inside one.
+//!
+//! sled 0.34.7 is quick and easily hurt: its flush is no fsync, a flipped bit can make it open empty, and open can panic.
+//! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
+
+use super::store::{Change, Store, StoreError};
+use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// A sled database.
+pub struct SledStore {
+    db: sled::Db,
+}
+
+impl SledStore {
+    /// Opens or creates the database in a directory.
+    ///
+    /// # Errors
+    /// Where sled fails or panics: quarantine the directory and rebuild.
+    pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(cache_bytes)
+            .flush_every_ms(Some(500))
+            .mode(sled::Mode::HighThroughput);
+        guarded(|| config.open()).map(|db| Self { db })
+    }
+}
+
+/// sled panics on damage that it finds while reading.
+fn guarded<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(operation)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(StoreError(error.to_string())),
+        Err(_) => Err(StoreError("sled panicked".to_owned())),
+    }
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        guarded(|| self.db.get(key)).map(|value| value.map(|bytes| bytes.to_vec()))
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+        let from = match after {
+            Some(after) => Bound::Excluded(after.to_vec()),
+            None => Bound::Included(prefix.to_vec()),
+        };
+        guarded(|| {
+            let mut page = Vec::new();
+            for entry in self.db.range((from, Bound::Unbounded)).take(limit) {
+                let (key, value) = entry?;
+                if !key.starts_with(prefix) {
+                    break;
+                }
+                page.push((key.to_vec(), value.to_vec()));
+            }
+            Ok(page)
+        })
+    }
+
+    fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        guarded(|| self.db.apply_batch(batch))
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        guarded(|| self.db.flush()).map(|_| ())
+    }
+
+    fn bytes(&self) -> u64 {
+        guarded(|| self.db.size_on_disk()).unwrap_or(0)
+    }
+}
