@@ -7,6 +7,7 @@
 //! keys of one moment as one immutable value. Nothing here reads a clock, a file or the network; chance comes through
 //! [`crate::entropy::Entropy`].
 
+pub mod password;
 pub mod sealing;
 
 use aws_lc_rs::{constant_time, digest, hmac};
