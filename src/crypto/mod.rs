@@ -8,7 +8,9 @@
 //! [`crate::entropy::Entropy`].
 
 pub mod password;
+pub mod refresh_token;
 pub mod sealing;
+pub mod signing;
 
 use aws_lc_rs::{constant_time, digest, hmac};
 
