@@ -7,6 +7,7 @@
 //! keys of one moment as one immutable value. Nothing here reads a clock, a file or the network; chance comes through
 //! [`crate::entropy::Entropy`].
 
+pub mod access_token;
 pub mod password;
 pub mod refresh_token;
 pub mod sealing;

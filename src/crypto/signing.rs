@@ -2,6 +2,7 @@
 
 mod jwk;
 
+pub(super) use jwk::PublicBytes;
 pub use jwk::{Jwk, JwkError};
 
 use crate::domain::keys::SigningAlg;

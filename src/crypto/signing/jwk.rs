@@ -43,8 +43,8 @@ pub struct JwkError(pub &'static str);
 /// Public key bytes, as the verifying side needs them.
 pub(in crate::crypto) enum PublicBytes {
     /// 0x04 ‖ x ‖ y (SEC 1 section 2.3.3).
-    P256([u8; 65]),
-    Ed25519([u8; 32]),
+    P256(Vec<u8>),
+    Ed25519(Vec<u8>),
     Rsa {
         n: Vec<u8>,
         e: Vec<u8>,
@@ -133,14 +133,18 @@ impl Jwk {
         };
         match (self.alg, self.kty.as_str(), self.crv.as_deref()) {
             (SigningAlg::Es256, "EC", Some("P-256")) => {
-                let point = [vec![4], bytes(&self.x)?, bytes(&self.y)?].concat();
-                let fits = bytes(&self.x)?.len() == 32;
-                let point = point.try_into().ok().filter(|_| fits);
-                point.map(PublicBytes::P256).ok_or(JwkError("x and y of P-256 are 32 bytes each"))
+                let (x, y) = (bytes(&self.x)?, bytes(&self.y)?);
+                if x.len() != 32 || y.len() != 32 {
+                    return Err(JwkError("x and y of P-256 are 32 bytes each"));
+                }
+                Ok(PublicBytes::P256([&[4], x.as_slice(), &y].concat()))
             }
             (SigningAlg::EdDsa, "OKP", Some("Ed25519")) => {
-                let public = bytes(&self.x)?.try_into();
-                public.map(PublicBytes::Ed25519).map_err(|_| JwkError("x of Ed25519 is 32 bytes"))
+                let public = bytes(&self.x)?;
+                if public.len() != 32 {
+                    return Err(JwkError("x of Ed25519 is 32 bytes"));
+                }
+                Ok(PublicBytes::Ed25519(public))
             }
             (SigningAlg::Rs256, "RSA", None) => {
                 let (n, e) = (bytes(&self.n)?, bytes(&self.e)?);
