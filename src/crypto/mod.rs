@@ -8,6 +8,7 @@
 //! [`crate::entropy::Entropy`].
 
 pub mod access_token;
+pub mod keyring;
 pub mod password;
 pub mod refresh_token;
 pub mod sealing;

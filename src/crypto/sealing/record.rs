@@ -1,7 +1,7 @@
 //! The records of `keys/`: each one key, wrapped by the master key, in a place of fixed size so that erasing overwrites it.
 
 use super::{RawKey, aead_key};
-use crate::crypto::{constant_time_eq, sha256};
+use crate::crypto::sha256;
 use crate::domain::ids::Owner;
 use crate::entropy::Entropy;
 use aws_lc_rs::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
@@ -209,13 +209,12 @@ impl KeyRecord {
         if bytes[CRC_AT..] != crc32c::crc32c(&bytes[..CRC_AT]).to_le_bytes() {
             return Err(KeyRecordError::Checksum);
         }
-        let array = || KeyRecordError::UnknownForm;
         let record = Self {
             state: bytes[0],
             kind: bytes[1],
-            owner: bytes[2..34].try_into().map_err(|_| array())?,
-            nonce: bytes[34..46].try_into().map_err(|_| array())?,
-            wrapped: bytes[46..FILLED].try_into().map_err(|_| array())?,
+            owner: bytes[2..34].try_into().map_err(|_| KeyRecordError::UnknownForm)?,
+            nonce: bytes[34..46].try_into().map_err(|_| KeyRecordError::UnknownForm)?,
+            wrapped: bytes[46..FILLED].try_into().map_err(|_| KeyRecordError::UnknownForm)?,
         };
         let known = match (record.state, record.kind) {
             (LIVE | ERASED, SEAL | NAME) => record.owner == [0; 32],
@@ -239,7 +238,7 @@ impl KeyRecord {
 
     /// Whether the record is of this kind and owner.
     pub fn is_of(&self, kind: &KeyKind) -> bool {
-        self.kind == kind.byte() && constant_time_eq(&self.owner, &kind.owner_digest())
+        self.kind == kind.byte() && self.owner == kind.owner_digest()
     }
 
     /// Whether the key was erased.
