@@ -308,6 +308,22 @@ mod tests {
         assert_ne!(key.tag("ab", b"c"), key.tag("a", b"bc"));
     }
 
+    /// Journals are read for ever, so labels and layout must never change. Computed by another program.
+    #[test]
+    fn the_bytes_of_the_format_are_pinned() {
+        let (raw, entropy) = (RawKey::from_bytes([7; 32]), || SeededEntropy::new(9));
+        let key = DataKey::new(&raw);
+        assert_eq!(key.tag("net", b"192.0.2").to_string(), "697740daeaa4a090");
+        assert_eq!(
+            key.seal(commit(1), 3, "login", PLAIN, &entropy()).0,
+            "AAO8g8JZ1hFfqAF0ZbOXbtsSitByeLkQkS16qfvZsZOkICf7H_klvyFbnIARINw"
+        );
+        assert_eq!(
+            SealKey::new(&raw).seal(commit(1), 3, "login", PLAIN, &entropy()).0,
+            "AAO8g8JZ1hFfqAF0ZbPno2coK9So582fIbhaUfECJNTefMJv1Js0-qrny4kt2mY"
+        );
+    }
+
     #[test]
     fn keys_do_not_show_themselves() {
         let shown =

@@ -34,6 +34,28 @@ fn argon2id_gives_the_known_answers_of_the_reference_implementation() {
 }
 
 #[test]
+fn a_change_of_any_bit_of_a_stored_hash_is_refused() {
+    let mut kernel = kernel();
+    let (salt, password) = ([3; 16], b"correct horse");
+    let phc = kernel.hash(password, &salt, CHEAP).unwrap();
+    let Ok(Parsed::Argon2id(Argon2Hash { hash, .. })) = scheme::parse(&phc) else { panic!("{}", *phc) };
+    for bit in 0..hash.len() * 8 {
+        let mut changed = hash.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        assert_eq!(kernel.verify(password, &scheme::to_phc(CHEAP, &salt, &changed)), Ok(false), "bit {bit}");
+    }
+    let (password, phc) = (BCRYPT[0].0, BCRYPT[0].1.replace("$05$", "$04$"));
+    assert_eq!(kernel.verify(password, &phc), Ok(false), "another cost");
+    // The last character is left out: it carries bits that must be zero.
+    for at in 7..59 {
+        let mut changed = BCRYPT[0].1.as_bytes().to_vec();
+        changed[at] = if changed[at] == b'O' { b'u' } else { b'O' };
+        let changed = String::from_utf8(changed).unwrap();
+        assert_eq!(kernel.verify(password, &changed), Ok(false), "{changed}");
+    }
+}
+
+#[test]
 fn bcrypt_gives_the_known_answers_of_crypt_blowfish() {
     let mut kernel = kernel();
     for (password, phc) in BCRYPT {

@@ -93,6 +93,14 @@ mod tests {
         }
     }
 
+    /// Streams are named by these for ever. Computed by another program.
+    #[test]
+    fn the_bytes_of_the_format_are_pinned() {
+        let name = "483b39ea1d7d9435f6f68ed7f320095e8753e90f046ec35d2223cf8232b8a804";
+        assert_eq!(key(7).hash("Alice@example.com").to_string(), name);
+        assert_eq!(key(7).mix("scheme", "Alice@example.com"), 7_765_348_838_091_590_178);
+    }
+
     #[test]
     fn a_mix_is_stable_and_separated_by_label_and_login() {
         let key = key(1);

@@ -288,6 +288,20 @@ mod tests {
         assert_eq!(format!("{:?}", master(1)), "MasterKey(secret)");
     }
 
+    /// Directories are opened for ever. Computed by another program.
+    #[test]
+    fn the_bytes_of_the_format_are_pinned() {
+        let master = MasterKey::from_raw(RawKey::from_bytes([5; 32]));
+        let kind = KeyKind::Data(Owner::System);
+        let record = KeyRecord::wrap(&master, &kind, &RawKey::from_bytes([7; 32]), &SeededEntropy::new(2));
+        let hex: String = record.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        let known = concat!(
+            "0103bbc5e661e106c6dcd8dc6dd186454c2fcba3c710fb4d8e71a60c93eaf077f07373242c2a8c9da8fd8d44451b",
+            "3641badee17757a0ce620961a385396dd51756575633a149f7def3b1a50d01b822546da1c0c6a2905a7ee58fa4662976",
+        );
+        assert_eq!(hex, format!("{known}{}e99405e6", "00".repeat(30)));
+    }
+
     #[test]
     fn a_wrapped_key_comes_back_through_its_bytes() {
         for kind in [KeyKind::Seal, KeyKind::Name, alice(), KeyKind::Data(Owner::System)] {
