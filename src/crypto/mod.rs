@@ -14,6 +14,13 @@ pub mod refresh_token;
 pub mod sealing;
 pub mod signing;
 
+pub use access_token::{AccessTokenError, Claims, UnverifiedAccessToken, VerifyingKey};
+pub use keyring::{KeyRefusal, Keyring};
+pub use password::{Kernel, Params, PasswordHashError, Scheme};
+pub use refresh_token::{RefreshKey, RefreshToken, UnverifiedRefreshToken};
+pub use sealing::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealError, SealKey, normalise_login};
+pub use signing::{Jwk, SigningKey};
+
 use aws_lc_rs::{constant_time, digest, hmac};
 
 /// Whether two byte strings are equal, in a time that depends on their lengths only.
