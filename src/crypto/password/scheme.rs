@@ -1,0 +1,212 @@
+//! What a stored hash says about itself, and what of it we are willing to compute.
+
+use super::{PasswordHashError, bytes_of};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+use zeroize::Zeroizing;
+
+/// The cost of an Argon2id hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Params {
+    /// Memory in KiB.
+    pub m_kib: u32,
+    /// Passes over the memory.
+    pub t: u32,
+    /// Lanes. They are computed one after the other here, so more lanes cost an attacker less and us nothing less.
+    pub p: u32,
+}
+
+impl Default for Params {
+    /// 19 MiB, two passes, one lane: the OWASP Password Storage Cheat Sheet's setting for Argon2id.
+    fn default() -> Self {
+        Self { m_kib: 19_456, t: 2, p: 1 }
+    }
+}
+
+/// 256 MiB.
+const MAX_M_KIB: u32 = 262_144;
+const MAX_T: u32 = 16;
+const MAX_P: u32 = 4;
+/// Memory times passes, in KiB: one GiB filled takes about a second.
+const MAX_WORK: u64 = 1_048_576;
+
+impl Params {
+    /// Whether we are willing to compute this.
+    pub(super) fn check(self) -> Result<(), PasswordHashError> {
+        let error = |why| Err(PasswordHashError::OutOfBounds(why));
+        if !(1..=MAX_T).contains(&self.t) {
+            return error("argon2id t must be 1 to 16");
+        }
+        if !(1..=MAX_P).contains(&self.p) {
+            return error("argon2id p must be 1 to 4");
+        }
+        if !(8 * self.p..=MAX_M_KIB).contains(&self.m_kib) {
+            return error("argon2id m must be at least 8 KiB a lane and at most 262144 KiB");
+        }
+        if self.work() > MAX_WORK {
+            return error("argon2id m times t must be at most 1048576 KiB");
+        }
+        Ok(())
+    }
+
+    fn work(self) -> u64 {
+        u64::from(self.m_kib) * u64::from(self.t)
+    }
+}
+
+/// Algorithm and cost of a stored hash, without the hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "alg", rename_all = "lowercase")]
+pub enum Scheme {
+    /// Argon2id, version 0x13 (RFC 9106).
+    Argon2id {
+        /// Memory in KiB.
+        m_kib: u32,
+        /// Passes.
+        t: u32,
+        /// Lanes.
+        p: u32,
+        /// Length of the salt in bytes.
+        salt_len: u8,
+        /// Length of the hash in bytes.
+        hash_len: u8,
+    },
+    /// bcrypt in its versions 2a, 2b and 2y.
+    Bcrypt {
+        /// Binary logarithm of the number of rounds.
+        cost: u8,
+    },
+}
+
+impl Scheme {
+    /// Reads the scheme of a stored hash, and refuses what we would not compute: an imported hash must not be a bomb.
+    ///
+    /// # Errors
+    /// [`PasswordHashError`] for any other algorithm, version or form, and outside these bounds: Argon2id m ≤ 262144 KiB,
+    /// t ≤ 16, p ≤ 4, m × t ≤ 1048576 KiB, salt 8 to 64 bytes, hash 16 to 64 bytes; bcrypt cost 4 to 14.
+    pub fn of(phc: &str) -> Result<Self, PasswordHashError> {
+        Ok(match parse(phc)? {
+            Parsed::Argon2id(Argon2Hash { params: Params { m_kib, t, p }, salt, hash }) => {
+                // Both lengths are at most 64 here.
+                Self::Argon2id { m_kib, t, p, salt_len: salt.len() as u8, hash_len: hash.len() as u8 }
+            }
+            Parsed::Bcrypt { cost, .. } => Self::Bcrypt { cost: cost as u8 },
+        })
+    }
+
+    /// The scheme that [`super::Kernel::hash`] makes.
+    pub fn new_hashes(params: Params) -> Self {
+        Self::Argon2id { m_kib: params.m_kib, t: params.t, p: params.p, salt_len: 16, hash_len: 32 }
+    }
+
+    /// Whether a right password should be hashed again: less memory or less work (memory × passes) than `params`, a
+    /// shorter salt or hash than we make, or bcrypt.
+    pub fn is_weaker_than(&self, params: Params) -> bool {
+        match *self {
+            Self::Bcrypt { .. } => true,
+            Self::Argon2id { m_kib, t, p, salt_len, hash_len } => {
+                let own = Params { m_kib, t, p };
+                m_kib < params.m_kib || own.work() < params.work() || salt_len < 16 || hash_len < 32
+            }
+        }
+    }
+
+    /// A stored hash of this scheme that no password is known for.
+    pub(super) fn dummy(&self, seed: u64) -> String {
+        match *self {
+            Self::Argon2id { m_kib, t, p, salt_len, hash_len } => {
+                let (salt, hash) = (bytes_of::<64>(seed, "salt"), bytes_of::<64>(seed, "hash"));
+                let (salt_len, hash_len) = (usize::from(salt_len).min(64), usize::from(hash_len).min(64));
+                to_phc(Params { m_kib, t, p }, &salt[..salt_len], &hash[..hash_len])
+            }
+            Self::Bcrypt { cost } => {
+                let salt = bcrypt::BASE_64.encode(bytes_of::<16>(seed, "salt"));
+                let hash = bcrypt::BASE_64.encode(bytes_of::<23>(seed, "hash"));
+                format!("$2b${cost:02}${salt}{hash}")
+            }
+        }
+    }
+}
+
+/// A stored Argon2id hash in its parts.
+pub(super) struct Argon2Hash {
+    pub params: Params,
+    pub salt: Vec<u8>,
+    pub hash: Zeroizing<Vec<u8>>,
+}
+
+/// A stored hash, read and within bounds.
+pub(super) enum Parsed {
+    Argon2id(Argon2Hash),
+    /// `hash` is the salt and the hash as they stand in the text: 53 characters.
+    Bcrypt {
+        cost: u32,
+        salt: [u8; 16],
+        hash: Zeroizing<String>,
+    },
+}
+
+pub(super) fn to_phc(params: Params, salt: &[u8], hash: &[u8]) -> String {
+    let Params { m_kib, t, p } = params;
+    let (salt, hash) = (STANDARD_NO_PAD.encode(salt), Zeroizing::new(STANDARD_NO_PAD.encode(hash)));
+    format!("$argon2id$v=19$m={m_kib},t={t},p={p}${salt}${}", *hash)
+}
+
+pub(super) fn parse(phc: &str) -> Result<Parsed, PasswordHashError> {
+    // Longer than any hash within bounds, so nothing long is taken apart.
+    if phc.len() > 256 {
+        return Err(PasswordHashError::Unsupported("it is longer than 256 characters"));
+    }
+    match phc.split('$').nth(1) {
+        Some("argon2id") => parse_argon2id(phc).map(Parsed::Argon2id),
+        Some("2a" | "2b" | "2y") => parse_bcrypt(phc),
+        _ => Err(PasswordHashError::Unsupported("expected $argon2id$, $2a$, $2b$ or $2y$")),
+    }
+}
+
+fn parse_argon2id(phc: &str) -> Result<Argon2Hash, PasswordHashError> {
+    let form = PasswordHashError::Unsupported("expected $argon2id$v=19$m=…,t=…,p=…$salt$hash");
+    let parts: Vec<&str> = phc.split('$').collect();
+    let &["", "argon2id", "v=19", params, salt, hash] = parts.as_slice() else {
+        return Err(form);
+    };
+    let mut params = params.split(',');
+    let mut number = |name: &str| params.next().and_then(|p| p.strip_prefix(name)).and_then(decimal);
+    let (m, t, p) = (number("m="), number("t="), number("p="));
+    let (Some(m_kib), Some(t), Some(p), None) = (m, t, p, params.next()) else {
+        return Err(form);
+    };
+    let params = Params { m_kib, t, p };
+    params.check()?;
+    let salt = STANDARD_NO_PAD.decode(salt).map_err(|_| form.clone())?;
+    let hash = Zeroizing::new(STANDARD_NO_PAD.decode(hash).map_err(|_| form)?);
+    if !(8..=64).contains(&salt.len()) {
+        return Err(PasswordHashError::OutOfBounds("an argon2id salt has 8 to 64 bytes"));
+    }
+    if !(16..=64).contains(&hash.len()) {
+        return Err(PasswordHashError::OutOfBounds("an argon2id hash has 16 to 64 bytes"));
+    }
+    Ok(Argon2Hash { params, salt, hash })
+}
+
+/// A number in its one spelling: no sign, no leading zero.
+fn decimal(text: &str) -> Option<u32> {
+    let number: u32 = text.parse().ok()?;
+    (number.to_string() == text).then_some(number)
+}
+
+fn parse_bcrypt(phc: &str) -> Result<Parsed, PasswordHashError> {
+    let form = PasswordHashError::Unsupported("expected $2b$, a cost of two digits, $ and 53 characters");
+    if !phc.get(4..6).is_some_and(|cost| cost.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(form);
+    }
+    let parts = bcrypt::HashParts::from_str(phc).map_err(|_| form.clone())?;
+    let cost = parts.get_cost();
+    if !(4..=14).contains(&cost) {
+        return Err(PasswordHashError::OutOfBounds("a bcrypt cost is 4 to 14"));
+    }
+    let hash = Zeroizing::new(phc.get(7..).ok_or(form)?.to_owned());
+    Ok(Parsed::Bcrypt { cost, salt: parts.get_salt_raw(), hash })
+}

@@ -1,0 +1,235 @@
+//! Public keys as JSON (RFC 7517, RFC 7518 section 6, RFC 8037), and the names that follow from them (RFC 7638).
+
+use crate::crypto::sha256;
+use crate::domain::keys::SigningAlg;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+/// A public key. Only the members that belong to its type are present and written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Jwk {
+    /// Key type: `EC`, `OKP` or `RSA`.
+    pub kty: String,
+    /// Curve: `P-256` for EC, `Ed25519` for OKP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crv: Option<String>,
+    /// EC: the point's x, 32 bytes. OKP: the public key, 32 bytes. Base64url, as all that follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub x: Option<String>,
+    /// EC: the point's y, 32 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub y: Option<String>,
+    /// RSA: the modulus, big-endian without leading zeros.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n: Option<String>,
+    /// RSA: the public exponent, big-endian without leading zeros.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e: Option<String>,
+    /// The key's name, as tokens give it; for our own keys the thumbprint.
+    pub kid: String,
+    /// The one algorithm it is for.
+    pub alg: SigningAlg,
+    /// What it is for: always `sig`.
+    #[serde(rename = "use")]
+    pub usage: String,
+}
+
+/// A public key that is not what it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a public signing key: {0}")]
+pub struct JwkError(pub &'static str);
+
+/// Public key bytes, as the verifying side needs them.
+pub(in crate::crypto) enum PublicBytes {
+    /// 0x04 ‖ x ‖ y (SEC 1 section 2.3.3).
+    P256(Vec<u8>),
+    Ed25519(Vec<u8>),
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+}
+
+impl Jwk {
+    fn new(kty: &str, crv: Option<&str>, alg: SigningAlg) -> Self {
+        Self {
+            kty: kty.to_owned(),
+            crv: crv.map(str::to_owned),
+            x: None,
+            y: None,
+            n: None,
+            e: None,
+            kid: String::new(),
+            alg,
+            usage: "sig".to_owned(),
+        }
+    }
+
+    fn named(mut self) -> Self {
+        self.kid = self.thumbprint();
+        self
+    }
+
+    /// From an uncompressed point: 0x04 ‖ x ‖ y.
+    pub(super) fn from_p256_point(point: &[u8]) -> Result<Self, JwkError> {
+        let (x, y) = match point {
+            [4, xy @ ..] if xy.len() == 64 => xy.split_at(32),
+            _ => return Err(JwkError("a P-256 point is 65 bytes and starts with 4")),
+        };
+        let mut jwk = Self::new("EC", Some("P-256"), SigningAlg::Es256);
+        jwk.x = Some(URL_SAFE_NO_PAD.encode(x));
+        jwk.y = Some(URL_SAFE_NO_PAD.encode(y));
+        Ok(jwk.named())
+    }
+
+    /// From the 32 bytes of RFC 8032.
+    pub(super) fn from_ed25519(public: &[u8]) -> Result<Self, JwkError> {
+        if public.len() != 32 {
+            return Err(JwkError("an Ed25519 public key is 32 bytes"));
+        }
+        let mut jwk = Self::new("OKP", Some("Ed25519"), SigningAlg::EdDsa);
+        jwk.x = Some(URL_SAFE_NO_PAD.encode(public));
+        Ok(jwk.named())
+    }
+
+    /// From an `RSAPublicKey` in DER (RFC 8017 appendix A.1.1): a sequence of two integers.
+    pub(super) fn from_rsa_der(der: &[u8]) -> Result<Self, JwkError> {
+        let error = JwkError("an RSA public key is a DER sequence of two integers");
+        let (body, rest) = der_value(der, 0x30).ok_or(error)?;
+        let (n, body) = der_value(body, 0x02).ok_or(error)?;
+        let (e, end) = der_value(body, 0x02).ok_or(error)?;
+        if !rest.is_empty() || !end.is_empty() {
+            return Err(error);
+        }
+        // DER puts a zero in front of an integer whose first bit is set; JWK does not (RFC 7518 section 6.3.1.1).
+        let unsigned = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes.strip_prefix(&[0]).unwrap_or(bytes));
+        let mut jwk = Self::new("RSA", None, SigningAlg::Rs256);
+        jwk.n = Some(unsigned(n));
+        jwk.e = Some(unsigned(e));
+        Ok(jwk.named())
+    }
+
+    /// The key's name by RFC 7638: SHA-256 over its required members in alphabetical order, base64url.
+    pub fn thumbprint(&self) -> String {
+        let members = [("crv", &self.crv), ("e", &self.e), ("kty", &Some(self.kty.clone()))];
+        let more = [("n", &self.n), ("x", &self.x), ("y", &self.y)];
+        let present: Vec<String> = members
+            .into_iter()
+            .chain(more)
+            .filter_map(|(name, value)| value.as_ref().map(|value| format!("\"{name}\":{}", serde_json::json!(value))))
+            .collect();
+        URL_SAFE_NO_PAD.encode(sha256(format!("{{{}}}", present.join(",")).as_bytes()))
+    }
+
+    /// Checks that type, curve, algorithm and use fit together, and decodes the key.
+    pub(in crate::crypto) fn public_bytes(&self) -> Result<PublicBytes, JwkError> {
+        if self.usage != "sig" {
+            return Err(JwkError("its use is not sig"));
+        }
+        let bytes = |member: &Option<String>| {
+            let text = member.as_deref().ok_or(JwkError("a member is missing"))?;
+            URL_SAFE_NO_PAD.decode(text).map_err(|_| JwkError("a member is not base64url"))
+        };
+        match (self.alg, self.kty.as_str(), self.crv.as_deref()) {
+            (SigningAlg::Es256, "EC", Some("P-256")) => {
+                let (x, y) = (bytes(&self.x)?, bytes(&self.y)?);
+                if x.len() != 32 || y.len() != 32 {
+                    return Err(JwkError("x and y of P-256 are 32 bytes each"));
+                }
+                Ok(PublicBytes::P256([&[4], x.as_slice(), &y].concat()))
+            }
+            (SigningAlg::EdDsa, "OKP", Some("Ed25519")) => {
+                let public = bytes(&self.x)?;
+                if public.len() != 32 {
+                    return Err(JwkError("x of Ed25519 is 32 bytes"));
+                }
+                Ok(PublicBytes::Ed25519(public))
+            }
+            (SigningAlg::Rs256, "RSA", None) => {
+                let (n, e) = (bytes(&self.n)?, bytes(&self.e)?);
+                if !(256..=1024).contains(&n.len()) || n[0] == 0 || e.first().is_none_or(|first| *first == 0) {
+                    return Err(JwkError("an RSA key has 2048 to 8192 bits, n and e without leading zeros"));
+                }
+                Ok(PublicBytes::Rsa { n, e })
+            }
+            _ => Err(JwkError("kty, crv and alg do not fit together")),
+        }
+    }
+}
+
+/// The content of the first DER value, which must have this tag, and what follows it. Lengths of up to two bytes, which is
+/// any RSA key that AWS-LC takes.
+fn der_value(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = match der {
+        [first, 0x82, high, low, rest @ ..] if *first == tag => (usize::from(*high) << 8 | usize::from(*low), rest),
+        [first, 0x81, low, rest @ ..] if *first == tag => (usize::from(*low), rest),
+        [first, low, rest @ ..] if *first == tag && *low < 0x80 => (usize::from(*low), rest),
+        _ => return None,
+    };
+    rest.split_at_checked(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const N: &str = concat!(
+        "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn",
+        "64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn",
+        "1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+    );
+
+    #[test]
+    fn the_thumbprint_is_the_known_answer_of_rfc_7638() {
+        let mut jwk = Jwk::new("RSA", None, SigningAlg::Rs256);
+        jwk.n = Some(N.to_owned());
+        jwk.e = Some("AQAB".to_owned());
+        jwk.kid = "2011-04-29".to_owned();
+        assert_eq!(jwk.thumbprint(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+    }
+
+    #[test]
+    fn an_rsa_key_comes_out_of_its_der() {
+        let n = URL_SAFE_NO_PAD.decode(N).unwrap();
+        let mut der = vec![0x30, 0x82, 0x01, 0x0a, 0x02, 0x82, 0x01, 0x01, 0x00];
+        der.extend_from_slice(&n);
+        der.extend_from_slice(&[0x02, 0x03, 1, 0, 1]);
+        let jwk = Jwk::from_rsa_der(&der).unwrap();
+        assert_eq!((jwk.n.as_deref(), jwk.e.as_deref()), (Some(N), Some("AQAB")));
+        assert_eq!(jwk.kid, "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        for end in 0..der.len() {
+            assert!(Jwk::from_rsa_der(&der[..end]).is_err(), "{end}");
+        }
+        der.push(0);
+        assert!(Jwk::from_rsa_der(&der).is_err());
+    }
+
+    #[test]
+    fn only_the_members_of_its_type_are_written() {
+        let jwk = Jwk::from_ed25519(&[1; 32]).unwrap();
+        let json = serde_json::to_value(&jwk).unwrap();
+        let names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(names.len(), 6, "{names:?}");
+        assert_eq!((&json["kty"], &json["crv"], &json["use"]), (&"OKP".into(), &"Ed25519".into(), &"sig".into()));
+        assert_eq!(serde_json::from_value::<Jwk>(json).unwrap(), jwk);
+    }
+
+    #[test]
+    fn a_key_whose_members_do_not_fit_together_is_refused() {
+        let good = Jwk::from_ed25519(&[1; 32]).unwrap();
+        assert!(good.public_bytes().is_ok());
+        let changed = |change: fn(&mut Jwk)| {
+            let mut jwk = good.clone();
+            change(&mut jwk);
+            jwk.public_bytes().is_err()
+        };
+        assert!(changed(|jwk| jwk.usage = "enc".to_owned()));
+        assert!(changed(|jwk| jwk.alg = SigningAlg::Es256));
+        assert!(changed(|jwk| jwk.kty = "EC".to_owned()));
+        assert!(changed(|jwk| jwk.crv = None));
+        assert!(changed(|jwk| jwk.x = None));
+        assert!(changed(|jwk| jwk.x = Some("AA".to_owned())));
+        assert!(changed(|jwk| jwk.x = Some("not base64url!".to_owned())));
+    }
+}
