@@ -16,7 +16,7 @@ pub mod signing;
 
 pub use access_token::{AccessTokenError, Claims, UnverifiedAccessToken, VerifyingKey};
 pub use keyring::{KeyRefusal, Keyring};
-pub use password::{Kernel, Params, PasswordHashError, Scheme};
+pub use password::{Kernel, Params, PasswordHashError, is_weaker, scheme_of};
 pub use refresh_token::{RefreshKey, RefreshToken, UnverifiedRefreshToken};
 pub use sealing::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealError, SealKey, normalise_login};
 pub use signing::{Jwk, SigningKey};

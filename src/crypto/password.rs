@@ -5,9 +5,10 @@
 
 mod scheme;
 
-pub use scheme::{Params, Scheme};
+pub use scheme::{Params, is_weaker, scheme_of};
 
 use super::{constant_time_eq, sha256};
+use crate::domain::verifier::Scheme;
 use argon2::{Algorithm, Argon2, Block, Version};
 use scheme::{Argon2Hash, Parsed};
 use std::fmt;
@@ -49,7 +50,7 @@ impl Kernel {
     /// must be new and random each time.
     ///
     /// # Errors
-    /// [`PasswordHashError::OutOfBounds`] when `params` are outside the bounds of [`Scheme::of`].
+    /// [`PasswordHashError::OutOfBounds`] when `params` are outside the bounds of [`scheme_of`].
     pub fn hash(
         &mut self,
         password: &[u8],
@@ -62,7 +63,7 @@ impl Kernel {
         Ok(Zeroizing::new(scheme::to_phc(params, salt, &*out)))
     }
 
-    /// Whether `password` is the one behind a stored hash. The bounds of [`Scheme::of`] are checked before any work, and
+    /// Whether `password` is the one behind a stored hash. The bounds of [`scheme_of`] are checked before any work, and
     /// the digests are compared in constant time.
     ///
     /// bcrypt knows less than the whole password: it sees the first 72 bytes and, as in all implementations in C, ends at
@@ -70,7 +71,7 @@ impl Kernel {
     /// where it came from opens it here; a longer one with the same beginning does too, until the next hash replaces it.
     ///
     /// # Errors
-    /// [`PasswordHashError`] as [`Scheme::of`].
+    /// [`PasswordHashError`] as [`scheme_of`].
     pub fn verify(&mut self, password: &[u8], phc: &str) -> Result<bool, PasswordHashError> {
         match scheme::parse(phc)? {
             Parsed::Argon2id(Argon2Hash { params, salt, hash }) => {
@@ -92,7 +93,7 @@ impl Kernel {
     /// The work of a verification of this scheme with the answer false: for logins that do not exist, so that the time of
     /// an answer does not tell them from those that do. The same seed makes the same dummy.
     pub fn dummy_verify(&mut self, scheme: &Scheme, password: &[u8], seed: u64) -> bool {
-        let dummy = scheme.dummy(seed);
+        let dummy = scheme::dummy(scheme, seed);
         // The answer must look used, or the compiler may leave the work out.
         let _ = black_box(self.verify(black_box(password), &dummy));
         false

@@ -1,14 +1,14 @@
 //! What a stored hash says about itself, and what of it we are willing to compute.
 
 use super::{PasswordHashError, bytes_of};
+use crate::domain::verifier::Scheme;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use zeroize::Zeroizing;
 
 /// The cost of an Argon2id hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Params {
     /// Memory in KiB.
     pub m_kib: u32,
@@ -51,81 +51,53 @@ impl Params {
         Ok(())
     }
 
+    /// The scheme that [`super::Kernel::hash`] makes with these.
+    pub fn scheme(self) -> Scheme {
+        Scheme::Argon2id { memory_kib: self.m_kib, iterations: self.t, parallelism: self.p }
+    }
+
     fn work(self) -> u64 {
         u64::from(self.m_kib) * u64::from(self.t)
     }
 }
 
-/// Algorithm and cost of a stored hash, without the hash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "alg", rename_all = "lowercase")]
-pub enum Scheme {
-    /// Argon2id, version 0x13 (RFC 9106).
-    Argon2id {
-        /// Memory in KiB.
-        m_kib: u32,
-        /// Passes.
-        t: u32,
-        /// Lanes.
-        p: u32,
-        /// Length of the salt in bytes.
-        salt_len: u8,
-        /// Length of the hash in bytes.
-        hash_len: u8,
-    },
-    /// bcrypt in its versions 2a, 2b and 2y.
-    Bcrypt {
-        /// Binary logarithm of the number of rounds.
-        cost: u8,
-    },
+/// Reads the scheme of a stored hash, and refuses what we would not compute: an imported hash must not be a bomb.
+///
+/// # Errors
+/// [`PasswordHashError`] for any other algorithm, version or form, and outside these bounds: Argon2id m ≤ 262144 KiB,
+/// t ≤ 16, p ≤ 4, m × t ≤ 1048576 KiB, salt 8 to 64 bytes, hash 16 to 64 bytes; bcrypt cost 4 to 14.
+pub fn scheme_of(phc: &str) -> Result<Scheme, PasswordHashError> {
+    Ok(match parse(phc)? {
+        Parsed::Argon2id(Argon2Hash { params, .. }) => params.scheme(),
+        Parsed::Bcrypt { cost, .. } => Scheme::Bcrypt { cost },
+    })
 }
 
-impl Scheme {
-    /// Reads the scheme of a stored hash, and refuses what we would not compute: an imported hash must not be a bomb.
-    ///
-    /// # Errors
-    /// [`PasswordHashError`] for any other algorithm, version or form, and outside these bounds: Argon2id m ≤ 262144 KiB,
-    /// t ≤ 16, p ≤ 4, m × t ≤ 1048576 KiB, salt 8 to 64 bytes, hash 16 to 64 bytes; bcrypt cost 4 to 14.
-    pub fn of(phc: &str) -> Result<Self, PasswordHashError> {
-        Ok(match parse(phc)? {
-            Parsed::Argon2id(Argon2Hash { params: Params { m_kib, t, p }, salt, hash }) => {
-                // Both lengths are at most 64 here.
-                Self::Argon2id { m_kib, t, p, salt_len: salt.len() as u8, hash_len: hash.len() as u8 }
-            }
-            Parsed::Bcrypt { cost, .. } => Self::Bcrypt { cost: cost as u8 },
-        })
-    }
-
-    /// The scheme that [`super::Kernel::hash`] makes.
-    pub fn new_hashes(params: Params) -> Self {
-        Self::Argon2id { m_kib: params.m_kib, t: params.t, p: params.p, salt_len: 16, hash_len: 32 }
-    }
-
-    /// Whether a right password should be hashed again: less memory or less work (memory × passes) than `params`, a
-    /// shorter salt or hash than we make, or bcrypt.
-    pub fn is_weaker_than(&self, params: Params) -> bool {
-        match *self {
-            Self::Bcrypt { .. } => true,
-            Self::Argon2id { m_kib, t, p, salt_len, hash_len } => {
-                let own = Params { m_kib, t, p };
-                m_kib < params.m_kib || own.work() < params.work() || salt_len < 16 || hash_len < 32
-            }
+/// Whether a right password should be hashed again: less memory or less work (memory × passes) than `params`, a shorter
+/// salt or hash than we make, or bcrypt.
+///
+/// # Errors
+/// [`PasswordHashError`] as [`scheme_of`].
+pub fn is_weaker(phc: &str, params: Params) -> Result<bool, PasswordHashError> {
+    Ok(match parse(phc)? {
+        Parsed::Bcrypt { .. } => true,
+        Parsed::Argon2id(Argon2Hash { params: own, salt, hash }) => {
+            own.m_kib < params.m_kib || own.work() < params.work() || salt.len() < 16 || hash.len() < 32
         }
-    }
+    })
+}
 
-    /// A stored hash of this scheme that no password is known for.
-    pub(super) fn dummy(&self, seed: u64) -> String {
-        match *self {
-            Self::Argon2id { m_kib, t, p, salt_len, hash_len } => {
-                let (salt, hash) = (bytes_of::<64>(seed, "salt"), bytes_of::<64>(seed, "hash"));
-                let (salt_len, hash_len) = (usize::from(salt_len).min(64), usize::from(hash_len).min(64));
-                to_phc(Params { m_kib, t, p }, &salt[..salt_len], &hash[..hash_len])
-            }
-            Self::Bcrypt { cost } => {
-                let salt = bcrypt::BASE_64.encode(bytes_of::<16>(seed, "salt"));
-                let hash = bcrypt::BASE_64.encode(bytes_of::<23>(seed, "hash"));
-                format!("$2b${cost:02}${salt}{hash}")
-            }
+/// A stored hash of a scheme that no password is known for.
+pub(super) fn dummy(scheme: &Scheme, seed: u64) -> String {
+    match *scheme {
+        Scheme::Argon2id { memory_kib, iterations, parallelism } => {
+            let (salt, hash) = (bytes_of::<16>(seed, "salt"), bytes_of::<32>(seed, "hash"));
+            to_phc(Params { m_kib: memory_kib, t: iterations, p: parallelism }, &salt, &hash)
+        }
+        Scheme::Bcrypt { cost } => {
+            let salt = bcrypt::BASE_64.encode(bytes_of::<16>(seed, "salt"));
+            let hash = bcrypt::BASE_64.encode(bytes_of::<23>(seed, "hash"));
+            format!("$2b${cost:02}${salt}{hash}")
         }
     }
 }
