@@ -1,6 +1,6 @@
 //! What is known of an account.
 
-use crate::domain::context::{Context, SealedAt, Traits};
+use crate::domain::context::{SealedAt, Traits};
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{AccountId, NameHash, Tag};
@@ -38,9 +38,8 @@ impl Account {
         }
     }
 
-    /// Whether a request comes from a network or device from which this account logged in lately: the tag that says so.
-    pub fn familiar_tag(&self, context: &Context, now: Timestamp) -> Option<Tag> {
-        let person = context.person()?;
+    /// Whether a person comes from a network or device from which this account logged in lately: the tag that says so.
+    pub fn familiar_tag(&self, person: &Traits, now: Timestamp) -> Option<Tag> {
         self.familiar.iter().rev().filter(|(_, at)| now.since(*at).is_within(FAMILIAR_FOR)).find_map(|(known, _)| {
             let device = person.dev.filter(|dev| known.dev == Some(*dev));
             let network = person.net.filter(|net| known.net == Some(*net) && known.ua == person.ua);

@@ -31,7 +31,7 @@ pub fn apply(state: Option<System>, event: &SystemEvent, recorded: &Recorded) ->
                 system.outages.push((down, recorded.at));
             }
         }
-        SystemEvent::ClockAccepted { last_entry_at, .. } => system.clock_accepted = Some(*last_entry_at),
+        SystemEvent::ClockAccepted { wall, last_entry_at } => system.clock_accepted = Some((*wall, *last_entry_at)),
         SystemEvent::KeyActivated(name) => return activate(system, name, recorded),
         SystemEvent::KeyDistrusted(name) => return distrust(system, name, recorded),
         SystemEvent::HistoryLost { session, n, .. } => {

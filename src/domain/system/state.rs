@@ -83,8 +83,8 @@ pub struct System {
     pub refresh: BTreeMap<RefreshKeyId, RefreshKeyState>,
     /// API keys by name.
     pub api_keys: BTreeMap<String, ApiKey>,
-    /// The newest `at` that an operator's acceptance of the clock answers for.
-    pub clock_accepted: Option<Timestamp>,
+    /// The last acceptance of the clock: what it showed, and the newest `at` in the journal then.
+    pub clock_accepted: Option<(Timestamp, Timestamp)>,
     /// Sessions of which only tokens are left, and how often each was shown; the newest few.
     pub lost: BTreeMap<SessionId, u64>,
     /// How many lost sessions were shown in all.

@@ -1,0 +1,217 @@
+//! The actor of one account: decides its logins one after the other, so that the cap on its sessions is exact. The password
+//! work lies before it: the actor never waits for the hash pool.
+
+use super::asker::Asker;
+use super::core::{Core, Refused, TRIES, Unavailable, commit};
+use super::directory::Resident;
+use crate::domain::account::{self, Login, LoginFacts, LoginGranted, PasswordVerdict};
+use crate::domain::client::Client;
+use crate::domain::command::Command;
+use crate::domain::denial::Denial;
+use crate::domain::gate::Gate;
+use crate::domain::ids::{AccountId, ClientId, Owner, RefreshKeyId, SessionId, StreamId};
+use crate::domain::session::{RevokeReason, Session, SessionEvent};
+use crate::domain::tally::Seen;
+use crate::domain::{Decision, Event, Expected, Proposal, State};
+use crate::entropy::uuid_v7;
+use crate::journal::Versioned;
+use actix::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Sessions ended by one login at most, should the cap have been lowered.
+const ENDED_AT_ONCE: usize = 64;
+
+/// See the module.
+pub struct AccountActor {
+    core: Arc<Core>,
+    id: AccountId,
+    /// Refusals so far, with those that were not recorded.
+    seen: Seen<Denial>,
+}
+
+impl Actor for AccountActor {
+    type Context = Context<Self>;
+}
+
+impl Resident for AccountActor {
+    type Id = AccountId;
+    const KIND: &'static str = "account";
+
+    fn wake(core: &Arc<Core>, id: AccountId) -> Result<Option<Self>, Refused> {
+        let known = core.reader.account(id)?.is_some();
+        Ok(known.then(|| Self { core: core.clone(), id, seen: Seen::new() }))
+    }
+}
+
+/// Finish a login whose password was checked.
+#[derive(Message)]
+#[rtype(result = "Result<LoggedIn, Refused>")]
+pub struct FinishLogin {
+    /// Where.
+    pub client_id: ClientId,
+    /// The scope asked for, where one was.
+    pub scope: Option<BTreeSet<String>>,
+    /// What the password work said.
+    pub verdict: PasswordVerdict,
+    /// The gate as it was before the password work.
+    pub gate: Versioned<Gate>,
+    /// The client as it was before the password work.
+    pub client: Versioned<Client>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// A login that gave a session, with what its tokens are written from.
+pub struct LoggedIn {
+    /// The session's id.
+    pub id: SessionId,
+    /// The session.
+    pub session: Session,
+    /// The gate it was decided on.
+    pub gate: Gate,
+    /// The client it was decided on.
+    pub client: Client,
+}
+
+impl Handler<FinishLogin> for AccountActor {
+    type Result = AtomicResponse<Self, Result<LoggedIn, Refused>>;
+
+    fn handle(&mut self, ask: FinishLogin, _: &mut Self::Context) -> Self::Result {
+        let mut turn = Turn { core: self.core.clone(), id: self.id, seen: self.seen.clone() };
+        let work = async move {
+            let answer = turn.finish(ask).await;
+            (turn.seen, answer)
+        };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(|(seen, answer), actor, _| {
+            actor.seen = seen;
+            answer
+        })))
+    }
+}
+
+struct Turn {
+    core: Arc<Core>,
+    id: AccountId,
+    seen: Seen<Denial>,
+}
+
+impl Turn {
+    async fn finish(&mut self, mut ask: FinishLogin) -> Result<LoggedIn, Refused> {
+        for _ in 0..TRIES {
+            let account = self.core.reader.account(self.id)?.ok_or(Unavailable::Fault)?;
+            let now = self.core.now(account.at.max(ask.gate.at).max(ask.client.at))?;
+            let command = self.command(&ask)?;
+            let id = self.core.commit_id();
+            let context = self.core.context(&ask.asker, &Owner::Account(self.id), id)?;
+            let facts = LoginFacts {
+                gate: &ask.gate.value,
+                gate_version: ask.gate.version,
+                client: &ask.client.value,
+                client_version: ask.client.version,
+                context: &context,
+                now,
+                seen: &self.seen,
+            };
+            let Decision { events, outcome } = account::login(&account.value, &command, &facts);
+            let proposals = self.proposals(&ask, events, outcome.is_ok());
+            let recorded = self.recorded(command, &ask, &account.value, &outcome);
+            let Some(appended) = self.core.append(commit(id, now, context, Some(recorded), proposals)).await? else {
+                self.look_again(&mut ask)?;
+                continue;
+            };
+            let granted = match outcome {
+                Ok(granted) => granted,
+                Err(denial) => {
+                    let seen = self.seen.entry(denial).or_default();
+                    *seen = 1 + (*seen).max(account.value.refusals.recorded(denial));
+                    return Err(denial.into());
+                }
+            };
+            let folded = appended.states.get(&StreamId::Session(granted.session)).ok_or(Unavailable::Fault)?;
+            let State::Session(session) = &folded.state else { return Err(Unavailable::Fault.into()) };
+            return Ok(LoggedIn {
+                id: granted.session,
+                session: session.clone(),
+                gate: ask.gate.value,
+                client: ask.client.value,
+            });
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    fn command(&self, ask: &FinishLogin) -> Result<Login, Refused> {
+        let keyring = self.core.keyrings.current();
+        let (refresh_key, _): (RefreshKeyId, _) = keyring.active_refresh().ok_or(Unavailable::Fault)?;
+        let settings = &ask.client.value.settings;
+        let cap = usize::try_from(settings.max_sessions).unwrap_or(usize::MAX).max(1);
+        let ends = if ask.verdict == PasswordVerdict::Right {
+            let open = self.core.reader.sessions_at(self.id, &ask.client_id, cap + ENDED_AT_ONCE)?;
+            let over = (open.len() + 1).saturating_sub(cap).min(ENDED_AT_ONCE);
+            open.into_iter().take(over).collect()
+        } else {
+            Vec::new()
+        };
+        Ok(Login {
+            account: self.id,
+            client: ask.client_id.clone(),
+            scope: ask.scope.clone(),
+            verdict: ask.verdict,
+            session: SessionId(uuid_v7(&*self.core.entropy, self.core.clock.read().wall)),
+            jti: self.core.token_id(),
+            jitter: self.core.jitter(settings.access_ttl),
+            refresh_key,
+            ends,
+        })
+    }
+
+    /// What was granted stands on the gate and the client as they were before the password work; a refusal stands anyhow.
+    fn proposals(&self, ask: &FinishLogin, events: Vec<(StreamId, Event)>, granted: bool) -> Vec<Proposal> {
+        let mut proposals = Vec::new();
+        if granted {
+            proposals.push(Proposal::guard(StreamId::Gate(self.id), ask.gate.version));
+            proposals.push(Proposal::guard(StreamId::Client(ask.client_id.clone()), ask.client.version));
+        }
+        for (stream, event) in events {
+            let starts = matches!(event, Event::Session(SessionEvent::Started(_)));
+            if let Event::Session(SessionEvent::Revoked { reason }) = &event {
+                self.count_end(*reason);
+            }
+            let expected = if starts { Expected::Version(0) } else { Expected::Any };
+            proposals.push(Proposal { stream, expected, events: vec![event] });
+        }
+        proposals
+    }
+
+    fn count_end(&self, reason: RevokeReason) {
+        self.core.metrics.revocations_total.with_label_values(&[reason.code()]).inc();
+        self.core.metrics.sessions.with_label_values(&["open"]).dec();
+    }
+
+    fn recorded(
+        &self,
+        login: Login,
+        ask: &FinishLogin,
+        account: &account::Account,
+        outcome: &Result<LoginGranted, Denial>,
+    ) -> Command {
+        let n = outcome.as_ref().err().map(|denial| {
+            let seen = self.seen.get(denial).copied().unwrap_or(0);
+            1 + seen.max(account.refusals.recorded(*denial))
+        });
+        Command::Login { login, gate: ask.gate.version, client: ask.client.version, n }
+    }
+
+    /// Gate or client has moved on since the password work: the verdict stands only if the password is still the same.
+    fn look_again(&self, ask: &mut FinishLogin) -> Result<(), Refused> {
+        let gate = self.core.reader.gate(self.id)?.ok_or(Unavailable::Fault)?;
+        if gate.value.password.password != ask.gate.value.password.password
+            && ask.verdict == PasswordVerdict::Right
+        {
+            ask.verdict = PasswordVerdict::Wrong;
+        }
+        ask.gate = gate;
+        ask.client = self.core.reader.client(&ask.client_id)?.ok_or(Unavailable::Fault)?;
+        Ok(())
+    }
+}

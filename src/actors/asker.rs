@@ -1,0 +1,159 @@
+//! Who asks, as the doors found it out, before it is sealed.
+
+use crate::crypto::DataKey;
+use crate::domain::context::{Context, Sealed, ToldBy, Traits};
+use crate::domain::ids::{CommitId, RequestId};
+use crate::entropy::Entropy;
+use serde::Serialize;
+use std::net::IpAddr;
+
+/// User agent and device are cut to this many bytes before anything looks at them.
+pub const TEXT_LIMIT: usize = 256;
+/// The sealed number of a commit's context; other sealed values of a commit count from 1.
+pub const CONTEXT_NUMBER: u16 = 0;
+const CONTEXT_FIELD: &str = "context";
+
+/// The person in front of the app.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Person {
+    /// The person's address.
+    pub address: Option<IpAddr>,
+    /// The person's user agent.
+    pub user_agent: Option<String>,
+    /// The person's device, as the app names it.
+    pub device: Option<String>,
+}
+
+/// Who asks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Asker {
+    /// The request.
+    pub request_id: RequestId,
+    /// The socket's other end, configured proxies resolved.
+    pub peer: Option<IpAddr>,
+    /// From whom we know the person.
+    pub told_by: ToldBy,
+    /// The person; what the peer itself showed where nobody told.
+    pub person: Person,
+    /// What somebody claimed who may not tell the person: kept, and decides nothing.
+    pub claimed: Option<Person>,
+}
+
+#[derive(Serialize)]
+struct Seen<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peer: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ip: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ua: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dev: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed: Option<Box<Seen<'a>>>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(person: &'a Person) -> Self {
+        Self {
+            peer: None,
+            ip: person.address,
+            ua: person.user_agent.as_deref(),
+            dev: person.device.as_deref(),
+            claimed: None,
+        }
+    }
+}
+
+impl Asker {
+    /// The server itself.
+    pub fn server(request_id: RequestId) -> Self {
+        Self { request_id, peer: None, told_by: ToldBy::Server, person: Person::default(), claimed: None }
+    }
+
+    /// The network whose budget an attempt is charged to; `None` where no person is known.
+    pub fn network(&self) -> Option<String> {
+        match self.told_by {
+            ToldBy::Nobody | ToldBy::Server => None,
+            ToldBy::Peer | ToldBy::Client | ToldBy::ApiKey | ToldBy::Backend => self.person.address.map(network),
+        }
+    }
+
+    /// What decisions compare, under the key of the owner of the stream.
+    pub fn traits(&self, key: &DataKey) -> Traits {
+        Traits {
+            net: self.person.address.map(|address| key.tag("net", network(address).as_bytes())),
+            ua: self.person.user_agent.as_deref().map(|agent| key.tag("ua", without_digits(agent).as_bytes())),
+            dev: self.person.device.as_deref().map(|device| key.tag("dev", device.as_bytes())),
+        }
+    }
+
+    /// The context of a commit in the streams of the key's owner. Without a key (the owner is erased) nothing of the
+    /// person is kept.
+    pub fn context(&self, key: Option<&DataKey>, commit: CommitId, entropy: &dyn Entropy) -> Context {
+        let traits = key.map(|key| self.traits(key)).unwrap_or_default();
+        Context {
+            request_id: self.request_id,
+            told_by: self.told_by,
+            net: traits.net,
+            ua: traits.ua,
+            dev: traits.dev,
+            sealed: key.filter(|_| self.told_by != ToldBy::Server).map(|key| self.seal(key, commit, entropy)),
+        }
+    }
+
+    fn seal(&self, key: &DataKey, commit: CommitId, entropy: &dyn Entropy) -> Sealed {
+        let claimed = self.claimed.as_ref().map(|claimed| Box::new(Seen::of(claimed)));
+        let seen = Seen { peer: self.peer, claimed, ..Seen::of(&self.person) };
+        let text = serde_json::to_vec(&seen).unwrap_or_default();
+        key.seal(commit, CONTEXT_NUMBER, CONTEXT_FIELD, &text, entropy)
+    }
+}
+
+/// The /24 of an IPv4 address, the /48 of an IPv6 address: what one household or office shares.
+pub fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            format!("{a}.{b}.{c}.0/24")
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, c, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}::/48")
+        }
+    }
+}
+
+/// An app update changes the digits of its user agent and nothing else.
+fn without_digits(agent: &str) -> String {
+    agent.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+/// A text cut to [`TEXT_LIMIT`] bytes, at the end of a character.
+pub fn cut(text: &str) -> String {
+    text[..text.floor_char_boundary(TEXT_LIMIT)].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_a_24_or_a_48() {
+        assert_eq!(network("192.0.2.77".parse().unwrap()), "192.0.2.0/24");
+        assert_eq!(network("::ffff:192.0.2.77".parse().unwrap()), "192.0.2.0/24");
+        assert_eq!(network("2001:db8:1:2::3".parse().unwrap()), "2001:db8:1::/48");
+    }
+
+    #[test]
+    fn an_app_update_is_no_other_agent() {
+        assert_eq!(without_digits("Store/1.2.3 (iOS 17)"), without_digits("Store/1.12.0 (iOS 18)"));
+        assert_ne!(without_digits("Store/1.2.3"), without_digits("curl/8.1.2"));
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(cut(&"ä".repeat(200)).len(), 256);
+        assert_eq!(cut(&format!("a{}", "ä".repeat(200))).len(), 255);
+    }
+}

@@ -1,0 +1,164 @@
+//! The one task that gives every session a closing event of its own, after one event on a gate, a client or a key has ended
+//! them all. Doors judge by that one event; this only makes the record complete and lets the store shed what has ended.
+
+use super::asker::Asker;
+use super::core::{Core, Refused, commit};
+use crate::domain::command::Command;
+use crate::domain::gate::{ClosedWhy, Gate};
+use crate::domain::ids::{AccountId, ClientId, Owner, RequestId, SessionId, StreamId};
+use crate::domain::session::{RevokeReason, Session, SessionEvent, Status};
+use crate::domain::system::System;
+use crate::domain::{Event, Expected, Proposal};
+use crate::entropy::uuid_v7;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Sessions looked at, and closed in one commit, at once.
+const PAGE: usize = 256;
+/// Scopes waiting; beyond them a look at everything catches up.
+const QUEUE: usize = 1024;
+
+/// Whose sessions to look at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// An account's.
+    Account(AccountId),
+    /// A client's.
+    Client(ClientId),
+    /// All.
+    All,
+}
+
+/// A handle to the task.
+#[derive(Clone)]
+pub struct Closer {
+    queue: mpsc::Sender<Scope>,
+}
+
+impl Closer {
+    /// The handle, and the task's end of the queue for [`Self::run`].
+    pub fn new() -> (Self, mpsc::Receiver<Scope>) {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        (Self { queue }, waiting)
+    }
+
+    /// Asks for a look at a scope. When too many wait, the next look at everything does it.
+    pub fn close(&self, scope: Scope) {
+        if self.queue.try_send(scope).is_err() {
+            tracing::warn!("the closer is behind: sessions that are over get their events at the next start");
+        }
+    }
+
+    /// Works off the queue until every handle is gone, beginning with what an earlier run left open.
+    pub async fn run(core: Arc<Core>, mut waiting: mpsc::Receiver<Scope>) {
+        let mut scope = Some(Scope::All);
+        while let Some(next) = scope {
+            if let Err(error) = close_scope(&core, &next).await {
+                tracing::warn!(%error, scope = ?next, "sessions that are over could not all be recorded as ended");
+            }
+            scope = waiting.recv().await;
+        }
+    }
+}
+
+impl std::fmt::Debug for Closer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Closer")
+    }
+}
+
+async fn close_scope(core: &Core, scope: &Scope) -> Result<(), Refused> {
+    match scope {
+        Scope::Account(account) => loop {
+            let page = core.reader.sessions_of(*account, PAGE)?;
+            if close_page(core, &page).await? < PAGE {
+                return Ok(());
+            }
+        },
+        Scope::Client(client) => close_pages(core, Some(client)).await,
+        Scope::All => close_pages(core, None).await,
+    }
+}
+
+async fn close_pages(core: &Core, client: Option<&ClientId>) -> Result<(), Refused> {
+    let mut after = None;
+    loop {
+        let (page, next) = core.reader.open_sessions(client, after.as_deref(), PAGE)?;
+        close_page(core, &page).await?;
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Closes what is over among these sessions, one commit for each account, and says how many that were.
+async fn close_page(core: &Core, page: &[SessionId]) -> Result<usize, Refused> {
+    let system = core.reader.system()?.value;
+    let mut by_account: BTreeMap<AccountId, Vec<(SessionId, RevokeReason)>> = BTreeMap::new();
+    for id in page {
+        let Some(session) = core.reader.session(*id)?.map(|session| session.value) else { continue };
+        let Some(gate) = core.reader.gate(session.account)?.map(|gate| gate.value) else { continue };
+        let Some(client) = core.reader.client(&session.client)?.map(|client| client.value) else { continue };
+        if let Some(reason) = why_over(&session, &gate, client.braked_by, &system) {
+            by_account.entry(session.account).or_default().push((*id, reason));
+        }
+    }
+    let mut closed = 0;
+    for (account, sessions) in by_account {
+        closed += sessions.len();
+        close_sessions(core, account, sessions).await?;
+    }
+    Ok(closed)
+}
+
+/// Why a session without a closing event of its own is over; time is the sweeper's business.
+fn why_over(session: &Session, gate: &Gate, braked_by: u64, system: &System) -> Option<RevokeReason> {
+    if session.status != Status::Open {
+        None
+    } else if session.gate_version < gate.closed_by {
+        Some(match gate.closed_why {
+            ClosedWhy::PasswordChanged => RevokeReason::PasswordChanged,
+            ClosedWhy::Disabled => RevokeReason::AccountDisabled,
+            ClosedWhy::SessionsRevoked | ClosedWhy::Nothing => RevokeReason::AllRevoked,
+            ClosedWhy::Erased => RevokeReason::AccountErased,
+        })
+    } else if session.client_version < braked_by {
+        Some(RevokeReason::ClientBrake)
+    } else if system.distrusts(session.refresh_key) {
+        Some(RevokeReason::KeyDistrusted)
+    } else if !gate.is_registered_at(&session.client) {
+        Some(RevokeReason::RegistrationWithdrawn)
+    } else {
+        None
+    }
+}
+
+async fn close_sessions(
+    core: &Core,
+    account: AccountId,
+    sessions: Vec<(SessionId, RevokeReason)>,
+) -> Result<(), Refused> {
+    let now = core.now_to_close(Default::default());
+    let id = core.commit_id();
+    let asker = Asker::server(RequestId(uuid_v7(&*core.entropy, now)));
+    let context = core.context(&asker, &Owner::Account(account), id)?;
+    let mut at = now;
+    for (session, _) in &sessions {
+        at = core.reader.session(*session)?.map_or(at, |session| at.max(session.at));
+    }
+    let proposals = sessions.iter().map(|(session, reason)| Proposal {
+        stream: StreamId::Session(*session),
+        expected: Expected::Any,
+        events: vec![Event::Session(SessionEvent::Revoked { reason: *reason })],
+    });
+    let commit = commit(id, at, context, Some(Command::Server), proposals.collect());
+    if core.append(commit).await?.is_some() {
+        for (_, reason) in &sessions {
+            core.metrics.revocations_total.with_label_values(&[reason.code()]).inc();
+            core.metrics.sessions.with_label_values(&["open"]).dec();
+        }
+    }
+    Ok(())
+}

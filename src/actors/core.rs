@@ -1,0 +1,202 @@
+//! What every actor and handle works with.
+
+use super::asker::Asker;
+use super::keyring::Keyrings;
+use super::writer::{WriteError, Writer};
+use crate::clock::JudgedClock;
+use crate::crypto::DataKey;
+use crate::domain::Proposal;
+use crate::domain::command::Command;
+use crate::domain::context::Context;
+use crate::domain::denial::Denial;
+use crate::domain::ids::{CommitId, Owner, TokenId};
+use crate::domain::time::{Span, Timestamp};
+use crate::entropy::{Entropy, uuid_v7};
+use crate::journal::{AppendError, Appended, Commit, Keys, KeysError, Reader, StoreError};
+use crate::metrics::Metrics;
+use std::sync::Arc;
+
+/// How often a decision that lost a race is made again.
+pub const TRIES: usize = 3;
+
+/// Why a request was not granted.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Refused {
+    /// The rules say no.
+    #[error("denied: {0}")]
+    Denied(Denial),
+    /// It was not decided. Nothing was changed, or the answer is not known to anybody.
+    #[error("unavailable: {}", .0.code())]
+    Unavailable(Unavailable),
+}
+
+/// Why a request was not decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unavailable {
+    /// A queue is full: the server has more to do than it can.
+    Busy,
+    /// The clock is not believed.
+    Clock,
+    /// The decision lost its race three times.
+    Conflict,
+    /// The server is stopping.
+    Stopping,
+    /// The store cannot be read.
+    Store,
+    /// A fault of the program; the diagnostics say more.
+    Fault,
+}
+
+impl Unavailable {
+    /// All of them: the bound of the metrics' labels.
+    pub const ALL: &'static [Self] =
+        &[Self::Busy, Self::Clock, Self::Conflict, Self::Stopping, Self::Store, Self::Fault];
+
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Clock => "clock",
+            Self::Conflict => "conflict",
+            Self::Stopping => "stopping",
+            Self::Store => "store",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+impl From<Denial> for Refused {
+    fn from(denial: Denial) -> Self {
+        Self::Denied(denial)
+    }
+}
+
+impl From<Unavailable> for Refused {
+    fn from(why: Unavailable) -> Self {
+        Self::Unavailable(why)
+    }
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the store cannot be read");
+        Self::Unavailable(Unavailable::Store)
+    }
+}
+
+impl From<KeysError> for Refused {
+    fn from(error: KeysError) -> Self {
+        tracing::error!(%error, "a key cannot be used");
+        Self::Unavailable(Unavailable::Fault)
+    }
+}
+
+/// See the module.
+pub struct Core {
+    /// Look-ups.
+    pub reader: Reader,
+    /// The journal's only writer.
+    pub writer: Writer,
+    /// Data keys, seal key, name key.
+    pub keys: Arc<Keys>,
+    /// Signing and refresh keys.
+    pub keyrings: Keyrings,
+    /// The clock.
+    pub clock: Arc<JudgedClock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    /// The `iss` of access tokens.
+    pub issuer: String,
+}
+
+impl Core {
+    /// The instant for a decision that may grant something, never earlier than the last entry of its stream.
+    ///
+    /// # Errors
+    /// [`Unavailable::Clock`] while the clock is not believed.
+    pub fn now(&self, stream_at: Timestamp) -> Result<Timestamp, Refused> {
+        let reading = self.clock.read();
+        if reading.believed { Ok(reading.wall.max(stream_at)) } else { Err(Unavailable::Clock.into()) }
+    }
+
+    /// The instant for a decision that only closes something.
+    pub fn now_to_close(&self, stream_at: Timestamp) -> Timestamp {
+        self.clock.read().wall.max(stream_at)
+    }
+
+    /// A new commit's id.
+    pub fn commit_id(&self) -> CommitId {
+        CommitId(uuid_v7(&*self.entropy, self.clock.read().wall))
+    }
+
+    /// A new access token's `jti`.
+    pub fn token_id(&self) -> TokenId {
+        TokenId(uuid_v7(&*self.entropy, self.clock.read().wall))
+    }
+
+    /// Up to a twentieth of a lifetime, in whole seconds: clients that logged in together do not refresh together.
+    pub fn jitter(&self, ttl: Span) -> Span {
+        let mut random = [0; 2];
+        self.entropy.fill(&mut random);
+        let thousandths = i64::from(u16::from_le_bytes(random)) * 50 / i64::from(u16::MAX);
+        Span::seconds(ttl.as_seconds() * thousandths / 1000)
+    }
+
+    /// An owner's data key; `None` where it was destroyed.
+    ///
+    /// # Errors
+    /// Where the keys cannot be used.
+    pub fn data_key(&self, owner: &Owner) -> Result<Option<Arc<DataKey>>, Refused> {
+        Ok(self.keys.data(owner)?)
+    }
+
+    /// The context of a commit in an owner's streams.
+    ///
+    /// # Errors
+    /// Where the keys cannot be used.
+    pub fn context(&self, asker: &Asker, owner: &Owner, commit: CommitId) -> Result<Context, Refused> {
+        let key = self.data_key(owner)?;
+        Ok(asker.context(key.as_deref(), commit, &*self.entropy))
+    }
+
+    /// Appends; `None` means that a stream has moved on: load and decide again.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: nothing was written.
+    pub async fn append(&self, commit: Commit) -> Result<Option<Appended>, Refused> {
+        match self.writer.append(commit).await {
+            Ok(appended) => Ok(Some(appended)),
+            Err(WriteError::Append(AppendError::Conflict { .. })) => Ok(None),
+            Err(WriteError::Append(AppendError::Refused(error))) => {
+                tracing::error!(%error, "the journal refused what the rules decided");
+                Err(Unavailable::Fault.into())
+            }
+            Err(WriteError::Busy) => Err(Unavailable::Busy.into()),
+            Err(WriteError::Stopped) => Err(Unavailable::Stopping.into()),
+        }
+    }
+
+    /// Waits for one write and sync that record nothing: what a refusal about nothing we know costs, too.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    pub async fn touch(&self, asker: &Asker) -> Result<(), Refused> {
+        let id = self.commit_id();
+        let context = asker.context(None, id, &*self.entropy);
+        self.append(commit(id, Timestamp::default(), context, None, Vec::new())).await?;
+        Ok(())
+    }
+}
+
+/// A commit without new keys.
+pub fn commit(
+    id: CommitId,
+    at: Timestamp,
+    context: Context,
+    command: Option<Command>,
+    proposals: Vec<Proposal>,
+) -> Commit {
+    Commit { id, at, context, command, proposals, keys: Vec::new() }
+}

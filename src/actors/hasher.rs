@@ -1,0 +1,330 @@
+//! The bounded pool of password hash threads. Work waits in one queue with a deadline: what waited too long is dropped
+//! *before* it is hashed, so under overload the pool does only work whose answer somebody still waits for.
+
+use super::vital::Vital;
+use crate::clock::Stopwatch;
+use crate::crypto::{Kernel, Params};
+use crate::domain::ids::ClientId;
+use crate::domain::time::Span;
+use crate::domain::verifier::Scheme;
+use crate::metrics::Metrics;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use tokio::sync::oneshot;
+use zeroize::Zeroizing;
+
+/// The pool's bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct HasherLimits {
+    /// Threads; as many as cores.
+    pub threads: usize,
+    /// Jobs waiting.
+    pub queue: usize,
+    /// How long a job may wait.
+    pub deadline: Span,
+    /// The parameters of new hashes.
+    pub params: Params,
+}
+
+/// Password work.
+pub enum Job {
+    /// Compare with a stored hash.
+    Verify(Zeroizing<String>),
+    /// The same work with the answer no, for a login that does not exist.
+    Dummy(Scheme, u64),
+    /// Make a new hash with this salt.
+    Hash([u8; 16]),
+}
+
+/// What password work came to.
+#[derive(Debug)]
+pub enum Done {
+    /// Of [`Job::Verify`] and [`Job::Dummy`]; [`HashedWeakly`](Self::Verified::weak) asks for a rehash.
+    Verified {
+        /// Whether the password is right.
+        right: bool,
+        /// Whether the stored hash is weaker than new ones.
+        weak: bool,
+    },
+    /// Of [`Job::Hash`].
+    Hashed(Zeroizing<String>),
+    /// The stored hash cannot be computed.
+    Failed,
+}
+
+/// In whose share of the queue a job waits.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Share {
+    /// A person whom the account knows.
+    Familiar,
+    /// A network of strangers.
+    Network(String),
+    /// A client that told no person: no limit but the queue's own.
+    Client(ClientId),
+    /// An operator.
+    Operator,
+}
+
+/// Why a job was dropped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shed {
+    /// The queue is full.
+    Full,
+    /// One network has a quarter of the queue.
+    Share,
+    /// It waited too long.
+    Deadline,
+    /// The pool has stopped.
+    Stopped,
+}
+
+impl Shed {
+    /// The stable code in metrics.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Share => "share",
+            Self::Deadline => "deadline",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+struct Waiting {
+    job: Job,
+    password: Zeroizing<Vec<u8>>,
+    share: Share,
+    queued: Stopwatch,
+    answer: oneshot::Sender<Result<Done, Shed>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    by_network: HashMap<String, usize>,
+    stopped: bool,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    wake: Condvar,
+    limits: HasherLimits,
+    metrics: Arc<Metrics>,
+}
+
+/// A handle to the pool. The pool stops when the last handle is gone.
+#[derive(Clone)]
+pub struct Hasher {
+    shared: Arc<Shared>,
+    _stop: Arc<StopOnDrop>,
+}
+
+struct StopOnDrop(Arc<Shared>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.queue().stopped = true;
+        self.0.wake.notify_all();
+    }
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hasher {
+    /// Starts the threads.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start(limits: HasherLimits, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), limits, metrics });
+        for number in 0..limits.threads.max(1) {
+            let shared = shared.clone();
+            std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || {
+                let vital = Vital("hasher");
+                // Hashing fills every core there is; whoever answers cheap requests goes first. A refusal is harmless.
+                let _ = rustix::process::nice(10);
+                work(&shared);
+                drop(vital);
+            })?;
+        }
+        Ok(Self { _stop: Arc::new(StopOnDrop(shared.clone())), shared })
+    }
+
+    /// The parameters of new hashes.
+    pub fn params(&self) -> Params {
+        self.shared.limits.params
+    }
+
+    /// Has a job done.
+    ///
+    /// # Errors
+    /// [`Shed`]: no hash was computed for it.
+    pub async fn run(&self, job: Job, password: Zeroizing<Vec<u8>>, share: Share) -> Result<Done, Shed> {
+        let (answer, answered) = oneshot::channel();
+        let admitted = self.admit(Waiting { job, password, share, queued: Stopwatch::start(), answer });
+        let result = match admitted {
+            Ok(()) => answered.await.unwrap_or(Err(Shed::Stopped)),
+            Err(shed) => Err(shed),
+        };
+        if let Err(shed) = &result {
+            self.shared.metrics.hash_shed_total.with_label_values(&[shed.code()]).inc();
+        }
+        result
+    }
+
+    fn admit(&self, waiting: Waiting) -> Result<(), Shed> {
+        let capacity = self.shared.limits.queue;
+        let mut queue = self.shared.queue();
+        if queue.stopped {
+            return Err(Shed::Stopped);
+        }
+        // An eighth is kept for people whom their accounts know.
+        let reserved = if waiting.share == Share::Familiar { 0 } else { capacity / 8 };
+        if queue.waiting.len() >= capacity - reserved {
+            return Err(Shed::Full);
+        }
+        if let Share::Network(network) = &waiting.share {
+            let held = queue.by_network.get(network).copied().unwrap_or(0);
+            if held >= (capacity / 4).max(1) {
+                return Err(Shed::Share);
+            }
+            queue.by_network.insert(network.clone(), held + 1);
+        }
+        queue.waiting.push_back(waiting);
+        self.shared.metrics.hash_queue_depth.inc();
+        drop(queue);
+        self.shared.wake.notify_one();
+        Ok(())
+    }
+}
+
+fn work(shared: &Shared) {
+    let mut kernel = Kernel::new(shared.limits.params);
+    #[expect(clippy::cast_precision_loss, reason = "deadlines are a few seconds")]
+    let deadline = shared.limits.deadline.0 as f64 / 1000.0;
+    while let Some(waiting) = next(shared) {
+        let waited = waiting.queued.seconds();
+        shared.metrics.hash_wait_seconds.observe(waited);
+        if waited > deadline {
+            let _ = waiting.answer.send(Err(Shed::Deadline));
+            continue;
+        }
+        // Whoever asked may have gone: then the hash would be for nobody.
+        if waiting.answer.is_closed() {
+            continue;
+        }
+        let hashing = Stopwatch::start();
+        let done = compute(&mut kernel, &waiting, shared.limits.params);
+        shared.metrics.hash_seconds.observe(hashing.seconds());
+        shared.metrics.hashes_total.inc();
+        let _ = waiting.answer.send(Ok(done));
+    }
+}
+
+fn next(shared: &Shared) -> Option<Waiting> {
+    let mut queue = shared.queue();
+    loop {
+        if let Some(waiting) = queue.waiting.pop_front() {
+            shared.metrics.hash_queue_depth.dec();
+            if let Share::Network(network) = &waiting.share
+                && let Some(held) = queue.by_network.get_mut(network)
+            {
+                *held -= 1;
+                if *held == 0 {
+                    queue.by_network.remove(network);
+                }
+            }
+            return Some(waiting);
+        }
+        if queue.stopped {
+            return None;
+        }
+        queue = shared.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn compute(kernel: &mut Kernel, waiting: &Waiting, params: Params) -> Done {
+    let failed = |error: crate::crypto::PasswordHashError| {
+        tracing::error!(%error, "a stored password hash cannot be checked");
+        Done::Failed
+    };
+    match &waiting.job {
+        Job::Verify(phc) => match kernel.verify(&waiting.password, phc) {
+            Ok(right) => Done::Verified { right, weak: crate::crypto::is_weaker(phc, params).unwrap_or(false) },
+            Err(error) => failed(error),
+        },
+        Job::Dummy(scheme, seed) => {
+            Done::Verified { right: kernel.dummy_verify(scheme, &waiting.password, *seed), weak: false }
+        }
+        Job::Hash(salt) => kernel.hash(&waiting.password, salt, params).map_or_else(failed, Done::Hashed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHEAP: Params = Params { m_kib: 64, t: 1, p: 1 };
+
+    fn stopped_pool(queue: usize) -> Hasher {
+        let limits = HasherLimits { threads: 1, queue, deadline: Span::seconds(60), params: CHEAP };
+        let shared =
+            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), limits, metrics: Arc::default() });
+        Hasher { _stop: Arc::new(StopOnDrop(shared.clone())), shared }
+    }
+
+    fn admit(pool: &Hasher, share: Share) -> Result<(), Shed> {
+        let (answer, _) = oneshot::channel();
+        let password = Zeroizing::new(Vec::new());
+        pool.admit(Waiting { job: Job::Hash([0; 16]), password, share, queued: Stopwatch::start(), answer })
+    }
+
+    #[test]
+    fn one_network_holds_at_most_a_quarter_of_the_queue() {
+        let pool = stopped_pool(16);
+        let network = |n| Share::Network(format!("10.0.{n}.0/24"));
+        assert_eq!((0..16).filter(|_| admit(&pool, network(1)).is_ok()).count(), 4);
+        assert_eq!(admit(&pool, network(1)), Err(Shed::Share));
+        assert_eq!(admit(&pool, network(2)), Ok(()));
+    }
+
+    #[test]
+    fn an_eighth_is_kept_for_familiar_contexts() {
+        let pool = stopped_pool(16);
+        let client = Share::Client("store".parse().unwrap());
+        assert_eq!((0..32).filter(|_| admit(&pool, client.clone()).is_ok()).count(), 14);
+        assert_eq!((0..32).filter(|_| admit(&pool, Share::Familiar).is_ok()).count(), 2);
+        assert_eq!(admit(&pool, Share::Familiar), Err(Shed::Full));
+    }
+
+    #[actix_rt::test]
+    async fn what_waited_past_its_deadline_is_dropped_without_a_hash() {
+        let metrics = Arc::<Metrics>::default();
+        let limits = HasherLimits { threads: 1, queue: 16, deadline: Span(-1), params: CHEAP };
+        let pool = Hasher::start(limits, metrics.clone()).unwrap();
+        let password = Zeroizing::new(b"x".to_vec());
+        let shed = pool.run(Job::Hash([0; 16]), password, Share::Operator).await;
+        assert!(matches!(shed, Err(Shed::Deadline)));
+        assert_eq!(metrics.hashes_total.get(), 0);
+        assert_eq!(metrics.hash_shed_total.with_label_values(&["deadline"]).get(), 1);
+    }
+
+    #[actix_rt::test]
+    async fn a_password_is_hashed_and_verified() {
+        let limits = HasherLimits { threads: 2, queue: 16, deadline: Span::seconds(60), params: CHEAP };
+        let pool = Hasher::start(limits, Arc::default()).unwrap();
+        let password = || Zeroizing::new(b"correct horse".to_vec());
+        let Ok(Done::Hashed(phc)) = pool.run(Job::Hash([1; 16]), password(), Share::Operator).await else {
+            panic!("not hashed")
+        };
+        let done = pool.run(Job::Verify(phc.clone()), password(), Share::Familiar).await;
+        assert!(matches!(done, Ok(Done::Verified { right: true, weak: false })));
+        let wrong = Zeroizing::new(b"wrong".to_vec());
+        let done = pool.run(Job::Verify(phc), wrong, Share::Familiar).await;
+        assert!(matches!(done, Ok(Done::Verified { right: false, .. })));
+    }
+}

@@ -1,0 +1,222 @@
+//! The keys of tokens at run time, built whole from the system's state and swapped; and their rotation.
+
+use super::asker::Asker;
+use super::core::{Core, Refused, TRIES, Unavailable, commit};
+use crate::crypto::{Jwk, Keyring, RawKey, RefreshPart, SigningKey, SigningPart};
+use crate::domain::command::Command;
+use crate::domain::context::SealedAt;
+use crate::domain::ids::{CommitId, Owner, RequestId, StreamId};
+use crate::domain::keys::{KeyStatus, SigningAlg};
+use crate::domain::system::{KeyName, RotationPolicy, RotationStep, System, SystemEvent, distrust, rotation_due};
+use crate::domain::time::Timestamp;
+use crate::domain::{Event, Expected, Proposal, State};
+use crate::entropy::{Entropy, uuid_v7};
+use crate::journal::Keys;
+use std::sync::{Arc, PoisonError, RwLock};
+use zeroize::Zeroizing;
+
+const PRIVATE_FIELD: &str = "private";
+const REFRESH_FIELD: &str = "refresh_key";
+
+/// The present keyring. Cheap to clone.
+#[derive(Clone)]
+pub struct Keyrings(Arc<RwLock<Arc<Keyring>>>);
+
+impl Keyrings {
+    /// Builds the first keyring.
+    ///
+    /// # Errors
+    /// Where a key does not open or does not fit, in words.
+    pub fn new(system: &System, keys: &Keys, now: Timestamp) -> Result<Self, String> {
+        Ok(Self(Arc::new(RwLock::new(Arc::new(build(system, keys, now)?)))))
+    }
+
+    /// The keyring as it is now.
+    pub fn current(&self) -> Arc<Keyring> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn swap(&self, keyring: Keyring) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+    }
+}
+
+fn build(system: &System, keys: &Keys, now: Timestamp) -> Result<Keyring, String> {
+    let open = |sealed: &SealedAt, field| {
+        keys.seal().open(sealed.commit, field, &sealed.sealed).map_err(|error| format!("a sealed key: {error}"))
+    };
+    let mut signing = Vec::new();
+    for key in &system.signing {
+        let public: Jwk = serde_json::from_str(&key.jwk).map_err(|error| format!("key {}: {error}", key.kid))?;
+        let pkcs8 = match key.status {
+            KeyStatus::Next | KeyStatus::Active => Some(open(&key.private, PRIVATE_FIELD)?),
+            KeyStatus::Retired | KeyStatus::Distrusted => None,
+        };
+        signing.push(SigningPart { status: key.status, published: key.is_published(now), public, pkcs8 });
+    }
+    let mut refresh = Vec::new();
+    for (id, key) in &system.refresh {
+        let raw = match key.status {
+            KeyStatus::Distrusted => None,
+            KeyStatus::Next | KeyStatus::Active | KeyStatus::Retired => {
+                let opened = open(&key.secret, REFRESH_FIELD)?;
+                let bytes = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| format!("refresh key {id}"))?;
+                Some(RawKey::from_bytes(bytes))
+            }
+        };
+        refresh.push(RefreshPart { id: *id, status: key.status, key: raw });
+    }
+    Keyring::new(signing, refresh).map_err(|error| error.to_string())
+}
+
+/// A new signing key as its event, sealed as the `number`-th value of a commit.
+///
+/// # Errors
+/// Where the key cannot be made.
+pub(super) fn new_signing_key(
+    alg: SigningAlg,
+    keys: &Keys,
+    commit: CommitId,
+    number: u16,
+    entropy: &dyn Entropy,
+) -> Result<(String, SystemEvent), String> {
+    let (pkcs8, key): (Zeroizing<Vec<u8>>, SigningKey) =
+        SigningKey::generate(alg).map_err(|error| error.to_string())?;
+    let private = keys.seal().seal(commit, number, PRIVATE_FIELD, &pkcs8, entropy);
+    let jwk = serde_json::to_string(key.public_jwk()).map_err(|error| error.to_string())?;
+    let kid = key.kid().to_owned();
+    Ok((kid.clone(), SystemEvent::SigningKeyAdded { kid, alg, jwk, private }))
+}
+
+/// A new refresh key as its event, sealed as the `number`-th value of a commit.
+pub(super) fn new_refresh_key(
+    key: u16,
+    keys: &Keys,
+    commit: CommitId,
+    number: u16,
+    entropy: &dyn Entropy,
+) -> SystemEvent {
+    let raw = RawKey::generate(entropy);
+    let secret = keys.seal().seal(commit, number, REFRESH_FIELD, raw.as_bytes(), entropy);
+    SystemEvent::RefreshKeyAdded { key, secret }
+}
+
+/// Rotates and distrusts keys.
+#[derive(Clone)]
+pub struct KeyMaintenance {
+    core: Arc<Core>,
+    policy: RotationPolicy,
+}
+
+impl KeyMaintenance {
+    /// A handle.
+    pub fn new(core: Arc<Core>, policy: RotationPolicy) -> Self {
+        Self { core, policy }
+    }
+
+    /// How long caches may keep the JWKS.
+    pub fn jwks_max_age(&self) -> crate::domain::time::Span {
+        self.policy.jwks_max_age
+    }
+
+    /// Takes the steps of rotation that are due, one commit each, and renews the keyring, from which retired keys fall out
+    /// with time.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn run(&self) -> Result<(), Refused> {
+        let now = self.core.now(Timestamp::default())?;
+        let system = self.core.reader.system()?;
+        for step in rotation_due(&system.value, &self.policy, now) {
+            tracing::info!(?step, "rotating signing keys");
+            self.append(|_, id| match &step {
+                RotationStep::AddNext(alg) => {
+                    let (_, event) = new_signing_key(*alg, &self.core.keys, id, 1, &*self.core.entropy)?;
+                    Ok(Some(event))
+                }
+                RotationStep::Activate(kid) => Ok(Some(SystemEvent::KeyActivated(KeyName::Signing(kid.clone())))),
+            })
+            .await?;
+        }
+        let system = self.core.reader.system()?;
+        self.renew(&system.value, now)?;
+        self.show(&system.value, now);
+        Ok(())
+    }
+
+    /// Distrusts a key at once everywhere. A new one takes its place where it was active.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn distrust(&self, name: &KeyName) -> Result<(), Refused> {
+        self.append(|system, _| Ok(distrust(system, name))).await?;
+        let system = self.core.reader.system()?.value;
+        // The keyring that knows of the distrust first; whatever follows may take its time.
+        self.renew(&system, self.core.now_to_close(Timestamp::default()))?;
+        if let KeyName::Refresh(_) = name
+            && !system.refresh.values().any(|key| key.status == KeyStatus::Active)
+        {
+            let next = system.refresh.keys().max().map_or(0, |last| last + 1);
+            self.append(|_, id| Ok(Some(new_refresh_key(next, &self.core.keys, id, 1, &*self.core.entropy)))).await?;
+            self.append(|_, _| Ok(Some(SystemEvent::KeyActivated(KeyName::Refresh(next))))).await?;
+        }
+        self.run_until_settled().await
+    }
+
+    /// A key that is missing is added by one step and activated by the next.
+    async fn run_until_settled(&self) -> Result<(), Refused> {
+        self.run().await?;
+        self.run().await
+    }
+
+    async fn append(
+        &self,
+        event: impl Fn(&System, CommitId) -> Result<Option<SystemEvent>, String>,
+    ) -> Result<(), Refused> {
+        for _ in 0..TRIES {
+            let system = self.core.reader.system()?;
+            let id = self.core.commit_id();
+            let event = event(&system.value, id).map_err(|error| {
+                tracing::error!(%error, "a key cannot be made");
+                Unavailable::Fault
+            })?;
+            let Some(event) = event else { return Ok(()) };
+            let now = self.core.now_to_close(system.at);
+            let asker = Asker::server(RequestId(uuid_v7(&*self.core.entropy, now)));
+            let context = self.core.context(&asker, &Owner::System, id)?;
+            let proposal = Proposal {
+                stream: StreamId::System,
+                expected: Expected::Version(system.version),
+                events: vec![Event::System(event)],
+            };
+            if let Some(appended) =
+                self.core.append(commit(id, now, context, Some(Command::Server), vec![proposal])).await?
+            {
+                if let Some(folded) = appended.states.get(&StreamId::System)
+                    && let State::System(system) = &folded.state
+                {
+                    self.renew(system, now)?;
+                }
+                return Ok(());
+            }
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    fn renew(&self, system: &System, now: Timestamp) -> Result<(), Refused> {
+        let keyring = build(system, &self.core.keys, now).map_err(|error| {
+            tracing::error!(%error, "the keyring cannot be built");
+            Unavailable::Fault
+        })?;
+        self.core.keyrings.swap(keyring);
+        Ok(())
+    }
+
+    fn show(&self, system: &System, now: Timestamp) {
+        for key in system.signing.iter().filter(|key| key.status == KeyStatus::Active) {
+            let age = now.since(key.since).as_seconds();
+            self.core.metrics.signing_key_age_seconds.with_label_values(&[key.alg.as_str()]).set(age);
+        }
+    }
+}
+

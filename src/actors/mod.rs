@@ -1,0 +1,43 @@
+//! Motion: who holds which state, who waits for whom, and where the limits are.
+//!
+//! HTTP handlers talk to *handles* ([`Sessions`], [`Logins`], [`Clients`], [`Tokens`], [`Administration`]). A handle parses
+//! and authenticates, asks the *directory* for the one actor of a session or account, and writes tokens once the actor's
+//! events are durable. An actor decides by the rules of [`crate::domain`] and has the [`Writer`] append. All limits live in
+//! handles and queues: an actix mailbox gives no back-pressure.
+
+mod account;
+mod administration;
+mod asker;
+mod attempts;
+mod clients;
+mod closer;
+mod core;
+mod directory;
+mod genesis;
+mod hasher;
+mod keyring;
+mod logins;
+mod session;
+mod sessions;
+mod sweeper;
+mod tokens;
+mod vital;
+mod writer;
+
+pub use account::AccountActor;
+pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPassword};
+pub use asker::{Asker, Person};
+pub use attempts::AttemptsTable;
+pub use clients::{AuthenticatedClient, Clients};
+pub use closer::{Closer, Scope};
+pub use core::{Core, Refused, Unavailable};
+pub use directory::{DirectoryLimits, Residents};
+pub use genesis::begin_journal;
+pub use hasher::{Hasher, HasherLimits, Job, Share};
+pub use keyring::{KeyMaintenance, Keyrings};
+pub use logins::{LoginAsk, Logins};
+pub use session::SessionActor;
+pub use sessions::Sessions;
+pub use sweeper::Sweeper;
+pub use tokens::{Inspected, Issued, Tokens};
+pub use writer::{WriteError, Writer, WriterLimits};

@@ -1,0 +1,350 @@
+//! The actor of one session: decides what happens to it, one thing after the other.
+
+use super::asker::Asker;
+use super::core::{Core, Refused, TRIES, Unavailable, commit};
+use super::directory::Resident;
+use crate::domain::client::Client;
+use crate::domain::command::Command;
+use crate::domain::denial::Denial;
+use crate::domain::gate::Gate;
+use crate::domain::ids::{ClientId, Generation, Owner, SessionId, StreamId};
+use crate::domain::session::{
+    Around, Refresh, RefreshGranted, RefreshHow, Revoke, RevokeReason, Session, SessionEvent, Status, Unrecorded,
+};
+use crate::domain::time::Timestamp;
+use crate::domain::{Decision, Event, Expected, Proposal, State, session};
+use crate::journal::{Appended, Versioned};
+use actix::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// See the module.
+pub struct SessionActor {
+    turn: Turn,
+}
+
+impl Actor for SessionActor {
+    type Context = Context<Self>;
+}
+
+impl Resident for SessionActor {
+    type Id = SessionId;
+    const KIND: &'static str = "session";
+
+    fn wake(core: &Arc<Core>, id: SessionId) -> Result<Option<Self>, Refused> {
+        let Some(session) = core.reader.session(id)? else { return Ok(None) };
+        core.metrics.session_wakeups_total.inc();
+        Ok(Some(Self { turn: Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default() } }))
+    }
+}
+
+/// Redeem a refresh token whose tag is right.
+#[derive(Message)]
+#[rtype(result = "Result<Redeemed, Refused>")]
+pub struct Redeem {
+    /// The generation in the token.
+    pub presented: Generation,
+    /// The client that asks.
+    pub client: ClientId,
+    /// The scope asked for, where one was.
+    pub scope: Option<BTreeSet<String>>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// What a redemption gave, with what its tokens are written from.
+pub struct Redeemed {
+    /// What was granted.
+    pub granted: RefreshGranted,
+    /// The session.
+    pub session: Session,
+    /// The gate it was decided on.
+    pub gate: Gate,
+    /// The client it was decided on.
+    pub client: Client,
+}
+
+/// End the session.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refused>")]
+pub struct End {
+    /// Why.
+    pub reason: RevokeReason,
+    /// The client that asks, where a client does.
+    pub client: Option<ClientId>,
+    /// The generation of the refresh token by which it asks, where it does.
+    pub presented: Option<Generation>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// Introspect a refresh token of this session, asked by its own client.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Session>, Refused>")]
+pub struct Show {
+    /// The generation in the token.
+    pub presented: Generation,
+    /// The client that asks.
+    pub client: ClientId,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// Record that the session's time is over, if it is.
+#[derive(Message)]
+#[rtype(result = "Result<(), Refused>")]
+pub struct ExpireIfDue {
+    /// Who asks: the server.
+    pub asker: Asker,
+}
+
+/// The actor takes no second message until the first is answered: that is what `AtomicResponse` gives and a plain
+/// `ResponseActFuture` does not.
+macro_rules! atomic {
+    ($message:ty, $turn:ident, $msg:ident, $answer:expr) => {
+        impl Handler<$message> for SessionActor {
+            type Result = AtomicResponse<Self, <$message as Message>::Result>;
+
+            fn handle(&mut self, $msg: $message, _: &mut Self::Context) -> Self::Result {
+                let mut $turn = self.turn.clone();
+                let work = async move {
+                    let answer = $answer.await;
+                    ($turn, answer)
+                };
+                AtomicResponse::new(Box::pin(work.into_actor(self).map(|(turn, answer), actor, _| {
+                    actor.turn = turn;
+                    answer
+                })))
+            }
+        }
+    };
+}
+
+atomic!(Redeem, turn, message, turn.redeem(message));
+atomic!(End, turn, message, turn.end(message));
+atomic!(Show, turn, message, turn.show(message));
+atomic!(ExpireIfDue, turn, message, turn.expire(message));
+
+/// What one message works on. The actor keeps what is left of it.
+#[derive(Clone)]
+struct Turn {
+    core: Arc<Core>,
+    id: SessionId,
+    session: Versioned<Session>,
+    unrecorded: Unrecorded,
+}
+
+/// The states around a session, with their versions.
+struct Surroundings {
+    gate: Versioned<Gate>,
+    client: Versioned<Client>,
+}
+
+impl Turn {
+    fn stream(&self) -> StreamId {
+        StreamId::Session(self.id)
+    }
+
+    fn owner(&self) -> Owner {
+        Owner::Account(self.session.value.account)
+    }
+
+    fn surroundings(&self) -> Result<Surroundings, Refused> {
+        let gate = self.core.reader.gate(self.session.value.account)?.ok_or(Unavailable::Fault)?;
+        let client = self.core.reader.client(&self.session.value.client)?.ok_or(Unavailable::Fault)?;
+        Ok(Surroundings { gate, client })
+    }
+
+    fn reload(&mut self) -> Result<(), Refused> {
+        self.session = self.core.reader.session(self.id)?.ok_or(Unavailable::Fault)?;
+        Ok(())
+    }
+
+    fn keep(&mut self, appended: &Appended) {
+        if let Some(folded) = appended.states.get(&self.stream())
+            && let State::Session(session) = &folded.state
+        {
+            self.session = Versioned { version: folded.version, at: folded.at, value: session.clone() };
+        }
+    }
+
+    /// Appends events to the session, with guards; `None` means that a stream has moved on.
+    async fn append(
+        &self,
+        id: crate::domain::ids::CommitId,
+        at: Timestamp,
+        context: crate::domain::context::Context,
+        command: Command,
+        events: Vec<SessionEvent>,
+        mut proposals: Vec<Proposal>,
+    ) -> Result<Option<Appended>, Refused> {
+        if !events.is_empty() {
+            proposals.push(Proposal {
+                stream: self.stream(),
+                expected: Expected::Version(self.session.version),
+                events: events.into_iter().map(Event::Session).collect(),
+            });
+        }
+        self.core.append(commit(id, at, context, Some(command), proposals)).await
+    }
+
+    async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Refused> {
+        for _ in 0..TRIES {
+            let Surroundings { gate, client } = self.surroundings()?;
+            let now = self.core.now(self.session.at)?;
+            let id = self.core.commit_id();
+            let context = self.core.context(&ask.asker, &self.owner(), id)?;
+            let command = Refresh {
+                presented: ask.presented,
+                client: ask.client.clone(),
+                scope: ask.scope.clone(),
+                jti: self.core.token_id(),
+                jitter: self.core.jitter(client.value.settings.access_ttl),
+                unavailable: self.core.reader.system()?.value.unavailable(self.session.value.born_at, now),
+            };
+            let around = Around {
+                gate: &gate.value,
+                client: &client.value,
+                context: &context,
+                now,
+                unrecorded: &self.unrecorded,
+            };
+            let Decision { events, outcome } = session::refresh(&self.session.value, &command, &around);
+            if events.is_empty()
+                && let Err(denial) = outcome
+            {
+                self.unrecorded.count_refusal(&self.session.value, denial);
+                return Err(denial.into());
+            }
+            let guards = vec![
+                Proposal::guard(StreamId::Gate(self.session.value.account), gate.version),
+                Proposal::guard(StreamId::Client(self.session.value.client.clone()), client.version),
+            ];
+            let unrecorded = self.unrecorded.clone();
+            let recorded =
+                Command::Refresh { refresh: command, gate: gate.version, client: client.version, unrecorded };
+            let Some(appended) = self.append(id, now, context, recorded, events, guards).await? else {
+                self.reload()?;
+                continue;
+            };
+            self.count(&outcome);
+            self.keep(&appended);
+            let granted = outcome?;
+            let session = self.session.value.clone();
+            return Ok(Redeemed { granted, session, gate: gate.value, client: client.value });
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    /// Counts what was decided on the state before it is renewed.
+    fn count(&mut self, outcome: &Result<RefreshGranted, Denial>) {
+        match outcome {
+            Err(denial) => self.unrecorded.count_refusal(&self.session.value, *denial),
+            Ok(granted) => match granted.how {
+                RefreshHow::Retried | RefreshHow::MovedRetry => self.unrecorded.count_retry(&self.session.value),
+                RefreshHow::Rotated | RefreshHow::Reissued => {}
+            },
+        }
+        if matches!(outcome, Err(Denial::LateRetry | Denial::ForeignRetry | Denial::Superseded)) {
+            self.count_end(RevokeReason::Reuse);
+        } else if *outcome == Err(Denial::AheadOfJournal) && self.session.value.status == Status::Open {
+            self.count_end(RevokeReason::HistoryLost);
+        }
+    }
+
+    fn count_end(&self, reason: RevokeReason) {
+        self.core.metrics.revocations_total.with_label_values(&[reason.code()]).inc();
+        self.core.metrics.sessions.with_label_values(&["open"]).dec();
+    }
+
+    async fn end(&mut self, ask: End) -> Result<(), Refused> {
+        for _ in 0..TRIES {
+            let Surroundings { gate, client } = self.surroundings()?;
+            let now = self.core.now_to_close(self.session.at);
+            let id = self.core.commit_id();
+            let context = self.core.context(&ask.asker, &self.owner(), id)?;
+            let command =
+                Revoke { reason: ask.reason, client: ask.client.clone(), presented: ask.presented };
+            let around = Around {
+                gate: &gate.value,
+                client: &client.value,
+                context: &context,
+                now,
+                unrecorded: &self.unrecorded,
+            };
+            let Decision { events, outcome } = session::revoke(&self.session.value, &command, &around);
+            let unrecorded = self.unrecorded.clone();
+            let recorded = Command::Revoke { revoke: command, unrecorded };
+            let was_open = self.session.value.status == Status::Open;
+            let Some(appended) = self.append(id, now, context, recorded, events, Vec::new()).await? else {
+                self.reload()?;
+                continue;
+            };
+            match outcome {
+                Ok(()) if was_open => self.count_end(ask.reason),
+                Ok(()) => {}
+                Err(denial) => self.unrecorded.count_refusal(&self.session.value, denial),
+            }
+            self.keep(&appended);
+            return outcome.map_err(Refused::from);
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    async fn show(&mut self, ask: Show) -> Result<Option<Session>, Refused> {
+        if ask.client != self.session.value.client {
+            return Ok(None);
+        }
+        for _ in 0..TRIES {
+            let Surroundings { gate, client } = self.surroundings()?;
+            let now = self.core.now_to_close(self.session.at);
+            let id = self.core.commit_id();
+            let context = self.core.context(&ask.asker, &self.owner(), id)?;
+            let around = Around {
+                gate: &gate.value,
+                client: &client.value,
+                context: &context,
+                now,
+                unrecorded: &self.unrecorded,
+            };
+            let Decision { events, outcome } = session::show(&self.session.value, ask.presented, &around);
+            let active = outcome?;
+            if !active && ask.presented < self.session.value.generation {
+                let unrecorded = self.unrecorded.clone();
+                let recorded = Command::Show { presented: ask.presented, unrecorded };
+                if !events.is_empty() {
+                    let Some(appended) = self.append(id, now, context, recorded, events, Vec::new()).await? else {
+                        self.reload()?;
+                        continue;
+                    };
+                    self.unrecorded.count_refusal(&self.session.value, Denial::Superseded);
+                    self.keep(&appended);
+                } else {
+                    self.unrecorded.count_refusal(&self.session.value, Denial::Superseded);
+                }
+            }
+            return Ok(active.then(|| self.session.value.clone()));
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    async fn expire(&mut self, ask: ExpireIfDue) -> Result<(), Refused> {
+        for _ in 0..TRIES {
+            let now = self.core.now(self.session.at)?;
+            let events = session::expire(&self.session.value, now);
+            if events.is_empty() {
+                return Ok(());
+            }
+            let id = self.core.commit_id();
+            let context = self.core.context(&ask.asker, &self.owner(), id)?;
+            let Some(appended) = self.append(id, now, context, Command::Expire, events, Vec::new()).await? else {
+                self.reload()?;
+                continue;
+            };
+            self.core.metrics.sessions.with_label_values(&["open"]).dec();
+            self.keep(&appended);
+            return Ok(());
+        }
+        Err(Unavailable::Conflict.into())
+    }
+}

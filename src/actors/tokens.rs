@@ -1,0 +1,209 @@
+//! Writing access and refresh tokens once their events are durable, and judging the ones that come back.
+
+use super::core::{Core, Refused, Unavailable};
+use crate::clock::Stopwatch;
+use crate::crypto::{Claims, RefreshToken, UnverifiedAccessToken};
+use crate::domain::client::Client;
+use crate::domain::gate::Gate;
+use crate::domain::ids::{AccountId, ClientId, Generation, Owner, SessionId};
+use crate::domain::liveness::{Basis, Presented, is_active};
+use crate::domain::session::{Access, Session};
+use crate::domain::time::{Span, Timestamp};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Tokens that were issued: what a token endpoint answers.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The access token, a JWT (RFC 9068).
+    pub access_token: String,
+    /// How long it lives from now.
+    pub expires_in: Span,
+    /// The refresh token to use next, where the session has one.
+    pub refresh_token: Option<String>,
+    /// The access token's scope.
+    pub scope: BTreeSet<String>,
+    /// The session, where there is one.
+    pub session: Option<SessionId>,
+}
+
+/// An access token that is active.
+#[derive(Clone, Debug)]
+pub struct Inspected {
+    /// What it says.
+    pub claims: Claims,
+    /// The account, where it stands on a session.
+    pub account: Option<AccountId>,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Tokens {
+    core: Arc<Core>,
+}
+
+impl Tokens {
+    /// A handle.
+    pub fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// The `iss` of access tokens.
+    pub fn issuer(&self) -> &str {
+        &self.core.issuer
+    }
+
+    /// Writes the tokens of a session whose event is durable.
+    ///
+    /// # Errors
+    /// [`Unavailable::Fault`] where there is no key to write them with.
+    #[expect(clippy::too_many_arguments, reason = "each is a state or a value of the decision; a struct would only rename them")]
+    pub fn of_session(
+        &self,
+        id: SessionId,
+        session: &Session,
+        gate: &Gate,
+        client: &Client,
+        access: &Access,
+        scope: &BTreeSet<String>,
+        generation: Generation,
+    ) -> Result<Issued, Refused> {
+        let claims = Claims {
+            sub: session.account.to_string(),
+            auth_time: Some(session.started_at.seconds()),
+            sid: Some(id),
+            roles: gate.roles.iter().cloned().collect(),
+            email: if scope.contains("email") { self.login_of(session.account)? } else { None },
+            ..self.claims(&session.client, client, access, scope)
+        };
+        let refresh_token = if session.refreshable {
+            let keyring = self.core.keyrings.current();
+            let key = keyring.refresh(session.refresh_key).ok_or(Unavailable::Fault)?;
+            Some(RefreshToken { key: session.refresh_key, session: id, generation }.to_text(key))
+        } else {
+            None
+        };
+        let access_token = self.sign(client, &claims)?;
+        Ok(Issued {
+            access_token,
+            expires_in: self.rest(access),
+            refresh_token,
+            scope: scope.clone(),
+            session: Some(id),
+        })
+    }
+
+    /// Writes the token of a client itself, whose event is durable.
+    ///
+    /// # Errors
+    /// [`Unavailable::Fault`] where there is no key to write it with.
+    pub fn of_client(
+        &self,
+        id: &ClientId,
+        client: &Client,
+        access: &Access,
+        scope: &BTreeSet<String>,
+    ) -> Result<Issued, Refused> {
+        let claims = self.claims(id, client, access, scope);
+        let access_token = self.sign(client, &claims)?;
+        let expires_in = self.rest(access);
+        Ok(Issued { access_token, expires_in, refresh_token: None, scope: scope.clone(), session: None })
+    }
+
+    fn claims(&self, id: &ClientId, client: &Client, access: &Access, scope: &BTreeSet<String>) -> Claims {
+        Claims {
+            iss: self.core.issuer.clone(),
+            sub: id.to_string(),
+            aud: client.settings.audience.clone().unwrap_or_else(|| self.core.issuer.clone()),
+            exp: access.expires_at.seconds(),
+            iat: access.issued_at.seconds(),
+            jti: access.jti,
+            client_id: id.clone(),
+            scope: scope.iter().map(String::as_str).collect::<Vec<_>>().join(" "),
+            auth_time: None,
+            sid: None,
+            roles: Vec::new(),
+            email: None,
+        }
+    }
+
+    fn sign(&self, client: &Client, claims: &Claims) -> Result<String, Refused> {
+        let keyring = self.core.keyrings.current();
+        let alg = client.settings.signing_alg;
+        let entry = keyring.active_entry(alg).ok_or(Unavailable::Fault)?;
+        let key = entry.key.as_ref().ok_or(Unavailable::Fault)?;
+        let signing = Stopwatch::start();
+        let token = crate::crypto::mint(key, &entry.kid, crate::crypto::ACCESS_TOKEN_TYPE, claims);
+        self.core.metrics.signing_seconds.with_label_values(&[alg.as_str()]).observe(signing.seconds());
+        Ok(token)
+    }
+
+    fn rest(&self, access: &Access) -> Span {
+        let now = self.core.clock.read().wall.max(access.issued_at);
+        Span(access.expires_at.since(now).0.max(0))
+    }
+
+    /// The login id of an account, opened; `None` where the account was erased.
+    fn login_of(&self, account: AccountId) -> Result<Option<String>, Refused> {
+        let Some(key) = self.core.data_key(&Owner::Account(account))? else { return Ok(None) };
+        let Some(state) = self.core.reader.account(account)? else { return Ok(None) };
+        let login = state.value.login;
+        let opened = key.open(login.commit, super::administration::LOGIN_FIELD, &login.sealed).map_err(|error| {
+            tracing::error!(%error, %account, "a sealed login id does not open");
+            Unavailable::Fault
+        })?;
+        Ok(String::from_utf8(opened.to_vec()).ok())
+    }
+
+    /// What an access token of ours says, believed for its signature alone: it may have ended or been revoked.
+    pub fn verify(&self, text: &str) -> Option<Claims> {
+        let token = UnverifiedAccessToken::parse(text).ok()?;
+        let keyring = self.core.keyrings.current();
+        token.verify(keyring.verifying(token.kid()).ok()?).ok()
+    }
+
+    /// What an access token says, if it is active now: the one function behind every door that asks.
+    ///
+    /// # Errors
+    /// [`Unavailable::Store`] where the store cannot be read: then nothing is called active.
+    pub fn inspect(&self, text: &str) -> Result<Option<Inspected>, Refused> {
+        let Some(claims) = self.verify(text) else { return Ok(None) };
+        let Some(client) = self.core.reader.client(&claims.client_id)? else { return Ok(None) };
+        let system = self.core.reader.system()?;
+        let session = match claims.sid {
+            None => None,
+            Some(sid) => {
+                let Some(session) = self.core.reader.session(sid)? else { return Ok(None) };
+                let Some(gate) = self.core.reader.gate(session.value.account)? else { return Ok(None) };
+                Some((session.value, gate.value))
+            }
+        };
+        let basis = match &session {
+            Some((session, gate)) => Basis::Session(session, gate),
+            None => Basis::Client { revoked: self.core.reader.is_revoked(claims.jti)? },
+        };
+        let token = Presented {
+            issued_at: Timestamp::from_seconds(claims.iat),
+            expires_at: Timestamp::from_seconds(claims.exp),
+            client: &client.value,
+            basis,
+        };
+        let reading = self.core.clock.read();
+        let active = reading.believed && is_active(&token, &system.value, reading.wall);
+        let account = session.map(|(session, _)| session.account);
+        Ok(active.then_some(Inspected { claims, account }))
+    }
+
+    /// The login id of an active token's account, for a scope that shows it.
+    ///
+    /// # Errors
+    /// Where the keys or the store cannot be read.
+    pub fn login(&self, inspected: &Inspected) -> Result<Option<String>, Refused> {
+        inspected.account.map_or(Ok(None), |account| self.login_of(account))
+    }
+
+    /// The published keys (RFC 7517) as JSON.
+    pub fn jwks(&self) -> String {
+        serde_json::to_string(&self.core.keyrings.current().jwks()).unwrap_or_default()
+    }
+}

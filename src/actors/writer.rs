@@ -1,0 +1,170 @@
+//! The one thread that owns the journal. It takes all commits that queued while the last sync ran and writes them as one
+//! batch (group commit, no timer). When the journal cannot go on, it ends the process: nothing is acknowledged by guess.
+
+use super::vital::Vital;
+use crate::clock::{JudgedClock, Stopwatch};
+use crate::domain::time::Span;
+use crate::journal::{AppendError, Appended, Commit, EngineError, Journal};
+use crate::metrics::Metrics;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// The exit code when the journal cannot be written (`EX_IOERR`).
+pub const EXIT_JOURNAL: i32 = 74;
+
+/// The queue's bounds.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterLimits {
+    /// Commits waiting.
+    pub queue: usize,
+    /// Commits in one batch.
+    pub batch: usize,
+    /// How often the anchor is written while there are events.
+    pub anchor_interval: Span,
+}
+
+/// Why a commit was not appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The journal refused it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The queue is full.
+    #[error("the journal's queue is full")]
+    Busy,
+    /// The writer has stopped.
+    #[error("the journal is closed")]
+    Stopped,
+}
+
+struct Waiting {
+    commit: Commit,
+    queued: Stopwatch,
+    answer: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+/// A handle to the writer. Cheap to clone; when the last one is gone, the writer stops in good order.
+#[derive(Clone)]
+pub struct Writer {
+    queue: SyncSender<Waiting>,
+}
+
+impl Writer {
+    /// Starts the thread. The second value is joined to wait for its end.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn start(
+        journal: Journal,
+        limits: WriterLimits,
+        clock: Arc<JudgedClock>,
+        metrics: Arc<Metrics>,
+    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let (queue, waiting) = sync_channel(limits.queue);
+        let thread = WriterThread { journal, limits, clock, metrics, waiting };
+        let joined = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
+            let vital = Vital("writer");
+            thread.run();
+            drop(vital);
+        })?;
+        Ok((Self { queue }, joined))
+    }
+
+    /// Appends a commit; answers when it is durable and can be looked up. A commit without events waits for a sync all the
+    /// same.
+    ///
+    /// # Errors
+    /// [`WriteError`]: nothing of the commit was written.
+    pub async fn append(&self, commit: Commit) -> Result<Appended, WriteError> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting { commit, queued: Stopwatch::start(), answer };
+        self.queue.try_send(waiting).map_err(|error| match error {
+            TrySendError::Full(_) => WriteError::Busy,
+            TrySendError::Disconnected(_) => WriteError::Stopped,
+        })?;
+        Ok(answered.await.map_err(|_| WriteError::Stopped)??)
+    }
+}
+
+struct WriterThread {
+    journal: Journal,
+    limits: WriterLimits,
+    clock: Arc<JudgedClock>,
+    metrics: Arc<Metrics>,
+    waiting: Receiver<Waiting>,
+}
+
+impl WriterThread {
+    fn run(mut self) {
+        let mut marked_at = self.clock.boot();
+        self.show();
+        loop {
+            let first = match self.next(marked_at) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => None,
+            };
+            if let Some(first) = first
+                && let Err(error) = self.write(first)
+            {
+                give_up(&error);
+            }
+            // After the answers have left, so that nobody waits for it.
+            if self.clock.boot() - marked_at >= self.limits.anchor_interval {
+                self.journal.mark(false).unwrap_or_else(|error| give_up(&error));
+                marked_at = self.clock.boot();
+                self.show();
+            }
+        }
+        self.journal.mark(true).unwrap_or_else(|error| give_up(&error));
+    }
+
+    /// The next commit, or nothing when it is time to write the anchor.
+    fn next(&self, marked_at: Span) -> Result<Option<Waiting>, RecvTimeoutError> {
+        let rest = self.limits.anchor_interval - (self.clock.boot() - marked_at);
+        let rest = Duration::from_millis(u64::try_from(rest.0).unwrap_or(0).max(1));
+        self.waiting.recv_timeout(rest).map(Some)
+    }
+
+    fn write(&mut self, first: Waiting) -> Result<(), EngineError> {
+        let mut batch = vec![first];
+        while batch.len() < self.limits.batch {
+            match self.waiting.try_recv() {
+                Ok(waiting) => batch.push(waiting),
+                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+        }
+        let (commits, askers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.commit, (waiting.queued, waiting.answer))).unzip();
+        let (before, writing) = (self.journal.head(), Stopwatch::start());
+        let answers = self.journal.append(commits)?;
+        self.metrics.journal_sync_seconds.observe(writing.seconds());
+        #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+        self.metrics.journal_batch_events.observe((self.journal.head() - before) as f64);
+        for ((queued, asker), answer) in askers.into_iter().zip(answers) {
+            if answer.is_err() {
+                self.metrics.journal_conflicts_total.inc();
+            }
+            self.metrics.journal_append_seconds.observe(queued.seconds());
+            // Whoever asked may be gone; the commit stands all the same.
+            let _ = asker.send(answer);
+        }
+        Ok(())
+    }
+
+    fn show(&self) {
+        let head = i64::try_from(self.journal.head()).unwrap_or(i64::MAX);
+        self.metrics.journal_position.set(head);
+        self.metrics.checkpoint_size.set(head);
+        let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.metrics.journal_bytes.set(bytes(self.journal.engine().bytes()));
+        self.metrics.store_bytes.set(bytes(self.journal.engine().store().bytes()));
+    }
+}
+
+fn give_up(error: &EngineError) -> ! {
+    tracing::error!(%error, "the journal cannot go on: ending the process, the next start recovers");
+    std::process::exit(EXIT_JOURNAL);
+}
