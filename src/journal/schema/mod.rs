@@ -2,7 +2,7 @@
 //!
 //! The stored shape is apart from the domain's types: the domain may be renamed and rearranged, but the bytes of an entry are
 //! hashed and signed, and can never change. So every entry has exactly one spelling ([`decode`] refuses any other), golden
-//! files pin the bytes, and a shape that had to change is still read ([`upcast`]).
+//! files pin the bytes, and a shape that had to change is still read (see `upcast.rs`).
 //!
 //! An entry, in this order of its fields:
 //!

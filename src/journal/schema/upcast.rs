@@ -1,6 +1,6 @@
 //! How data that an older version of this program wrote is read: each old shape is turned into the next, up to the newest.
 //!
-//! To change the shape of a type: write a [`Step`] from the present version to the next and add it to [`STEPS`] (that alone
+//! To change the shape of a type: write a `Step` from the present version to the next and add it to `STEPS` (that alone
 //! makes the next version the newest, and new entries are written with it), change the stored struct, and leave the golden
 //! file of the old version where it is: it must still be read, though it is no longer written. A field that is absent where
 //! it does not apply can be added without a step.
