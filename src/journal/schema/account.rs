@@ -1,0 +1,132 @@
+//! The stored shapes of `account:ID` and `name:H` streams, and of a password hash's scheme.
+
+use super::text::Text;
+use super::types::{StoredAccount, StoredName};
+use crate::domain::account::{AccountEvent, NameEvent};
+use crate::domain::context::Sealed;
+use crate::domain::denial::Denial;
+use crate::domain::ids::{AccountId, ClientId, NameHash, SessionId, Version};
+use crate::domain::verifier::Scheme;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    account: Text<AccountId>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Created {
+    login: String,
+    name: Text<NameHash>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginSucceeded {
+    client: Text<ClientId>,
+    session: Text<SessionId>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LoginRefused {
+    client: Text<ClientId>,
+    class: Text<Denial>,
+    n: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordRehashed {
+    of: Version,
+    verifier: String,
+    scheme: StoredScheme,
+}
+
+/// `{"argon2id":{"m":…,"t":…,"p":…}}` or `{"bcrypt":{"cost":…}}`, with the letters of the PHC string.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub(super) enum StoredScheme {
+    Argon2id { m: u32, t: u32, p: u32 },
+    Bcrypt { cost: u32 },
+}
+
+impl From<Scheme> for StoredScheme {
+    fn from(scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Argon2id { memory_kib, iterations, parallelism } => {
+                Self::Argon2id { m: memory_kib, t: iterations, p: parallelism }
+            }
+            Scheme::Bcrypt { cost } => Self::Bcrypt { cost },
+        }
+    }
+}
+
+impl From<StoredScheme> for Scheme {
+    fn from(stored: StoredScheme) -> Self {
+        match stored {
+            StoredScheme::Argon2id { m, t, p } => Self::Argon2id { memory_kib: m, iterations: t, parallelism: p },
+            StoredScheme::Bcrypt { cost } => Self::Bcrypt { cost },
+        }
+    }
+}
+
+impl From<&NameEvent> for StoredName {
+    fn from(event: &NameEvent) -> Self {
+        match event {
+            NameEvent::Taken { account } => Self::Taken(Named { account: Text(*account) }),
+            NameEvent::Released { account } => Self::Released(Named { account: Text(*account) }),
+        }
+    }
+}
+
+impl TryFrom<StoredName> for NameEvent {
+    type Error = String;
+    fn try_from(stored: StoredName) -> Result<Self, String> {
+        Ok(match stored {
+            StoredName::Taken(data) => Self::Taken { account: data.account.0 },
+            StoredName::Released(data) => Self::Released { account: data.account.0 },
+        })
+    }
+}
+
+impl From<&AccountEvent> for StoredAccount {
+    fn from(event: &AccountEvent) -> Self {
+        match event {
+            AccountEvent::Created { login, name } => {
+                Self::Created(Created { login: login.0.clone(), name: Text(*name) })
+            }
+            AccountEvent::LoginSucceeded { client, session } => {
+                Self::LoginSucceeded(LoginSucceeded { client: Text(client.clone()), session: Text(*session) })
+            }
+            AccountEvent::LoginRefused { client, class, n } => {
+                Self::LoginRefused(LoginRefused { client: Text(client.clone()), class: Text(*class), n: *n })
+            }
+            AccountEvent::PasswordRehashed { of, verifier, scheme } => Self::PasswordRehashed(PasswordRehashed {
+                of: *of,
+                verifier: verifier.0.clone(),
+                scheme: (*scheme).into(),
+            }),
+        }
+    }
+}
+
+impl TryFrom<StoredAccount> for AccountEvent {
+    type Error = String;
+    fn try_from(stored: StoredAccount) -> Result<Self, String> {
+        Ok(match stored {
+            StoredAccount::Created(data) => Self::Created { login: Sealed(data.login), name: data.name.0 },
+            StoredAccount::LoginSucceeded(data) => {
+                Self::LoginSucceeded { client: data.client.0, session: data.session.0 }
+            }
+            StoredAccount::LoginRefused(data) => {
+                Self::LoginRefused { client: data.client.0, class: data.class.0, n: data.n }
+            }
+            StoredAccount::PasswordRehashed(data) => {
+                Self::PasswordRehashed { of: data.of, verifier: Sealed(data.verifier), scheme: data.scheme.into() }
+            }
+        })
+    }
+}

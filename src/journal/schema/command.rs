@@ -1,0 +1,343 @@
+//! The stored shape of `cmd`: what was asked, and what the decision used beyond the folded states.
+//!
+//! `do` names the command. A command whose shape changes gets a new word after `do`, and the old one is read for ever. What
+//! the event beside it says anyway and is sealed or large (a password's hash, a secret's digest, a client's settings) is
+//! not said twice: it stands in `data` only.
+
+use super::text::{Spelled, Text};
+use crate::domain::Event;
+use crate::domain::account::{Login, PasswordVerdict};
+use crate::domain::client::{ClientCommand, ClientEvent, IssueToken};
+use crate::domain::command::Command;
+use crate::domain::denial::Denial;
+use crate::domain::gate::{GateCommand, GateEvent};
+use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, SessionId, TokenId, Version};
+use crate::domain::session::{Refresh, Revoke, RevokeReason, Unrecorded};
+use crate::domain::time::Span;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Stored {
+    Login(Box<StoredLogin>),
+    Refresh(Box<StoredRefresh>),
+    Revoke {
+        reason: Text<RevokeReason>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        client: Option<Text<ClientId>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        presented: Option<Generation>,
+        #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
+        unrecorded: StoredUnrecorded,
+    },
+    Expire {},
+    Show {
+        presented: Generation,
+        #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
+        unrecorded: StoredUnrecorded,
+    },
+    IssueToken {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        scope: Option<BTreeSet<String>>,
+        jti: Text<TokenId>,
+        jitter: Text<Span>,
+    },
+    #[serde(rename = "gate.set_password")]
+    GateSetPassword {},
+    #[serde(rename = "gate.disable")]
+    GateDisable {},
+    #[serde(rename = "gate.enable")]
+    GateEnable {},
+    #[serde(rename = "gate.add_registration")]
+    GateAddRegistration {
+        client: Text<ClientId>,
+    },
+    #[serde(rename = "gate.withdraw_registration")]
+    GateWithdrawRegistration {
+        client: Text<ClientId>,
+    },
+    #[serde(rename = "gate.set_roles")]
+    GateSetRoles {
+        roles: BTreeSet<String>,
+    },
+    #[serde(rename = "gate.revoke_sessions")]
+    GateRevokeSessions {},
+    #[serde(rename = "gate.erase")]
+    GateErase {},
+    #[serde(rename = "client.change")]
+    ClientChange {},
+    #[serde(rename = "client.set_secret")]
+    ClientSetSecret {},
+    #[serde(rename = "client.disable")]
+    ClientDisable {},
+    #[serde(rename = "client.enable")]
+    ClientEnable {},
+    #[serde(rename = "client.revoke_sessions")]
+    ClientRevokeSessions {},
+    Server {},
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredLogin {
+    account: Text<AccountId>,
+    client: Text<ClientId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<BTreeSet<String>>,
+    verdict: Text<PasswordVerdict>,
+    session: Text<SessionId>,
+    jti: Text<TokenId>,
+    jitter: Text<Span>,
+    refresh_key: RefreshKeyId,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ends: Vec<Text<SessionId>>,
+    gate_version: Version,
+    client_version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredRefresh {
+    presented: Generation,
+    client: Text<ClientId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<BTreeSet<String>>,
+    jti: Text<TokenId>,
+    jitter: Text<Span>,
+    unavailable: Text<Span>,
+    gate_version: Version,
+    client_version: Version,
+    #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
+    unrecorded: StoredUnrecorded,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredUnrecorded {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    refusals: BTreeMap<String, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retries: Option<Retries>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retries {
+    generation: Generation,
+    n: u64,
+}
+
+impl StoredUnrecorded {
+    fn says_nothing(&self) -> bool {
+        self.refusals.is_empty() && self.retries.is_none()
+    }
+}
+
+impl From<&Unrecorded> for StoredUnrecorded {
+    fn from(unrecorded: &Unrecorded) -> Self {
+        let (generation, n) = unrecorded.retries;
+        Self {
+            refusals: unrecorded.refusals.iter().map(|(class, n)| (class.code().to_owned(), *n)).collect(),
+            retries: ((generation, n) != (0, 0)).then_some(Retries { generation, n }),
+        }
+    }
+}
+
+impl TryFrom<StoredUnrecorded> for Unrecorded {
+    type Error = String;
+    fn try_from(stored: StoredUnrecorded) -> Result<Self, String> {
+        let refusals = stored.refusals.iter().map(|(code, n)| Ok((Denial::read(code)?, *n)));
+        Ok(Self {
+            refusals: refusals.collect::<Result<_, String>>()?,
+            retries: stored.retries.map_or((0, 0), |retries| (retries.generation, retries.n)),
+        })
+    }
+}
+
+impl Stored {
+    /// What stands beside an event; refused where the event does not say what is left out here.
+    pub(super) fn of(command: &Command, event: &Event) -> Result<Self, String> {
+        Ok(match command {
+            Command::Login { login, gate, client, n } => Self::Login(Box::new(of_login(login, *gate, *client, *n))),
+            Command::Refresh { refresh, gate, client, unrecorded } => {
+                Self::Refresh(Box::new(of_refresh(refresh, *gate, *client, unrecorded)))
+            }
+            Command::Revoke { revoke: Revoke { reason, client, presented }, unrecorded } => Self::Revoke {
+                reason: Text(*reason),
+                client: client.clone().map(Text),
+                presented: *presented,
+                unrecorded: unrecorded.into(),
+            },
+            Command::Expire => Self::Expire {},
+            Command::Show { presented, unrecorded } => {
+                Self::Show { presented: *presented, unrecorded: unrecorded.into() }
+            }
+            Command::IssueToken(IssueToken { scope, jti, jitter }) => {
+                Self::IssueToken { scope: scope.clone(), jti: Text(*jti), jitter: Text(*jitter) }
+            }
+            Command::Gate(command) => of_gate(command, event)?,
+            Command::Client(command) => of_client(command, event)?,
+            Command::Server => Self::Server {},
+        })
+    }
+
+    /// The command, with what is left out here taken from the event beside it.
+    pub(super) fn into_command(self, event: &Event) -> Result<Command, String> {
+        Ok(match self {
+            Self::Login(stored) => into_login(*stored),
+            Self::Refresh(stored) => into_refresh(*stored)?,
+            Self::Revoke { reason, client, presented, unrecorded } => Command::Revoke {
+                revoke: Revoke { reason: reason.0, client: client.map(|client| client.0), presented },
+                unrecorded: unrecorded.try_into()?,
+            },
+            Self::Expire {} => Command::Expire,
+            Self::Show { presented, unrecorded } => Command::Show { presented, unrecorded: unrecorded.try_into()? },
+            Self::IssueToken { scope, jti, jitter } => {
+                Command::IssueToken(IssueToken { scope, jti: jti.0, jitter: jitter.0 })
+            }
+            Self::GateSetPassword {} => Command::Gate(set_password(event)?),
+            Self::GateDisable {} => Command::Gate(GateCommand::Disable),
+            Self::GateEnable {} => Command::Gate(GateCommand::Enable),
+            Self::GateAddRegistration { client } => Command::Gate(GateCommand::AddRegistration(client.0)),
+            Self::GateWithdrawRegistration { client } => Command::Gate(GateCommand::WithdrawRegistration(client.0)),
+            Self::GateSetRoles { roles } => Command::Gate(GateCommand::SetRoles(roles)),
+            Self::GateRevokeSessions {} => Command::Gate(GateCommand::RevokeSessions),
+            Self::GateErase {} => Command::Gate(GateCommand::Erase),
+            Self::ClientChange {} => Command::Client(change(event)?),
+            Self::ClientSetSecret {} => Command::Client(set_secret(event)?),
+            Self::ClientDisable {} => Command::Client(ClientCommand::Disable),
+            Self::ClientEnable {} => Command::Client(ClientCommand::Enable),
+            Self::ClientRevokeSessions {} => Command::Client(ClientCommand::RevokeSessions),
+            Self::Server {} => Command::Server,
+        })
+    }
+}
+
+fn of_login(login: &Login, gate: Version, client: Version, n: Option<u64>) -> StoredLogin {
+    StoredLogin {
+        account: Text(login.account),
+        client: Text(login.client.clone()),
+        scope: login.scope.clone(),
+        verdict: Text(login.verdict),
+        session: Text(login.session),
+        jti: Text(login.jti),
+        jitter: Text(login.jitter),
+        refresh_key: login.refresh_key,
+        ends: login.ends.iter().copied().map(Text).collect(),
+        gate_version: gate,
+        client_version: client,
+        n,
+    }
+}
+
+fn into_login(stored: StoredLogin) -> Command {
+    Command::Login {
+        login: Login {
+            account: stored.account.0,
+            client: stored.client.0,
+            scope: stored.scope,
+            verdict: stored.verdict.0,
+            session: stored.session.0,
+            jti: stored.jti.0,
+            jitter: stored.jitter.0,
+            refresh_key: stored.refresh_key,
+            ends: stored.ends.into_iter().map(|session| session.0).collect(),
+        },
+        gate: stored.gate_version,
+        client: stored.client_version,
+        n: stored.n,
+    }
+}
+
+fn of_refresh(refresh: &Refresh, gate: Version, client: Version, unrecorded: &Unrecorded) -> StoredRefresh {
+    StoredRefresh {
+        presented: refresh.presented,
+        client: Text(refresh.client.clone()),
+        scope: refresh.scope.clone(),
+        jti: Text(refresh.jti),
+        jitter: Text(refresh.jitter),
+        unavailable: Text(refresh.unavailable),
+        gate_version: gate,
+        client_version: client,
+        unrecorded: unrecorded.into(),
+    }
+}
+
+fn into_refresh(stored: StoredRefresh) -> Result<Command, String> {
+    Ok(Command::Refresh {
+        refresh: Refresh {
+            presented: stored.presented,
+            client: stored.client.0,
+            scope: stored.scope,
+            jti: stored.jti.0,
+            jitter: stored.jitter.0,
+            unavailable: stored.unavailable.0,
+        },
+        gate: stored.gate_version,
+        client: stored.client_version,
+        unrecorded: stored.unrecorded.try_into()?,
+    })
+}
+
+/// What the event beside the command says must be what the command says, or it would be lost.
+fn same<T: PartialEq>(told: T, command: &T) -> Result<(), String> {
+    if told == *command { Ok(()) } else { Err("the command is not the one that its event tells".to_owned()) }
+}
+
+fn of_gate(command: &GateCommand, event: &Event) -> Result<Stored, String> {
+    Ok(match command {
+        GateCommand::SetPassword { .. } => {
+            same(set_password(event)?, command)?;
+            Stored::GateSetPassword {}
+        }
+        GateCommand::Disable => Stored::GateDisable {},
+        GateCommand::Enable => Stored::GateEnable {},
+        GateCommand::AddRegistration(client) => Stored::GateAddRegistration { client: Text(client.clone()) },
+        GateCommand::WithdrawRegistration(client) => Stored::GateWithdrawRegistration { client: Text(client.clone()) },
+        GateCommand::SetRoles(roles) => Stored::GateSetRoles { roles: roles.clone() },
+        GateCommand::RevokeSessions => Stored::GateRevokeSessions {},
+        GateCommand::Erase => Stored::GateErase {},
+    })
+}
+
+fn of_client(command: &ClientCommand, event: &Event) -> Result<Stored, String> {
+    Ok(match command {
+        ClientCommand::Change(_) => {
+            same(change(event)?, command)?;
+            Stored::ClientChange {}
+        }
+        ClientCommand::SetSecret(_) => {
+            same(set_secret(event)?, command)?;
+            Stored::ClientSetSecret {}
+        }
+        ClientCommand::Disable => Stored::ClientDisable {},
+        ClientCommand::Enable => Stored::ClientEnable {},
+        ClientCommand::RevokeSessions => Stored::ClientRevokeSessions {},
+    })
+}
+
+fn set_password(event: &Event) -> Result<GateCommand, String> {
+    match event {
+        Event::Gate(GateEvent::PasswordSet { verifier, scheme }) => {
+            Ok(GateCommand::SetPassword { verifier: verifier.clone(), scheme: *scheme })
+        }
+        _ => Err("gate.set_password stands beside gate.password_set only".to_owned()),
+    }
+}
+
+fn set_secret(event: &Event) -> Result<ClientCommand, String> {
+    match event {
+        Event::Client(ClientEvent::SecretSet { secret }) => Ok(ClientCommand::SetSecret(secret.clone())),
+        _ => Err("client.set_secret stands beside client.secret_set only".to_owned()),
+    }
+}
+
+fn change(event: &Event) -> Result<ClientCommand, String> {
+    match event {
+        Event::Client(ClientEvent::Changed { settings }) => Ok(ClientCommand::Change(Box::new(settings.clone()))),
+        _ => Err("client.change stands beside client.changed only".to_owned()),
+    }
+}

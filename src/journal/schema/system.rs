@@ -1,0 +1,157 @@
+//! The stored shapes of the `system` stream.
+
+use super::text::{Text, Words};
+use super::types::{Nothing, StoredSystem as Stored};
+use crate::domain::context::Sealed;
+use crate::domain::ids::{ClientId, Generation, RefreshKeyId, SessionId};
+use crate::domain::keys::SigningAlg;
+use crate::domain::system::{KeyName, SystemEvent};
+use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Created {
+    origin: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Started {
+    version: String,
+    last_entry_at: Text<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClockAccepted {
+    wall: Text<Timestamp>,
+    last_entry_at: Text<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SigningKeyAdded {
+    kid: String,
+    alg: Text<SigningAlg>,
+    jwk: String,
+    private: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RefreshKeyAdded {
+    refresh_key: RefreshKeyId,
+    secret: String,
+}
+
+/// `{"signing_key":"KID"}` or `{"refresh_key":NUMBER}`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Key {
+    SigningKey(String),
+    RefreshKey(RefreshKeyId),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApiKeyCreated {
+    name: String,
+    digest: String,
+    permissions: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clients: Option<Words<ClientId>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryLost {
+    session: Text<SessionId>,
+    generation: Generation,
+    n: u64,
+}
+
+impl From<&KeyName> for Key {
+    fn from(name: &KeyName) -> Self {
+        match name {
+            KeyName::Signing(kid) => Self::SigningKey(kid.clone()),
+            KeyName::Refresh(id) => Self::RefreshKey(*id),
+        }
+    }
+}
+
+impl From<Key> for KeyName {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::SigningKey(kid) => Self::Signing(kid),
+            Key::RefreshKey(id) => Self::Refresh(id),
+        }
+    }
+}
+
+impl From<&SystemEvent> for Stored {
+    fn from(event: &SystemEvent) -> Self {
+        match event {
+            SystemEvent::Created { origin } => Self::Created(Created { origin: origin.clone() }),
+            SystemEvent::Started { version, last_entry_at } => {
+                Self::Started(Started { version: version.clone(), last_entry_at: Text(*last_entry_at) })
+            }
+            SystemEvent::Ready => Self::Ready(Nothing {}),
+            SystemEvent::ClockAccepted { wall, last_entry_at } => {
+                Self::ClockAccepted(ClockAccepted { wall: Text(*wall), last_entry_at: Text(*last_entry_at) })
+            }
+            SystemEvent::SigningKeyAdded { kid, alg, jwk, private } => Self::SigningKeyAdded(SigningKeyAdded {
+                kid: kid.clone(),
+                alg: Text(*alg),
+                jwk: jwk.clone(),
+                private: private.0.clone(),
+            }),
+            SystemEvent::RefreshKeyAdded { key, secret } => {
+                Self::RefreshKeyAdded(RefreshKeyAdded { refresh_key: *key, secret: secret.0.clone() })
+            }
+            SystemEvent::KeyActivated(name) => Self::KeyActivated(name.into()),
+            SystemEvent::KeyDistrusted(name) => Self::KeyDistrusted(name.into()),
+            SystemEvent::ApiKeyCreated { name, digest, permissions, clients } => Self::ApiKeyCreated(ApiKeyCreated {
+                name: name.clone(),
+                digest: digest.0.clone(),
+                permissions: permissions.clone(),
+                clients: clients.clone().map(Words),
+            }),
+            SystemEvent::HistoryLost { session, generation, n } => {
+                Self::HistoryLost(HistoryLost { session: Text(*session), generation: *generation, n: *n })
+            }
+        }
+    }
+}
+
+impl TryFrom<Stored> for SystemEvent {
+    type Error = String;
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        Ok(match stored {
+            Stored::Created(data) => Self::Created { origin: data.origin },
+            Stored::Started(data) => Self::Started { version: data.version, last_entry_at: data.last_entry_at.0 },
+            Stored::Ready(Nothing {}) => Self::Ready,
+            Stored::ClockAccepted(data) => {
+                Self::ClockAccepted { wall: data.wall.0, last_entry_at: data.last_entry_at.0 }
+            }
+            Stored::SigningKeyAdded(data) => {
+                Self::SigningKeyAdded { kid: data.kid, alg: data.alg.0, jwk: data.jwk, private: Sealed(data.private) }
+            }
+            Stored::RefreshKeyAdded(data) => {
+                Self::RefreshKeyAdded { key: data.refresh_key, secret: Sealed(data.secret) }
+            }
+            Stored::KeyActivated(key) => Self::KeyActivated(key.into()),
+            Stored::KeyDistrusted(key) => Self::KeyDistrusted(key.into()),
+            Stored::ApiKeyCreated(data) => Self::ApiKeyCreated {
+                name: data.name,
+                digest: Sealed(data.digest),
+                permissions: data.permissions,
+                clients: data.clients.map(|clients| clients.0),
+            },
+            Stored::HistoryLost(data) => {
+                Self::HistoryLost { session: data.session.0, generation: data.generation, n: data.n }
+            }
+        })
+    }
+}

@@ -1,0 +1,329 @@
+//! What each golden file means: the entry, as the domain sees it.
+
+use countersign::domain::account::{AccountEvent, Login, NameEvent, PasswordVerdict};
+use countersign::domain::client::{
+    ClientCommand, ClientEvent, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry, Profile, UseEvent,
+};
+use countersign::domain::command::Command;
+use countersign::domain::context::{Context, Sealed, ToldBy};
+use countersign::domain::denial::Denial;
+use countersign::domain::gate::{GateCommand, GateEvent};
+use countersign::domain::ids::{
+    AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
+};
+use countersign::domain::keys::SigningAlg;
+use countersign::domain::session::{
+    Access, Asked, Refresh, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
+};
+use countersign::domain::system::{KeyName, SystemEvent};
+use countersign::domain::time::{Span, Timestamp};
+use countersign::domain::verifier::Scheme;
+use countersign::domain::{Event, Recorded};
+use countersign::journal::schema::Envelope;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Every golden file's name, without `.v1.json`, and its entry.
+pub fn all() -> Vec<(&'static str, Envelope)> {
+    [system(), names_and_accounts(), gates(), clients(), usage(), sessions(), refusals()].concat()
+}
+
+const NOW: Timestamp = Timestamp(1_769_860_800_123);
+const ARGON2ID: Scheme = Scheme::Argon2id { memory_kib: 19_456, iterations: 2, parallelism: 1 };
+
+fn uuid(n: u128) -> Uuid {
+    Uuid::from_u128(0x019c_133d_4000_7000_8000_0000_0000_0000 + n)
+}
+
+fn account_id() -> AccountId {
+    AccountId(uuid(1))
+}
+
+fn session_id(n: u128) -> SessionId {
+    SessionId(uuid(0x100 + n))
+}
+
+fn jti() -> TokenId {
+    TokenId(uuid(0x200))
+}
+
+fn store() -> ClientId {
+    "store".parse().unwrap()
+}
+
+fn words(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn sealed(text: &str) -> Sealed {
+    Sealed(text.to_owned())
+}
+
+fn access() -> Access {
+    Access { jti: jti(), issued_at: NOW, expires_at: NOW + Span(287_500) }
+}
+
+fn envelope(stream: StreamId, event: Event, command: Option<Command>) -> Envelope {
+    let context = Context {
+        request_id: RequestId(uuid(2)),
+        told_by: ToldBy::Client,
+        net: Some(Tag([0x1a; 8])),
+        ua: Some(Tag([0x2b; 8])),
+        dev: Some(Tag([0x3c; 8])),
+        sealed: Some(sealed("AAECAwQFBgcICQoLDA0ODw")),
+    };
+    let commit = CommitId(uuid(3));
+    let recorded = Recorded { position: 42, commit, stream, version: 7, at: NOW, context, event, command };
+    Envelope { recorded, number: 1, node: "a1".to_owned(), prev: Some(Hash([0xd4; 32])) }
+}
+
+/// An entry that the server makes by itself: nobody asked.
+fn by_server(mut envelope: Envelope) -> Envelope {
+    let request_id = envelope.recorded.context.request_id;
+    envelope.recorded.context =
+        Context { request_id, told_by: ToldBy::Server, net: None, ua: None, dev: None, sealed: None };
+    Envelope { number: 0, ..envelope }
+}
+
+/// The first entry of its stream.
+fn first(mut envelope: Envelope) -> Envelope {
+    envelope.recorded.version = 1;
+    Envelope { prev: None, ..envelope }
+}
+
+fn system() -> Vec<(&'static str, Envelope)> {
+    let entry = |event| by_server(envelope(StreamId::System, Event::System(event), Some(Command::Server)));
+    let last_entry_at = NOW - Span::hours(1);
+    let api_key = |clients| SystemEvent::ApiKeyCreated {
+        name: "ops".to_owned(),
+        digest: sealed("ZGlnZXN0"),
+        permissions: words(&["admin", "audit"]),
+        clients,
+    };
+    let signing_key = SystemEvent::SigningKeyAdded {
+        kid: "oKIywvGUpTVTyxMQ3bwIIeQUudfr_CkLMjCE19ECD-U".to_owned(),
+        alg: SigningAlg::Es256,
+        jwk: r#"{"kty":"EC","crv":"P-256"}"#.to_owned(),
+        private: sealed("cHJpdmF0ZQ"),
+    };
+    let started = SystemEvent::Started { version: "0.1.0".to_owned(), last_entry_at };
+    vec![
+        ("system.created", first(entry(SystemEvent::Created { origin: "example.com/journal".to_owned() }))),
+        ("system.started", entry(started)),
+        ("system.ready", entry(SystemEvent::Ready)),
+        ("system.clock_accepted", entry(SystemEvent::ClockAccepted { wall: NOW, last_entry_at })),
+        ("system.signing_key_added", entry(signing_key)),
+        ("system.refresh_key_added", entry(SystemEvent::RefreshKeyAdded { key: 3, secret: sealed("c2VjcmV0") })),
+        ("system.key_activated", entry(SystemEvent::KeyActivated(KeyName::Refresh(3)))),
+        ("system.key_activated-signing", entry(SystemEvent::KeyActivated(KeyName::Signing("kid-1".to_owned())))),
+        ("system.key_distrusted", entry(SystemEvent::KeyDistrusted(KeyName::Signing("kid-1".to_owned())))),
+        ("system.key_distrusted-refresh", entry(SystemEvent::KeyDistrusted(KeyName::Refresh(3)))),
+        ("system.api_key_created", entry(api_key(None))),
+        ("system.api_key_created-clients", entry(api_key(Some(BTreeSet::from([store()]))))),
+        ("system.history_lost", entry(SystemEvent::HistoryLost { session: session_id(0), generation: 4, n: 1 })),
+    ]
+}
+
+fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
+    let name = NameHash([0xee; 32]);
+    let named = |event| envelope(StreamId::Name(name), Event::Name(event), None);
+    let entry = |event, cmd| envelope(StreamId::Account(account_id()), Event::Account(event), cmd);
+    let login = |verdict, scope, ends| Login {
+        account: account_id(),
+        client: store(),
+        scope,
+        verdict,
+        session: session_id(0),
+        jti: jti(),
+        jitter: Span(12_500),
+        refresh_key: 3,
+        ends,
+    };
+    let (right, wrong) = (PasswordVerdict::Right, PasswordVerdict::Wrong);
+    let granted = Command::Login { login: login(right, None, vec![]), gate: 2, client: 5, n: None };
+    let refused = Command::Login {
+        login: login(wrong, Some(words(&["cart", "openid"])), vec![]),
+        gate: 2,
+        client: 5,
+        n: Some(3),
+    };
+    let capped = Command::Login { login: login(right, None, vec![session_id(7)]), gate: 2, client: 5, n: None };
+    let rehashed = |scheme| AccountEvent::PasswordRehashed { of: 1, verifier: sealed("dmVyaWZpZXI"), scheme };
+    let class = Denial::WrongCredentials;
+    let (session, client) = (session_id(0), store());
+    let revoked = Event::Session(SessionEvent::Revoked { reason: RevokeReason::SessionCap });
+    vec![
+        ("name.taken", first(named(NameEvent::Taken { account: account_id() }))),
+        ("name.released", named(NameEvent::Released { account: account_id() })),
+        (
+            "account.created",
+            first(entry(AccountEvent::Created { login: sealed("bG9naW4"), name }, Some(Command::Server))),
+        ),
+        (
+            "account.login_succeeded",
+            entry(AccountEvent::LoginSucceeded { client: client.clone(), session }, Some(granted)),
+        ),
+        ("account.login_refused", entry(AccountEvent::LoginRefused { client, class, n: 3 }, Some(refused))),
+        ("account.password_rehashed", entry(rehashed(ARGON2ID), Some(Command::Server))),
+        ("account.password_rehashed-bcrypt", entry(rehashed(Scheme::Bcrypt { cost: 10 }), None)),
+        ("session.revoked-cmd_login", envelope(StreamId::Session(session_id(7)), revoked, Some(capped))),
+    ]
+}
+
+fn gates() -> Vec<(&'static str, Envelope)> {
+    let entry = |event, cmd| envelope(StreamId::Gate(account_id()), Event::Gate(event), Some(Command::Gate(cmd)));
+    let verifier = sealed("dmVyaWZpZXI");
+    let set = GateCommand::SetPassword { verifier: verifier.clone(), scheme: ARGON2ID };
+    let roles = words(&["admin", "shopper"]);
+    let opening = GateEvent::PasswordSet { verifier: verifier.clone(), scheme: Scheme::Bcrypt { cost: 12 } };
+    let opening = envelope(StreamId::Gate(account_id()), Event::Gate(opening), None);
+    vec![
+        ("gate.password_set", entry(GateEvent::PasswordSet { verifier, scheme: ARGON2ID }, set)),
+        ("gate.password_set-bcrypt", first(opening)),
+        ("gate.disabled", entry(GateEvent::Disabled, GateCommand::Disable)),
+        ("gate.enabled", entry(GateEvent::Enabled, GateCommand::Enable)),
+        (
+            "gate.registration_added",
+            entry(GateEvent::RegistrationAdded { client: store() }, GateCommand::AddRegistration(store())),
+        ),
+        (
+            "gate.registration_withdrawn",
+            entry(GateEvent::RegistrationWithdrawn { client: store() }, GateCommand::WithdrawRegistration(store())),
+        ),
+        ("gate.roles_set", entry(GateEvent::RolesSet { roles: roles.clone() }, GateCommand::SetRoles(roles))),
+        ("gate.sessions_revoked", entry(GateEvent::SessionsRevoked, GateCommand::RevokeSessions)),
+        ("gate.erased", entry(GateEvent::Erased, GateCommand::Erase)),
+    ]
+}
+
+/// Settings of which none is the default.
+fn settings() -> ClientSettings {
+    ClientSettings {
+        grants: BTreeSet::from([Grant::Password, Grant::RefreshToken, Grant::ClientCredentials]),
+        scopes: words(&["cart", "offline_access"]),
+        audience: Some("https://api.example.com".to_owned()),
+        signing_alg: SigningAlg::EdDsa,
+        access_ttl: Span(90_500),
+        late_retry: LateRetry::Reissue,
+        introspect: Introspect::All,
+        refresh_without_scope: false,
+        origins: words(&["https://shop.example.com"]),
+        backends: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+        ..ClientSettings::new(ClientType::Public, Profile::Fusionauth)
+    }
+}
+
+fn clients() -> Vec<(&'static str, Envelope)> {
+    let stream = StreamId::Client(store());
+    let entry = |event, cmd| envelope(stream.clone(), Event::Client(event), Some(cmd));
+    let asked = |event, cmd| entry(event, Command::Client(cmd));
+    let (secret, change) = (sealed("ZGlnZXN0"), ClientCommand::Change(Box::new(settings())));
+    let created = ClientEvent::Created {
+        settings: ClientSettings::new(ClientType::Confidential, Profile::Standard),
+        secret: Some(secret.clone()),
+        enabled: true,
+    };
+    let public = ClientEvent::Created { settings: settings(), secret: None, enabled: false };
+    let secret_set = ClientEvent::SecretSet { secret: secret.clone() };
+    vec![
+        ("client.created", first(entry(created, Command::Server))),
+        ("client.created-public", first(entry(public, Command::Server))),
+        ("client.changed", asked(ClientEvent::Changed { settings: settings() }, change)),
+        ("client.secret_set", asked(secret_set, ClientCommand::SetSecret(secret))),
+        ("client.disabled", asked(ClientEvent::Disabled, ClientCommand::Disable)),
+        ("client.enabled", asked(ClientEvent::Enabled, ClientCommand::Enable)),
+        ("client.sessions_revoked", asked(ClientEvent::SessionsRevoked, ClientCommand::RevokeSessions)),
+    ]
+}
+
+fn usage() -> Vec<(&'static str, Envelope)> {
+    let entry = |event, cmd| envelope(StreamId::Use(store()), Event::Use(event), cmd);
+    let issue = |scope| Some(Command::IssueToken(IssueToken { scope, jti: jti(), jitter: Span::ZERO }));
+    let expires_at = NOW + Span::minutes(5);
+    let issued = UseEvent::TokenIssued { jti: jti(), expires_at, scope: words(&["cart"]) };
+    let dropped = vec![(jti(), expires_at), (TokenId(uuid(0x201)), NOW)];
+    let refused = UseEvent::Refused { class: Denial::ClientSecretWrong, n: 32 };
+    let out_of_scope = UseEvent::Refused { class: Denial::InvalidScope, n: 1 };
+    vec![
+        ("client.token_issued", entry(issued, issue(None))),
+        ("client.token_revoked", entry(UseEvent::TokenRevoked { jti: jti(), expires_at }, Some(Command::Server))),
+        ("client.revocations_dropped", entry(UseEvent::RevocationsDropped { dropped }, Some(Command::Server))),
+        ("client.refused", entry(refused, None)),
+        ("client.refused-cmd_issue_token", entry(out_of_scope, issue(Some(words(&["admin"]))))),
+    ]
+}
+
+fn entry(event: SessionEvent, cmd: Option<Command>) -> Envelope {
+    envelope(StreamId::Session(session_id(0)), Event::Session(event), cmd)
+}
+
+fn refresh(presented: u32, scope: Option<BTreeSet<String>>, unrecorded: Unrecorded) -> Option<Command> {
+    let (jitter, unavailable) = (Span(12_500), Span::seconds(4));
+    let refresh = Refresh { presented, client: store(), scope, jti: jti(), jitter, unavailable };
+    Some(Command::Refresh { refresh, gate: 2, client: 5, unrecorded })
+}
+
+fn unrecorded() -> Unrecorded {
+    Unrecorded { refusals: BTreeMap::from([(Denial::Closed, 21), (Denial::ClientMismatch, 2)]), retries: (4, 9) }
+}
+
+fn sessions() -> Vec<(&'static str, Envelope)> {
+    let started = Started {
+        account: account_id(),
+        client: store(),
+        scope: words(&["cart", "openid"]),
+        refreshable: true,
+        refresh_key: 3,
+        gate_version: 2,
+        client_version: 5,
+        absolute_end: NOW + Span::days(90),
+        idle_end: NOW + Span::days(14),
+        access: access(),
+    };
+    let refreshed = |burned: Option<u32>, scope: Option<BTreeSet<String>>| {
+        let generation = if burned.is_some() { 6 } else { 5 };
+        let idle_end = NOW + Span::days(14);
+        SessionEvent::Refreshed(Refreshed { presented: 4, generation, burned, idle_end, access: access(), scope })
+    };
+    let retried = |n, moved, access| {
+        SessionEvent::RefreshRetried(Retried { presented: 4, generation: 5, n, moved, lockstep: moved, access })
+    };
+    let cart = Some(words(&["cart"]));
+    vec![
+        ("session.started", first(entry(SessionEvent::Started(started), None))),
+        ("session.refreshed", entry(refreshed(None, None), refresh(4, None, Unrecorded::default()))),
+        ("session.refreshed-narrowed", entry(refreshed(None, cart.clone()), refresh(4, cart.clone(), unrecorded()))),
+        ("session.refreshed-burned", entry(refreshed(Some(5), cart.clone()), refresh(4, cart, Unrecorded::default()))),
+        ("session.refresh_retried", entry(retried(1, false, None), refresh(4, None, Unrecorded::default()))),
+        ("session.refresh_retried-moved", entry(retried(10, true, Some(access())), refresh(4, None, unrecorded()))),
+    ]
+}
+
+fn refusals() -> Vec<(&'static str, Envelope)> {
+    let refused = |asked, class, presented| SessionEvent::Refused { asked, class, n: 1, presented };
+    let revoke = |reason, client, presented, unrecorded| {
+        Some(Command::Revoke { revoke: Revoke { reason, client, presented }, unrecorded })
+    };
+    let by_token = || revoke(RevokeReason::Revoked, Some(store()), Some(2), unrecorded());
+    let by_admin = || revoke(RevokeReason::Admin, None, None, Unrecorded::default());
+    let show = |unrecorded| Some(Command::Show { presented: 2, unrecorded });
+    let revoked = |reason| SessionEvent::Revoked { reason };
+    let reuse = SessionEvent::ReuseDetected { class: Denial::Superseded, presented: 2, current: 5 };
+    let ahead = SessionEvent::AheadOfJournal { presented: 9, current: 5, n: 1 };
+    let mismatch = Denial::ClientMismatch;
+    let wrong_door = refused(Asked::Refresh, Denial::WrongDoor, None);
+    let shown = |n| SessionEvent::SupersededShown { presented: 2, n };
+    let quiet = Unrecorded::default;
+    vec![
+        ("session.refresh_refused", entry(refused(Asked::Refresh, Denial::Closed, Some(4)), refresh(4, None, quiet()))),
+        ("session.refresh_refused-wrong_door", entry(wrong_door, None)),
+        ("session.revoke_refused", entry(refused(Asked::Revoke, mismatch, Some(2)), by_token())),
+        ("session.reuse_detected", entry(reuse, refresh(2, None, quiet()))),
+        ("session.superseded_shown", entry(shown(1), show(quiet()))),
+        ("session.superseded_shown-unrecorded", entry(shown(3), show(unrecorded()))),
+        ("session.ahead_of_journal", entry(ahead, refresh(9, None, quiet()))),
+        ("session.revoked", entry(revoked(RevokeReason::Reuse), None)),
+        ("session.revoked-cmd_revoke", entry(revoked(RevokeReason::Admin), by_admin())),
+        ("session.expired", by_server(entry(SessionEvent::Expired, Some(Command::Expire)))),
+    ]
+}

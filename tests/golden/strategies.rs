@@ -1,0 +1,386 @@
+//! Arbitrary entries: any event with any command that may stand beside it.
+
+use countersign::domain::account::{AccountEvent, Login, NameEvent, PasswordVerdict};
+use countersign::domain::client::{
+    ClientCommand, ClientEvent, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry, Profile,
+    Rotation, UseEvent,
+};
+use countersign::domain::command::Command;
+use countersign::domain::context::{Context, Sealed, ToldBy};
+use countersign::domain::denial::Denial;
+use countersign::domain::gate::{GateCommand, GateEvent};
+use countersign::domain::ids::{
+    AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
+};
+use countersign::domain::keys::SigningAlg;
+use countersign::domain::session::{
+    Access, Asked, Refresh, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
+};
+use countersign::domain::system::{KeyName, SystemEvent};
+use countersign::domain::time::{Span, Timestamp};
+use countersign::domain::verifier::Scheme;
+use countersign::domain::{Event, Recorded};
+use countersign::journal::schema::Envelope;
+use proptest::collection::{btree_map, btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+fn uuid() -> impl Strategy<Value = Uuid> {
+    any::<u128>().prop_map(Uuid::from_u128)
+}
+
+fn session_id() -> impl Strategy<Value = SessionId> {
+    uuid().prop_map(SessionId)
+}
+
+fn jti() -> impl Strategy<Value = TokenId> {
+    uuid().prop_map(TokenId)
+}
+
+fn client_id() -> impl Strategy<Value = ClientId> {
+    "[A-Za-z0-9._~-]{1,64}".prop_map(|text| text.parse().unwrap())
+}
+
+fn account_id() -> impl Strategy<Value = AccountId> {
+    uuid().prop_map(AccountId)
+}
+
+fn sealed() -> impl Strategy<Value = Sealed> {
+    "[A-Za-z0-9_-]{0,90}".prop_map(Sealed)
+}
+
+/// Any text, with all that JSON has to escape.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof!["[ -~]{0,24}", vec(any::<char>(), 0..12).prop_map(String::from_iter)]
+}
+
+fn texts() -> impl Strategy<Value = BTreeSet<String>> {
+    btree_set(text(), 0..4)
+}
+
+fn instant() -> impl Strategy<Value = Timestamp> {
+    (0..253_402_300_800_000_i64).prop_map(Timestamp)
+}
+
+fn span() -> impl Strategy<Value = Span> {
+    prop_oneof![any::<i64>().prop_map(Span), (-100_000..100_000_i64).prop_map(Span::seconds)]
+}
+
+fn scheme() -> impl Strategy<Value = Scheme> {
+    prop_oneof![
+        any::<(u32, u32, u32)>().prop_map(|(memory_kib, iterations, parallelism)| Scheme::Argon2id {
+            memory_kib,
+            iterations,
+            parallelism
+        }),
+        any::<u32>().prop_map(|cost| Scheme::Bcrypt { cost }),
+    ]
+}
+
+fn denial() -> impl Strategy<Value = Denial> {
+    select(Denial::ALL)
+}
+
+fn reason() -> impl Strategy<Value = RevokeReason> {
+    select(RevokeReason::ALL)
+}
+
+fn alg() -> impl Strategy<Value = SigningAlg> {
+    select(SigningAlg::ALL.as_slice())
+}
+
+fn access() -> impl Strategy<Value = Access> {
+    (jti(), instant(), instant()).prop_map(|(jti, issued_at, expires_at)| Access { jti, issued_at, expires_at })
+}
+
+fn settings() -> impl Strategy<Value = ClientSettings> {
+    let words = (
+        select(&[ClientType::Confidential, ClientType::Public][..]),
+        select(&[Profile::Standard, Profile::Fusionauth, Profile::Gateway][..]),
+        btree_set(select(&[Grant::Password, Grant::RefreshToken, Grant::ClientCredentials][..]), 0..4),
+        select(&[Rotation::Always, Rotation::Never][..]),
+        select(&[LateRetry::Revoke, LateRetry::Reissue][..]),
+        select(&[Introspect::Own, Introspect::All][..]),
+    );
+    let nets = vec((any::<std::net::IpAddr>(), 0..=32_u8), 0..3)
+        .prop_map(|nets| nets.into_iter().map(|(ip, len)| ipnet::IpNet::new(ip, len).unwrap()).collect());
+    let spans = (span(), span(), span(), span());
+    let rest = (texts(), option::of(text()), alg(), any::<u32>(), any::<bool>(), texts(), nets);
+    (words, spans, rest).prop_map(|(words, spans, rest)| {
+        let (client_type, profile, grants, rotation, late_retry, introspect) = words;
+        let (access_ttl, refresh_idle_ttl, refresh_absolute_ttl, retry_window) = spans;
+        let (scopes, audience, signing_alg, max_sessions, refresh_without_scope, origins, backends) = rest;
+        ClientSettings {
+            client_type,
+            profile,
+            grants,
+            scopes,
+            audience,
+            signing_alg,
+            rotation,
+            access_ttl,
+            refresh_idle_ttl,
+            refresh_absolute_ttl,
+            retry_window,
+            late_retry,
+            max_sessions,
+            introspect,
+            refresh_without_scope,
+            origins,
+            backends,
+        }
+    })
+}
+
+fn key_name() -> impl Strategy<Value = KeyName> {
+    prop_oneof![text().prop_map(KeyName::Signing), any::<u16>().prop_map(KeyName::Refresh)]
+}
+
+fn system() -> impl Strategy<Value = SystemEvent> {
+    use SystemEvent as E;
+    prop_oneof![
+        text().prop_map(|origin| E::Created { origin }),
+        (text(), instant()).prop_map(|(version, last_entry_at)| E::Started { version, last_entry_at }),
+        Just(E::Ready),
+        (instant(), instant()).prop_map(|(wall, last_entry_at)| E::ClockAccepted { wall, last_entry_at }),
+        (text(), alg(), text(), sealed()).prop_map(|(kid, alg, jwk, private)| E::SigningKeyAdded {
+            kid,
+            alg,
+            jwk,
+            private
+        }),
+        (any::<u16>(), sealed()).prop_map(|(key, secret)| E::RefreshKeyAdded { key, secret }),
+        key_name().prop_map(E::KeyActivated),
+        key_name().prop_map(E::KeyDistrusted),
+        (text(), sealed(), texts(), option::of(btree_set(client_id(), 0..3)))
+            .prop_map(|(name, digest, permissions, clients)| E::ApiKeyCreated { name, digest, permissions, clients }),
+        (session_id(), any::<u32>(), any::<u64>()).prop_map(|(session, generation, n)| E::HistoryLost {
+            session,
+            generation,
+            n
+        }),
+    ]
+}
+
+fn account() -> impl Strategy<Value = AccountEvent> {
+    use AccountEvent as E;
+    prop_oneof![
+        (sealed(), any::<[u8; 32]>()).prop_map(|(login, name)| E::Created { login, name: NameHash(name) }),
+        (client_id(), session_id()).prop_map(|(client, session)| E::LoginSucceeded { client, session }),
+        (client_id(), denial(), any::<u64>()).prop_map(|(client, class, n)| E::LoginRefused { client, class, n }),
+        (any::<u64>(), sealed(), scheme()).prop_map(|(of, verifier, scheme)| E::PasswordRehashed {
+            of,
+            verifier,
+            scheme
+        }),
+    ]
+}
+
+fn gate() -> impl Strategy<Value = GateEvent> {
+    use GateEvent as E;
+    prop_oneof![
+        (sealed(), scheme()).prop_map(|(verifier, scheme)| E::PasswordSet { verifier, scheme }),
+        select(vec![E::Disabled, E::Enabled, E::SessionsRevoked, E::Erased]),
+        client_id().prop_map(|client| E::RegistrationAdded { client }),
+        client_id().prop_map(|client| E::RegistrationWithdrawn { client }),
+        texts().prop_map(|roles| E::RolesSet { roles }),
+    ]
+}
+
+fn client() -> impl Strategy<Value = ClientEvent> {
+    use ClientEvent as E;
+    prop_oneof![
+        (settings(), option::of(sealed()), any::<bool>()).prop_map(|(settings, secret, enabled)| E::Created {
+            settings,
+            secret,
+            enabled
+        }),
+        settings().prop_map(|settings| E::Changed { settings }),
+        sealed().prop_map(|secret| E::SecretSet { secret }),
+        select(vec![E::Disabled, E::Enabled, E::SessionsRevoked]),
+    ]
+}
+
+fn usage() -> impl Strategy<Value = UseEvent> {
+    use UseEvent as E;
+    prop_oneof![
+        (jti(), instant(), texts()).prop_map(|(jti, expires_at, scope)| E::TokenIssued { jti, expires_at, scope }),
+        (jti(), instant()).prop_map(|(jti, expires_at)| E::TokenRevoked { jti, expires_at }),
+        vec((jti(), instant()), 0..=24).prop_map(|dropped| E::RevocationsDropped { dropped }),
+        (denial(), any::<u64>()).prop_map(|(class, n)| E::Refused { class, n }),
+    ]
+}
+
+fn started() -> impl Strategy<Value = Started> {
+    let who = (account_id(), client_id(), texts(), any::<bool>(), any::<u16>());
+    (who, any::<(u64, u64)>(), instant(), instant(), access()).prop_map(
+        |(who, (gate_version, client_version), absolute_end, idle_end, access)| {
+            let (account, client, scope, refreshable, refresh_key) = who;
+            Started {
+                account,
+                client,
+                scope,
+                refreshable,
+                refresh_key,
+                gate_version,
+                client_version,
+                absolute_end,
+                idle_end,
+                access,
+            }
+        },
+    )
+}
+
+fn session() -> impl Strategy<Value = SessionEvent> {
+    use SessionEvent as E;
+    let refreshed = (any::<(u32, u32, Option<u32>)>(), instant(), access(), option::of(texts())).prop_map(
+        |((presented, generation, burned), idle_end, access, scope)| {
+            E::Refreshed(Refreshed { presented, generation, burned, idle_end, access, scope })
+        },
+    );
+    let retried = (any::<(u32, u32, u64, bool, bool)>(), option::of(access())).prop_map(
+        |((presented, generation, n, moved, lockstep), access)| {
+            E::RefreshRetried(Retried { presented, generation, n, moved, lockstep, access })
+        },
+    );
+    prop_oneof![
+        started().prop_map(E::Started),
+        refreshed,
+        retried,
+        (select(&[Asked::Refresh, Asked::Revoke][..]), denial(), any::<u64>(), any::<Option<u32>>())
+            .prop_map(|(asked, class, n, presented)| E::Refused { asked, class, n, presented }),
+        (denial(), any::<u32>(), any::<u32>()).prop_map(|(class, presented, current)| E::ReuseDetected {
+            class,
+            presented,
+            current
+        }),
+        any::<(u32, u64)>().prop_map(|(presented, n)| E::SupersededShown { presented, n }),
+        any::<(u32, u32, u64)>().prop_map(|(presented, current, n)| E::AheadOfJournal { presented, current, n }),
+        reason().prop_map(|reason| E::Revoked { reason }),
+        Just(E::Expired),
+    ]
+}
+
+/// An event in a stream that it fits.
+fn event() -> impl Strategy<Value = (StreamId, Event)> {
+    let name = any::<[u8; 32]>().prop_map(|hash| StreamId::Name(NameHash(hash)));
+    let named = (any::<bool>(), account_id()).prop_map(|(taken, account)| match taken {
+        true => NameEvent::Taken { account },
+        false => NameEvent::Released { account },
+    });
+    prop_oneof![
+        3 => system().prop_map(|event| (StreamId::System, Event::System(event))),
+        1 => (name, named.prop_map(Event::Name)),
+        2 => (account_id().prop_map(StreamId::Account), account().prop_map(Event::Account)),
+        2 => (account_id().prop_map(StreamId::Gate), gate().prop_map(Event::Gate)),
+        2 => (client_id().prop_map(StreamId::Client), client().prop_map(Event::Client)),
+        2 => (client_id().prop_map(StreamId::Use), usage().prop_map(Event::Use)),
+        4 => (session_id().prop_map(StreamId::Session), session().prop_map(Event::Session)),
+    ]
+}
+
+fn unrecorded() -> impl Strategy<Value = Unrecorded> {
+    let some = (btree_map(denial(), any::<u64>(), 0..4), any::<(u32, u64)>())
+        .prop_map(|(refusals, retries)| Unrecorded { refusals, retries });
+    prop_oneof![Just(Unrecorded::default()), some]
+}
+
+fn login() -> impl Strategy<Value = Login> {
+    let verdict = select(&[PasswordVerdict::Right, PasswordVerdict::Wrong, PasswordVerdict::Throttled][..]);
+    let who = (account_id(), client_id(), option::of(texts()), verdict);
+    (who, session_id(), jti(), span(), any::<u16>(), vec(session_id(), 0..3)).prop_map(
+        |((account, client, scope, verdict), session, jti, jitter, refresh_key, ends)| Login {
+            account,
+            client,
+            scope,
+            verdict,
+            session,
+            jti,
+            jitter,
+            refresh_key,
+            ends,
+        },
+    )
+}
+
+/// A command that needs no particular event beside it.
+fn command() -> impl Strategy<Value = Command> {
+    let refresh = (any::<u32>(), client_id(), option::of(texts()), jti(), span(), span()).prop_map(
+        |(presented, client, scope, jti, jitter, unavailable)| Refresh {
+            presented,
+            client,
+            scope,
+            jti,
+            jitter,
+            unavailable,
+        },
+    );
+    let revoke = (reason(), option::of(client_id()), any::<Option<u32>>())
+        .prop_map(|(reason, client, presented)| Revoke { reason, client, presented });
+    let gate = prop_oneof![
+        select(vec![GateCommand::Disable, GateCommand::Enable, GateCommand::RevokeSessions, GateCommand::Erase]),
+        client_id().prop_map(GateCommand::AddRegistration),
+        client_id().prop_map(GateCommand::WithdrawRegistration),
+        texts().prop_map(GateCommand::SetRoles),
+    ];
+    prop_oneof![
+        (login(), any::<u64>(), any::<u64>(), any::<Option<u64>>())
+            .prop_map(|(login, gate, client, n)| Command::Login { login, gate, client, n }),
+        (refresh, any::<u64>(), any::<u64>(), unrecorded())
+            .prop_map(|(refresh, gate, client, unrecorded)| Command::Refresh { refresh, gate, client, unrecorded }),
+        (revoke, unrecorded()).prop_map(|(revoke, unrecorded)| Command::Revoke { revoke, unrecorded }),
+        (any::<u32>(), unrecorded()).prop_map(|(presented, unrecorded)| Command::Show { presented, unrecorded }),
+        (option::of(texts()), jti(), span()).prop_map(|(scope, jti, jitter)| Command::IssueToken(IssueToken {
+            scope,
+            jti,
+            jitter
+        })),
+        gate.prop_map(Command::Gate),
+        select(vec![ClientCommand::Disable, ClientCommand::Enable, ClientCommand::RevokeSessions])
+            .prop_map(Command::Client),
+        select(vec![Command::Server, Command::Expire]),
+    ]
+}
+
+/// The command of an event that carries what its command leaves out.
+fn told_by(event: &Event) -> Option<Command> {
+    match event {
+        Event::Gate(GateEvent::PasswordSet { verifier, scheme }) => {
+            Some(Command::Gate(GateCommand::SetPassword { verifier: verifier.clone(), scheme: *scheme }))
+        }
+        Event::Client(ClientEvent::SecretSet { secret }) => {
+            Some(Command::Client(ClientCommand::SetSecret(secret.clone())))
+        }
+        Event::Client(ClientEvent::Changed { settings }) => {
+            Some(Command::Client(ClientCommand::Change(Box::new(settings.clone()))))
+        }
+        _ => None,
+    }
+}
+
+fn context() -> impl Strategy<Value = Context> {
+    use ToldBy::{ApiKey, Backend, Client, Nobody, Peer, Server};
+    let tag = || option::of(any::<[u8; 8]>().prop_map(Tag));
+    let told_by = select(&[Peer, Client, ApiKey, Backend, Nobody, Server][..]);
+    (uuid(), told_by, tag(), tag(), tag(), option::of(sealed())).prop_map(|(request, told_by, net, ua, dev, sealed)| {
+        Context { request_id: RequestId(request), told_by, net, ua, dev, sealed }
+    })
+}
+
+/// An entry that can be written.
+pub fn envelope() -> impl Strategy<Value = Envelope> {
+    let place = (any::<u64>(), uuid(), any::<u64>(), instant(), context());
+    let frame = (any::<u16>(), text(), option::of(any::<[u8; 32]>().prop_map(Hash)));
+    (place, event(), option::of(command()), any::<bool>(), frame).prop_map(
+        |((position, commit, version, at, context), (stream, event), command, told, (number, node, prev))| {
+            let command = if told { told_by(&event).or(command) } else { command };
+            let commit = CommitId(commit);
+            let recorded = Recorded { position, commit, stream, version, at, context, event, command };
+            Envelope { recorded, number, node, prev }
+        },
+    )
+}
