@@ -1,3 +1,4 @@
 //! Countersign: an auth engine for app backends.
 
 pub mod domain;
+pub mod journal;
