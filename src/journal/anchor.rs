@@ -89,12 +89,13 @@ impl<D: Disk> Anchor<D> {
     /// segments without an anchor are always damage. Replaces an anchor that is there.
     pub fn create(disk: &D) -> io::Result<Self> {
         let root = Frontier::default().root().to_string();
-        let file = put_whole(disk, ANCHOR, |file| {
+        put_whole(disk, ANCHOR, |file| {
             for (counter, offset) in (1..).zip(OFFSETS) {
                 file.write_at(offset, &encode(&Slot { counter, position: 0, root: root.clone(), clean: true }))?;
             }
             Ok(())
         })?;
+        let file = disk.open(ANCHOR)?;
         Ok(Self { file, counter: OFFSETS.len() as u64 + 1, slot: 0, stopped: false })
     }
 

@@ -76,15 +76,14 @@ pub fn put_whole<D: Disk>(
     disk: &D,
     path: &str,
     fill: impl FnOnce(&mut D::File) -> io::Result<()>,
-) -> io::Result<D::File> {
+) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY}");
     remove_if_there(disk, &temporary)?;
     let mut file = disk.create(&temporary)?;
     fill(&mut file)?;
     file.sync_data()?;
     disk.rename(&temporary, path)?;
-    disk.sync_dir(parent(path))?;
-    Ok(file)
+    disk.sync_dir(parent(path))
 }
 
 /// Removes a file that may be absent.

@@ -1,13 +1,36 @@
-//! The first line of a segment: where it begins and what came before it.
+//! The names of segments, and their first line: where one begins and what came before it.
 //!
 //! ```text
 //! {"crc32c":"…","segment":{"format":1,"origin":"…","first":8,"root":"…","frontier":["…"],"previous":"…"}}
 //! ```
 
+use super::disk::Disk;
 use super::frame::{BadLine, seal, unseal};
 use super::merkle::Frontier;
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
+use std::io;
+
+/// The directory of the segments.
+pub const JOURNAL: &str = "journal";
+
+/// The path of the segment whose first entry has this position.
+pub fn segment_path(first: Position) -> String {
+    format!("{JOURNAL}/{first:020}.jsonl")
+}
+
+/// The first positions of all segments there are, ascending; empty also where there is no directory of segments.
+pub fn list_segments(disk: &impl Disk) -> io::Result<Vec<Position>> {
+    let first = |name: &String| {
+        let first = name.strip_suffix(".jsonl")?.parse().ok()?;
+        (segment_path(first) == format!("{JOURNAL}/{name}")).then_some(first)
+    };
+    match disk.list(JOURNAL) {
+        Ok(names) => Ok(names.iter().filter_map(first).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
 
 /// The number of the segment format this program writes, and the only one it reads.
 pub const SEGMENT_FORMAT: u32 = 1;

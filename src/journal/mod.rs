@@ -2,13 +2,15 @@
 //!
 //! This half knows files and nothing about what an event means. Bottom up: [`disk`] is the port to a directory of
 //! files, [`real_disk`] and [`memory_disk`] stand behind it; [`frame`] and [`header`] are the lines of a segment,
-//! [`merkle`] the tree over its entries, [`anchor`] the mark beside it; [`recovery`] decides at start what may be
-//! believed, [`segments`] appends, [`entries`] and [`reader`] read. [`data_dir`] prepares the directory itself.
+//! [`merkle`] the tree over its entries, [`anchor`] the mark beside it. [`data_dir`] prepares the directory, [`start`]
+//! opens what is in it, [`recovery`] decides what of it may be believed, [`segments`] appends, [`entries`] reads, and
+//! [`reader`] reads from another process.
 
 pub mod anchor;
 pub mod data_dir;
 pub mod disk;
 pub mod entries;
+pub mod error;
 pub mod frame;
 pub mod header;
 mod lines;
@@ -19,6 +21,7 @@ pub mod real_disk;
 pub mod recovery;
 mod scan;
 pub mod segments;
+pub mod start;
 
 #[cfg(test)]
 mod tests;
