@@ -254,7 +254,10 @@ mod tests {
             assert_eq!(mode(&path.join(below)), 0o700, "{below}");
         }
         assert_eq!(mode(&path.join(LOCK)), 0o600);
-        assert_eq!((mode(&path.join(FORMAT_FILE)), fs::read_to_string(path.join(FORMAT_FILE)).unwrap()), (0o600, "1\n".into()));
+        assert_eq!(
+            (mode(&path.join(FORMAT_FILE)), fs::read_to_string(path.join(FORMAT_FILE)).unwrap()),
+            (0o600, "1\n".into())
+        );
         drop(dir);
         assert!(!DataDir::prepare(&path).unwrap().created());
     }

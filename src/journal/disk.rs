@@ -72,11 +72,7 @@ pub const TEMPORARY: &str = ".tmp";
 
 /// Writes a whole file so that after a crash there is either the old one (or none) or the new one, complete and
 /// durable: under a temporary name, synced, renamed, directory synced.
-pub fn put_whole<D: Disk>(
-    disk: &D,
-    path: &str,
-    fill: impl FnOnce(&mut D::File) -> io::Result<()>,
-) -> io::Result<()> {
+pub fn put_whole<D: Disk>(disk: &D, path: &str, fill: impl FnOnce(&mut D::File) -> io::Result<()>) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY}");
     remove_if_there(disk, &temporary)?;
     let mut file = disk.create(&temporary)?;

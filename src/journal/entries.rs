@@ -112,10 +112,7 @@ impl<D: Disk> Iterator for Entries<D> {
 }
 
 /// Opens a segment behind its head, which is checked.
-pub(super) fn open_segment<D: Disk>(
-    disk: &D,
-    first: Position,
-) -> Result<(Header, LineReader<D::File>), ReadError> {
+pub(super) fn open_segment<D: Disk>(disk: &D, first: Position) -> Result<(Header, LineReader<D::File>), ReadError> {
     let file = segment_path(first);
     let mut lines = LineReader::new(disk.open_to_read(&file)?, 0);
     let head = match lines.next()? {

@@ -98,6 +98,13 @@ pub fn decode(line: &[u8]) -> Result<Line<'_>, BadLine> {
     Ok(Line { durable, part, parts, position: head.position, commit: head.commit, event })
 }
 
+/// The intact line that ends a longer stretch of bytes, if there is one: where a newline was lost, or a page that was
+/// never written stands in front of it.
+pub(super) fn decode_end(bytes: &[u8]) -> Option<Line<'_>> {
+    let starts = 1..bytes.len().saturating_sub(OPEN.len());
+    starts.filter(|start| bytes[*start..].starts_with(OPEN)).find_map(|start| decode(&bytes[start..]).ok())
+}
+
 /// Appends `{"crc32c":"…",BODY}` and a newline, BODY being what `body` writes.
 pub(super) fn seal(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();

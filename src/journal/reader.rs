@@ -108,9 +108,7 @@ impl<D: Disk> SegmentReader<D> {
         let segment = segments[index];
         let last = segments.get(index + 1).map(|first| first - 1);
         let (next, lines) = match self.place.filter(|place| place.segment == segment) {
-            Some(place) => {
-                (self.next, LineReader::new(self.disk.open_to_read(&segment_path(segment))?, place.offset))
-            }
+            Some(place) => (self.next, LineReader::new(self.disk.open_to_read(&segment_path(segment))?, place.offset)),
             None => (segment, open_segment(&self.disk, segment)?.1),
         };
         let durable = anchor.max(segment - 1).max(last.unwrap_or(0));

@@ -4,7 +4,7 @@ use super::anchor::Mark;
 use super::disk::Disk;
 use super::entries::open_segment;
 use super::error::{Damage, OpenError, Witness};
-use super::frame::{Line, decode};
+use super::frame::{Line, decode, decode_end};
 use super::header::{Header, segment_path};
 use super::lines::{LineReader, RawLine};
 use super::merkle::{Frontier, to_hash};
@@ -115,6 +115,8 @@ impl Scanner<'_> {
             Ok(line) if raw.ended => line,
             read => {
                 let why = read.err().map_or("the file ends inside a line".to_owned(), |bad| bad.to_string());
+                let end = decode_end(raw.bytes).filter(|_| raw.ended);
+                self.scan.durable = self.scan.durable.max(end.map_or(0, |line| line.durable));
                 self.fault(raw.offset, why, !raw.ended);
                 return Ok(());
             }

@@ -57,7 +57,10 @@ struct Fault {
 pub(super) enum Verdict {
     Pass,
     /// It fails, but of what it writes the first `kept` bytes are written.
-    Fail { error: io::Error, kept: usize },
+    Fail {
+        error: io::Error,
+        kept: usize,
+    },
 }
 
 /// The faults to come, and the count of what was.

@@ -7,7 +7,7 @@ use crate::domain::ids::Hash;
 
 /// Three segments; everything in them is acknowledged and anchored.
 fn three_segments() -> Journal {
-    let mut journal = Journal::new().roll_at(1200);
+    let mut journal = Journal::new().roll_at(1900);
     for _ in 0..6 {
         journal.append(&[&[100, 90], &[80]]).unwrap();
     }
@@ -191,7 +191,7 @@ fn the_right_root_at_any_position_is_taken() {
 
 #[test]
 fn segments_of_two_journals_do_not_go_together() {
-    let (journal, mut other) = (three_segments(), Journal::new().roll_at(1200));
+    let (journal, mut other) = (three_segments(), Journal::new().roll_at(1900));
     for _ in 0..6 {
         other.append_in(9, &[&[100, 90], &[80]]).unwrap();
     }

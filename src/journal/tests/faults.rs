@@ -142,7 +142,10 @@ fn the_same_holds_on_real_files() {
     let recovered = started.recovered.as_ref().unwrap();
     assert_eq!((recovered.head, recovered.cut.as_ref().unwrap().bytes), (mark, 11));
     assert_eq!(std::fs::read(dir.path().join("journal/torn-21")).unwrap(), b"{\"crc32c\":\"");
-    assert_eq!(started.segments.read(1).map(|entry| entry.unwrap().position).collect::<Vec<_>>(), (1..=20).collect::<Vec<_>>());
+    assert_eq!(
+        started.segments.read(1).map(|entry| entry.unwrap().position).collect::<Vec<_>>(),
+        (1..=20).collect::<Vec<_>>()
+    );
     let mut reader = super::super::reader::SegmentReader::open(dir.path(), 20);
     assert_eq!(reader.next_entry().unwrap().unwrap().position, 20);
     started.stop().unwrap();

@@ -61,7 +61,7 @@ fn any_subset_of_the_last_batch_s_pages_starts_and_loses_nothing_acknowledged() 
     journal.append(&[&[3000, 100], &[1000]]).unwrap();
     // The batch is written, its sync never comes back.
     journal.disk.power_off_after_operations(1);
-    assert!(journal.append(&[&[3000, 3000], &[2000], &[100], &[4000, 4000, 4000]]).is_err());
+    assert!(journal.append(&[&[3000, 3000], &[2000], &[2600], &[4000, 4000, 4000]]).is_err());
     let mut counts = std::collections::BTreeSet::new();
     for seed in 0..400 {
         let disk = journal.disk.crash(seed);
