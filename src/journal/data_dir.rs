@@ -315,6 +315,14 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_whose_lock_cannot_be_written_is_not_writable() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join(LOCK)).unwrap();
+        let refused = DataDir::prepare(root.path()).unwrap_err();
+        assert!(matches!(refused, DataDirError::NotWritable { .. }), "{refused}");
+    }
+
+    #[test]
     fn a_secret_that_others_may_read_is_refused_with_the_command_that_mends_it() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("master.key");

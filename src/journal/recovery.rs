@@ -77,8 +77,8 @@ pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenEr
     known.extend(marks.store.map(|mark| Known { mark, by: Witness::Store }));
 
     let expected = check_closed(disk, &segments, &known)?;
+    check_head(&open_segment(disk, last)?.0, &expected)?;
     let mut open = scan(disk, last, &known)?;
-    check_head(&open.header, &expected)?;
     refuse_loss(&open, &known)?;
 
     let cut = open.length - open.good_end;

@@ -1,7 +1,7 @@
 use super::super::anchor::ANCHOR;
 use super::super::disk::Disk;
 use super::super::error::{Damage, Witness};
-use super::super::header::{list_segments, segment_path};
+use super::super::header::{Header, list_segments, segment_path};
 use super::*;
 use crate::domain::ids::Hash;
 
@@ -186,6 +186,59 @@ fn the_right_root_at_any_position_is_taken() {
         let mark = Mark { position: frontier.size(), root: frontier.root() };
         let found = Journal::start_with(&journal.disk.copy(), Some(mark)).unwrap();
         assert_eq!(found.acknowledged, journal.acknowledged);
+    }
+}
+
+#[test]
+fn a_head_with_another_frontier_does_not_continue_a_segment_that_was_read_in_full() {
+    let journal = three_segments();
+    let (disk, last) = (journal.disk.copy(), journal.started.segments.first());
+    let mut foreign = super::super::merkle::Frontier::default();
+    (1..last).for_each(|_| foreign.push(Hash([7; 32])));
+    disk.tamper(&segment_path(last), |bytes| {
+        let end = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+        let head = Header::decode(&bytes[..end]).unwrap();
+        bytes.splice(..=end, Header { frontier: foreign, ..head }.encode());
+    });
+    // A mark in the segment before makes the start read that one in full.
+    let entry = journal.started.segments.read(1).take(last as usize - 2);
+    let mut frontier = super::super::merkle::Frontier::default();
+    entry.for_each(|entry| frontier.push(entry.unwrap().leaf()));
+    let mark = Mark { position: frontier.size(), root: frontier.root() };
+    let error = Journal::start_with(&disk, Some(mark)).err().unwrap();
+    assert_eq!(place(&error), (segment_path(last), 0), "{error}");
+}
+
+#[test]
+fn lines_that_are_whole_but_out_of_place_are_damage_where_durable_and_cut_where_not() {
+    let line = |durable, part, parts, position, commit: u8| {
+        let id = uuid::Uuid::from_u128(commit.into());
+        let mut line = Vec::new();
+        let event = format!(r#"{{"position":{position},"commit":"{id}"}}"#);
+        super::super::frame::encode(&mut line, durable, part, parts, event.as_bytes());
+        line
+    };
+    let wrong = [
+        ("the middle part is left out", vec![line(2, 1, 3, 3, 1), line(2, 3, 3, 4, 1)]),
+        ("it begins in the middle", vec![line(2, 2, 2, 3, 1)]),
+        ("the number of parts changes", vec![line(2, 1, 2, 3, 1), line(2, 2, 3, 4, 1)]),
+        ("two commits are mixed", vec![line(2, 1, 2, 3, 1), line(2, 2, 2, 4, 2)]),
+        ("a position is left out", vec![line(2, 1, 1, 4, 1)]),
+        ("a position comes twice", vec![line(2, 1, 1, 2, 1)]),
+        ("it was durable before it was written", vec![line(3, 1, 1, 3, 1)]),
+    ];
+    for (what, lines) in wrong {
+        let mut journal = Journal::new();
+        journal.append(&[&[30], &[30]]).unwrap();
+        journal.disk.tamper(FIRST, |bytes| bytes.extend(lines.concat()));
+        let found = Journal::start(&journal.disk.copy());
+        if what.starts_with("it was durable") {
+            assert!(matches!(found.err(), Some(OpenError::Damaged(_))), "{what}");
+        } else {
+            assert_eq!(found.unwrap().recovered().cut.as_ref().unwrap().bytes, lines.concat().len() as u64, "{what}");
+        }
+        journal.disk.tamper(FIRST, |bytes| bytes.extend(line(4, 1, 1, 5, 9)));
+        assert!(matches!(refused(&journal.disk), OpenError::Damaged(damage) if damage.position >= 3), "{what}");
     }
 }
 

@@ -92,6 +92,14 @@ impl Journal {
     }
 }
 
+#[test]
+fn everything_may_move_to_the_thread_that_writes() {
+    fn moves<T: Send>() {}
+    moves::<Started<super::real_disk::RealDisk>>();
+    moves::<super::entries::Entries<super::real_disk::RealDisk>>();
+    moves::<super::reader::SegmentReader<super::real_disk::RealDisk>>();
+}
+
 /// Every event of the journal.
 fn events(segments: &Segments<MemoryDisk>) -> Vec<Vec<u8>> {
     segments.read(1).map(|entry| entry.unwrap().event).collect()

@@ -1,3 +1,5 @@
+use super::super::disk::Disk;
+use super::super::memory_disk::Operation;
 use super::super::recovery::Cut;
 use super::*;
 
@@ -84,11 +86,24 @@ fn after_a_torn_write_the_journal_goes_on_where_it_was_cut() {
         assert_eq!(journal.started.segments.head(), 1);
     }
     // Each torn write was another, and all are kept.
-    let kept = super::super::disk::Disk::list(&journal.disk, "journal").unwrap();
+    let kept = journal.disk.list("journal").unwrap();
     assert_eq!(kept[1..], ["torn-2", "torn-2.2", "torn-2.3"]);
     journal.append(&[&[50, 50]]).unwrap();
     let again = Journal::start(&journal.disk.crash_losing_everything_unsynced()).unwrap();
     assert_eq!(again.acknowledged, journal.acknowledged);
+}
+
+#[test]
+fn what_an_interrupted_roll_left_is_swept_away() {
+    let mut journal = Journal::new().roll_at(100);
+    journal.append(&[&[50]]).unwrap();
+    // A new segment is begun: what an earlier try left is removed, a temporary file is created, and there it ends.
+    journal.disk.power_off_after_operations(2);
+    assert!(journal.append(&[&[50]]).is_err());
+    let disk = journal.disk.crash_keeping_everything();
+    assert_eq!(disk.list("journal").unwrap().len(), 2);
+    assert_eq!(Journal::start(&disk).unwrap().acknowledged, journal.acknowledged);
+    assert_eq!(disk.list("journal").unwrap(), ["00000000000000000001.jsonl"]);
 }
 
 #[test]
@@ -101,9 +116,9 @@ fn an_orderly_stop_leaves_nothing_to_mend() {
     let again = Journal::start(&disk).unwrap();
     assert!(again.recovered().clean && again.recovered().cut.is_none());
     assert_eq!(again.acknowledged, acknowledged);
-    assert_eq!(disk.counts().of(super::super::memory_disk::Operation::Rename), 0);
+    assert_eq!(disk.counts().of(Operation::Rename), 0);
     // Without a stop, the next start copies the open segment.
     let after_crash = Journal::start(&disk.crash_losing_everything_unsynced()).unwrap();
     assert!(!after_crash.recovered().clean);
-    assert_eq!(after_crash.disk.counts().of(super::super::memory_disk::Operation::Rename), 1);
+    assert_eq!(after_crash.disk.counts().of(Operation::Rename), 1);
 }
