@@ -1,8 +1,8 @@
 //! What a journal needs of the place it is kept in. Framing, chain, schema and projections sit above; one conformance suite
 //! runs on every engine.
 
-use super::merkle::Frontier;
-use super::segments::EncodedCommit;
+use super::files::merkle::Frontier;
+use super::files::segments::EncodedCommit;
 use super::store::{Change, Store};
 use crate::crypto::KeyRecord;
 use crate::domain::ids::{CommitId, Hash, Owner, Position};

@@ -4,7 +4,7 @@
 //! Records have a fixed size and are appended, and a record is overwritten only to destroy its key. A key is durable before
 //! the first event that needs it, so a torn record at the end belongs to nobody.
 
-use super::disk::{Disk, DiskFile, put_whole};
+use super::files::disk::{Disk, DiskFile, put_whole};
 use super::engine::EngineError;
 use crate::crypto::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealKey, UnwrapError, owner_digest};
 use crate::domain::ids::Owner;

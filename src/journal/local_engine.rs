@@ -2,14 +2,15 @@
 //! everything had come. On real files with sled it is the default; on a simulated disk with a store in memory the same
 //! code is tried in simulation.
 
-use super::anchor::{Anchor, AnchorState, Mark};
-use super::disk::Disk;
+use super::files::anchor::{Anchor, Mark};
+use super::files::disk::Disk;
 use super::engine::{Batch, Engine, EngineError, StoredEntry};
-use super::error::OpenError;
+use super::files::error::OpenError;
 use super::key_file::{KeyFile, Keys, KeysError};
-use super::merkle::Frontier;
-use super::recovery::{Marks, Recovered};
-use super::segments::Segments;
+use super::files::merkle::Frontier;
+use super::files::recovery::Recovered;
+use super::files::segments::Segments;
+use super::files::start::{Started, start};
 use super::store::{Change, CheckedStore, Condition, Store, StoreError};
 use crate::crypto::MasterKey;
 use crate::domain::ids::{Hash, Owner, Position};
@@ -86,30 +87,19 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         entropy: &dyn Entropy,
     ) -> Result<(Self, Found), EngineOpenError> {
         let (store, quarantined) = open_store(home)?;
-        let (anchor, state) = Anchor::open(&disk)?;
         let store_mark = store.head().frontier().filter(|frontier| frontier.size() > 0);
-        let marks = Marks {
-            anchor: state,
-            store: store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() }),
-        };
-        let (segments, anchor, keys, recovered) = match Segments::open(disk.clone(), &marks) {
-            Err(OpenError::Empty) => {
-                let (segments, anchor, keys) = begin(&disk, anchor, state, master, origin, entropy)?;
-                (segments, anchor, keys, None)
-            }
-            Err(error) => return Err(error.into()),
-            Ok((segments, recovered)) => {
-                let anchor = anchor.ok_or(OpenError::AnchorLost("is missing"))?;
-                let keys = KeyFile::open(&disk, master)?;
-                (segments, anchor, keys, Some(recovered))
-            }
+        let store_mark = store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() });
+        let Started { segments, anchor, recovered } = start(&disk, origin, store_mark)?;
+        // Without entries no key is needed by any: a crash while a journal was begun leaves at most keys that nobody used.
+        let keys = if segments.head() == 0 {
+            KeyFile::create(&disk, master, entropy)?
+        } else {
+            KeyFile::open(&disk, master)?
         };
         let unsettled = keys.is_torn() || recovered.as_ref().is_some_and(|recovered| !recovered.clean);
+        let marked = Some((segments.mark(), false));
         let segments = segments.roll_at(roll_at);
-        let mut engine = Self { segments, anchor, store, keys, unsettled, marked: None };
-        // Not clean from here on, durably, before the first append.
-        engine.mark(false).map_err(|error| io::Error::other(error.to_string()))?;
-        Ok((engine, Found { recovered, quarantined }))
+        Ok((Self { segments, anchor, store, keys, unsettled, marked }, Found { recovered, quarantined }))
     }
 
     /// The keys, for sealing and opening.
@@ -117,33 +107,12 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         self.keys.keys()
     }
 
-    fn here(&self) -> Mark {
-        Mark { position: self.segments.head(), root: self.segments.frontier().root() }
-    }
-
     fn write_mark(&mut self, clean: bool) -> Result<(), EngineError> {
-        let mark = self.here();
+        let mark = self.segments.mark();
         self.anchor.write(mark, clean).map_err(|source| EngineError::Io { doing: "writing the anchor", source })?;
         self.marked = Some((mark, clean));
         Ok(())
     }
-}
-
-fn begin<D: Disk>(
-    disk: &D,
-    anchor: Option<Anchor<D>>,
-    state: AnchorState,
-    master: MasterKey,
-    origin: &str,
-    entropy: &dyn Entropy,
-) -> Result<(Segments<D>, Anchor<D>, KeyFile<D>), EngineOpenError> {
-    // A crash while a journal is begun leaves at most keys and an anchor without entries, which are made anew.
-    let keys = KeyFile::create(disk, master, entropy)?;
-    let anchor = match (anchor, state) {
-        (Some(anchor), AnchorState::Found { .. }) => anchor,
-        _ => Anchor::create(disk)?,
-    };
-    Ok((Segments::create(disk.clone(), origin)?, anchor, keys))
 }
 
 type OpenedStore<S> = (CheckedStore<S>, Option<(String, String)>);
@@ -234,7 +203,7 @@ where
         if clean {
             self.store.reader().flush()?;
         }
-        if self.marked == Some((self.here(), clean)) {
+        if self.marked == Some((self.segments.mark(), clean)) {
             return Ok(());
         }
         self.write_mark(clean)

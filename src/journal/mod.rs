@@ -1,3 +1,29 @@
-//! The journal: the one record of everything that was decided.
+//! The journal: the one record of everything that was decided, and all state is a fold of it.
+//!
+//! [`files`] knows bytes, syncs and recovery and nothing about what an event means; [`schema`] is the only serde of events;
+//! [`Journal`] chains, folds and projects commits and has an [`engine`] write them; the [`store`] beside the segments answers
+//! look-ups, through a [`Reader`].
 
+pub mod engine;
+pub mod files;
+mod fold;
+#[expect(clippy::module_inception, reason = "the thing itself, in a file of its own")]
+mod journal;
+mod key_file;
+mod keys;
+mod local_engine;
+mod memory_store;
+mod reader;
 pub mod schema;
+mod sled_store;
+pub mod store;
+
+pub use engine::{Batch, Engine, EngineError, StoredEntry};
+pub use fold::Folded;
+pub use journal::{AppendError, Appended, CaughtUp, Commit, Journal};
+pub use key_file::{KeyFile, Keys, KeysError};
+pub use local_engine::{EngineOpenError, Found, LocalEngine, StoreHome};
+pub use memory_store::MemoryStore;
+pub use reader::{Reader, Versioned};
+pub use sled_store::{SledHome, SledStore};
+pub use store::{Store, StoreError};

@@ -4,9 +4,40 @@
 //! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
 
 use super::store::{Change, Store, StoreError};
+use super::local_engine::StoreHome;
+use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where the database lives in a data directory.
+pub struct SledHome {
+    path: PathBuf,
+    cache_bytes: u64,
+}
+
+impl SledHome {
+    /// A database in `path`, which need not exist, with a cache of `cache_bytes`.
+    pub fn new(path: PathBuf, cache_bytes: u64) -> Self {
+        Self { path, cache_bytes }
+    }
+}
+
+impl StoreHome for SledHome {
+    type Store = SledStore;
+
+    fn open(&mut self) -> Result<SledStore, StoreError> {
+        SledStore::open(&self.path, self.cache_bytes)
+    }
+
+    fn quarantine(&mut self) -> io::Result<String> {
+        let name = |n: u32| self.path.with_extension(format!("quarantined-{n}"));
+        let free = (1..).map(name).find(|path| !path.exists());
+        let to = free.ok_or_else(|| io::Error::other("no free name"))?;
+        std::fs::rename(&self.path, &to)?;
+        Ok(to.display().to_string())
+    }
+}
 
 /// A sled database.
 pub struct SledStore {

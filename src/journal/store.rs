@@ -2,7 +2,7 @@
 //! alone: a digest over every entry says whether it is what was written.
 
 use crate::crypto::sha256;
-use super::merkle::Frontier;
+use super::files::merkle::Frontier;
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
 

@@ -1,0 +1,130 @@
+//! Reads entries out of the segments, one after the other.
+
+use super::disk::Disk;
+use super::error::{Damage, ReadError};
+use super::frame::{BadLine, Line, decode};
+use super::header::{Header, segment_path};
+use super::lines::LineReader;
+use crate::domain::ids::{CommitId, Hash, Position};
+
+/// An entry as it stands in the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place in the whole journal.
+    pub position: Position,
+    /// Its commit.
+    pub commit: CommitId,
+    /// Its number in the commit, from 1.
+    pub part: u32,
+    /// How many entries the commit has.
+    pub parts: u32,
+    /// The last position that was durable when it was written.
+    pub durable: Position,
+    /// The exact bytes of the event.
+    pub event: Vec<u8>,
+}
+
+impl Entry {
+    /// The RFC 6962 leaf hash of the event.
+    pub fn leaf(&self) -> Hash {
+        super::merkle::leaf_hash(&self.event)
+    }
+}
+
+impl From<Line<'_>> for Entry {
+    fn from(line: Line<'_>) -> Self {
+        let Line { durable, part, parts, position, commit, event } = line;
+        Self { position, commit, part, parts, durable, event: event.to_vec() }
+    }
+}
+
+/// The entries from one position to another, read as they are asked for. After an error it ends.
+pub struct Entries<D: Disk> {
+    disk: D,
+    /// The first positions of the segments that were not yet begun, the next one last.
+    waiting: Vec<Position>,
+    open: Option<(String, LineReader<D::File>)>,
+    /// The position that the next line must have.
+    next: Position,
+    from: Position,
+    /// The last position to read.
+    until: Position,
+}
+
+impl<D: Disk> Entries<D> {
+    /// The entries `from` to `until`, both included, given the first positions of all segments, ascending.
+    pub(super) fn new(disk: D, segments: Vec<Position>, from: Position, until: Position) -> Self {
+        let skipped = segments.partition_point(|first| *first <= from).saturating_sub(1);
+        let next = segments.get(skipped).copied().unwrap_or(from);
+        let waiting = segments.into_iter().skip(skipped).rev().collect();
+        Self { disk, waiting, open: None, next, from, until }
+    }
+
+    fn read(&mut self) -> Result<Option<Entry>, ReadError> {
+        while self.next <= self.until {
+            let Some((file, lines)) = &mut self.open else {
+                self.open = Some(self.begin()?);
+                continue;
+            };
+            let offset = lines.offset();
+            let why = match lines.next()? {
+                None if self.waiting.last() == Some(&self.next) => {
+                    self.open = None;
+                    continue;
+                }
+                None => "the file ends there".to_owned(),
+                Some(raw) if !raw.ended => "the file ends inside a line".to_owned(),
+                Some(raw) => match decode(raw.bytes) {
+                    Ok(line) if line.position != self.next => format!("entry {} stands there", line.position),
+                    Ok(line) => {
+                        self.next += 1;
+                        if line.position >= self.from {
+                            return Ok(Some(line.into()));
+                        }
+                        continue;
+                    }
+                    Err(bad) => bad.to_string(),
+                },
+            };
+            return Err(Damage { file: file.clone(), offset, position: self.next, why }.into());
+        }
+        Ok(None)
+    }
+
+    fn begin(&mut self) -> Result<(String, LineReader<D::File>), ReadError> {
+        // There is a segment for every position up to the head; without one, the file that should be there is named.
+        let first = self.waiting.pop().unwrap_or(self.next);
+        let (_, lines) = open_segment(&self.disk, first)?;
+        Ok((segment_path(first), lines))
+    }
+}
+
+impl<D: Disk> Iterator for Entries<D> {
+    type Item = Result<Entry, ReadError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let read = self.read();
+        if read.is_err() {
+            self.until = 0;
+        }
+        read.transpose()
+    }
+}
+
+/// Opens a segment behind its head, which is checked.
+pub(super) fn open_segment<D: Disk>(disk: &D, first: Position) -> Result<(Header, LineReader<D::File>), ReadError> {
+    let file = segment_path(first);
+    let mut lines = LineReader::new(disk.open_to_read(&file)?, 0);
+    let head = match lines.next()? {
+        Some(line) if line.ended => Header::decode(line.bytes),
+        _ => Err(BadLine::NoLine),
+    };
+    match head {
+        Ok(header) if header.first() == first => Ok((header, lines)),
+        head => {
+            let bad = head.err().unwrap_or(BadLine::Form("it is the head of another segment"));
+            let why = format!("in the segment's first line, {bad}");
+            Err(Damage { file, offset: 0, position: first, why }.into())
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The names of segments, and their first line: where one begins and what came before it.
+//!
+//! ```text
+//! {"crc32c":"…","segment":{"format":1,"origin":"…","first":8,"root":"…","frontier":["…"],"previous":"…"}}
+//! ```
+
+use super::disk::Disk;
+use super::frame::{BadLine, seal, unseal};
+use super::merkle::Frontier;
+use crate::domain::ids::{Hash, Position};
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// The directory of the segments.
+pub const JOURNAL: &str = "journal";
+
+/// The path of the segment whose first entry has this position.
+pub fn segment_path(first: Position) -> String {
+    format!("{JOURNAL}/{first:020}.jsonl")
+}
+
+/// The first positions of all segments there are, ascending; empty also where there is no directory of segments.
+pub fn list_segments(disk: &impl Disk) -> io::Result<Vec<Position>> {
+    let first = |name: &String| {
+        let first = name.strip_suffix(".jsonl")?.parse().ok()?;
+        (segment_path(first) == format!("{JOURNAL}/{name}")).then_some(first)
+    };
+    match disk.list(JOURNAL) {
+        Ok(names) => Ok(names.iter().filter_map(first).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The number of the segment format this program writes, and the only one it reads.
+pub const SEGMENT_FORMAT: u32 = 1;
+
+/// What the first line of a segment says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Which journal this is; stands in its checkpoints.
+    pub origin: String,
+    /// The Merkle frontier over everything before the segment.
+    pub frontier: Frontier,
+    /// SHA-256 of the whole file of the segment before; none for the first one.
+    pub previous: Option<Hash>,
+}
+
+/// The header as it is written. `root` is there for readers who have no Merkle tree at hand.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    format: u32,
+    origin: String,
+    first: Position,
+    root: String,
+    frontier: Vec<String>,
+    previous: Option<String>,
+}
+
+impl Header {
+    /// The position of the segment's first entry.
+    pub fn first(&self) -> Position {
+        self.frontier.size() + 1
+    }
+
+    /// The header's line, newline included.
+    pub fn encode(&self) -> Vec<u8> {
+        let written = Written {
+            format: SEGMENT_FORMAT,
+            origin: self.origin.clone(),
+            first: self.first(),
+            root: self.frontier.root().to_string(),
+            frontier: self.frontier.hashes().iter().map(Hash::to_string).collect(),
+            previous: self.previous.map(|hash| hash.to_string()),
+        };
+        let mut line = Vec::new();
+        seal(&mut line, |out| {
+            out.extend_from_slice(b"\"segment\":");
+            // Numbers and strings always serialise, and writing to memory cannot fail.
+            let _ = serde_json::to_writer(out, &written);
+        });
+        line
+    }
+
+    /// Reads a header's line, given without its newline. Only what [`Header::encode`] writes is a header.
+    pub fn decode(line: &[u8]) -> Result<Self, BadLine> {
+        const FORM: BadLine = BadLine::Form("the head of the segment is not one this program writes");
+        let body = unseal(line)?.strip_prefix(b"\"segment\":").ok_or(FORM)?;
+        let written: Written = serde_json::from_slice(body).map_err(|error| BadLine::Event(error.to_string()))?;
+        if written.format != SEGMENT_FORMAT {
+            return Err(BadLine::Form("the segment has a format this program does not know"));
+        }
+        let hashes: Result<Vec<Hash>, _> = written.frontier.iter().map(|hash| hash.parse()).collect();
+        let previous = written.previous.map(|hash| hash.parse()).transpose().map_err(|_| FORM)?;
+        let size = written.first.checked_sub(1).ok_or(FORM)?;
+        let frontier = Frontier::from_parts(size, hashes.map_err(|_| FORM)?).ok_or(FORM)?;
+        let header = Self { origin: written.origin, frontier, previous };
+        // Every other spelling of the same thing, and a root that is not the frontier's, ends here.
+        if header.encode().strip_suffix(b"\n") == Some(line) { Ok(header) } else { Err(FORM) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::files::merkle::leaf_hash;
+
+    fn header() -> Header {
+        let mut frontier = Frontier::default();
+        (0..7u8).for_each(|n| frontier.push(leaf_hash(&[n])));
+        Header { origin: "a \"quoted\" origin".to_owned(), frontier, previous: Some(Hash([7; 32])) }
+    }
+
+    #[test]
+    fn a_header_reads_back() {
+        for header in [header(), Header { previous: None, frontier: Frontier::default(), ..header() }] {
+            let line = header.encode();
+            assert_eq!(Header::decode(&line[..line.len() - 1]), Ok(header));
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_seen() {
+        let line = header().encode();
+        for bit in 0..(line.len() - 1) * 8 {
+            let mut flipped = line[..line.len() - 1].to_vec();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode(&flipped).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn another_format_or_a_foreign_root_is_refused() {
+        let line = String::from_utf8(header().encode()).unwrap();
+        let body = &line[line.find("\"segment\"").unwrap()..line.len() - 2];
+        let root = header().frontier.root().to_string();
+        for other in [body.replace("\"format\":1", "\"format\":2"), body.replace(&root, &"0".repeat(64))] {
+            let mut line = Vec::new();
+            seal(&mut line, |out| out.extend_from_slice(other.as_bytes()));
+            assert!(matches!(Header::decode(&line[..line.len() - 1]), Err(BadLine::Form(_))), "{other}");
+        }
+    }
+}

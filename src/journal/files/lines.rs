@@ -1,0 +1,75 @@
+//! Reads a file line by line in bounded memory.
+
+use super::disk::{DiskFile, read_full};
+use super::frame::MAX_LINE;
+use std::io;
+
+/// How much is read at once, in bytes.
+const CHUNK: usize = 256 * 1024;
+
+/// Bytes up to a newline, the file's end, or where they became too many.
+pub(super) struct RawLine<'a> {
+    /// Where the line begins in the file.
+    pub offset: u64,
+    /// Its bytes without the newline.
+    pub bytes: &'a [u8],
+    /// Whether a newline ended it.
+    pub ended: bool,
+}
+
+/// The lines of a file from some offset on.
+pub(super) struct LineReader<F> {
+    file: F,
+    /// Bytes read and not yet given out, from `start` on.
+    buffer: Vec<u8>,
+    start: usize,
+    /// Where `buffer[start]` lies in the file.
+    offset: u64,
+}
+
+impl<F: DiskFile> LineReader<F> {
+    /// Reads from `offset`, which is the beginning of a line.
+    pub fn new(file: F, offset: u64) -> Self {
+        Self { file, buffer: Vec::new(), start: 0, offset }
+    }
+
+    /// The next line, or `None` at the end of the file. What is longer than a line can be comes in pieces, all but the
+    /// last of them not `ended`.
+    pub fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
+        let mut searched = 0;
+        let (length, ended) = loop {
+            let unread = &self.buffer[self.start..];
+            if let Some(found) = unread[searched..].iter().position(|&byte| byte == b'\n') {
+                break (searched + found, true);
+            }
+            searched = unread.len();
+            if searched > MAX_LINE || !self.fill()? {
+                break (searched, false);
+            }
+        };
+        if length == 0 && !ended {
+            return Ok(None);
+        }
+        let (from, offset) = (self.start, self.offset);
+        let taken = length + usize::from(ended);
+        self.start += taken;
+        self.offset += taken as u64;
+        Ok(Some(RawLine { offset, bytes: &self.buffer[from..from + length], ended }))
+    }
+
+    /// Where the next line begins.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Reads more behind what is there; false at the end of the file.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        let kept = self.buffer.len();
+        self.buffer.resize(kept + CHUNK, 0);
+        let read = read_full(&self.file, self.offset + kept as u64, &mut self.buffer[kept..])?;
+        self.buffer.truncate(kept + read);
+        Ok(read > 0)
+    }
+}

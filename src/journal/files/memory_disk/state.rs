@@ -1,0 +1,268 @@
+//! What the simulated disk holds: for each file and directory what is durable, and what is not yet.
+
+use super::super::disk::parent;
+use super::faults::Faults;
+use std::collections::BTreeMap;
+use std::io;
+
+/// What a power cut keeps or loses as one. In bytes.
+const PAGE: usize = 4096;
+
+/// What a name stands for: a directory, or the file of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Node {
+    Dir,
+    File(usize),
+}
+
+type Names = BTreeMap<String, Node>;
+
+#[derive(Debug, Clone)]
+enum FileChange {
+    Write { offset: usize, bytes: Vec<u8> },
+    Length(usize),
+}
+
+#[derive(Debug, Clone)]
+struct Unsynced {
+    change: FileChange,
+    /// A sync failed while it waited: the page counts as clean, and no later sync writes it.
+    forgotten: bool,
+}
+
+#[derive(Debug, Default)]
+struct File {
+    durable: Vec<u8>,
+    unsynced: Vec<Unsynced>,
+    /// What reading shows: the durable bytes with all changes.
+    shown: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+enum NameChange {
+    Put { path: String, node: Node },
+    Remove { path: String },
+    Rename { from: String, to: String, node: Node },
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    files: Vec<File>,
+    shown: Names,
+    durable: Names,
+    unsynced: Vec<NameChange>,
+    pub faults: Faults,
+}
+
+impl FileChange {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Length(length) => bytes.resize(*length, 0),
+            Self::Write { offset, bytes: new } => {
+                bytes.resize(bytes.len().max(offset + new.len()), 0);
+                bytes[*offset..offset + new.len()].copy_from_slice(new);
+            }
+        }
+    }
+
+    /// The change cut at the borders of pages.
+    fn pages(&self) -> Vec<FileChange> {
+        let Self::Write { offset, bytes } = self else { return Vec::new() };
+        let mut pages = Vec::new();
+        let mut from = 0;
+        while from < bytes.len() {
+            let to = bytes.len().min(from + PAGE - (offset + from) % PAGE);
+            pages.push(Self::Write { offset: offset + from, bytes: bytes[from..to].to_vec() });
+            from = to;
+        }
+        pages
+    }
+}
+
+impl NameChange {
+    fn dir(&self) -> &str {
+        match self {
+            Self::Put { path, .. } | Self::Remove { path } | Self::Rename { to: path, .. } => parent(path),
+        }
+    }
+
+    fn apply(&self, names: &mut Names) {
+        match self {
+            Self::Put { path, node } => drop(names.insert(path.clone(), *node)),
+            Self::Remove { path } => drop(names.remove(path)),
+            Self::Rename { from, to, node } => {
+                names.remove(from);
+                names.insert(to.clone(), *node);
+            }
+        }
+    }
+}
+
+impl File {
+    fn settled(bytes: Vec<u8>) -> Self {
+        Self { durable: bytes.clone(), unsynced: Vec::new(), shown: bytes }
+    }
+
+    fn change(&mut self, change: FileChange) {
+        change.apply(&mut self.shown);
+        self.unsynced.push(Unsynced { change, forgotten: false });
+    }
+
+    fn sync(&mut self) {
+        for waiting in self.unsynced.extract_if(.., |waiting| !waiting.forgotten) {
+            waiting.change.apply(&mut self.durable);
+        }
+    }
+
+    /// `draw(n)` picks one of n outcomes: 0 is always the one that keeps nothing new, n − 1 the one that keeps all.
+    fn after_crash(&self, draw: &mut dyn FnMut(u64) -> u64) -> Self {
+        let mut bytes = self.durable.clone();
+        for page in self.unsynced.iter().flat_map(|waiting| waiting.change.pages()) {
+            if draw(2) == 1 {
+                page.apply(&mut bytes);
+            }
+        }
+        let (old, new) = (self.durable.len(), self.shown.len());
+        let length = match draw(3) {
+            0 => old,
+            1 => old.min(new) + draw(old.abs_diff(new) as u64 + 1) as usize,
+            _ => new,
+        };
+        bytes.resize(length, 0);
+        Self::settled(bytes)
+    }
+}
+
+impl State {
+    fn node(&self, path: &str) -> io::Result<Node> {
+        let missing = || io::Error::new(io::ErrorKind::NotFound, format!("there is no {path}"));
+        if path.is_empty() { Ok(Node::Dir) } else { self.shown.get(path).copied().ok_or_else(missing) }
+    }
+
+    pub fn file(&self, path: &str) -> io::Result<usize> {
+        match self.node(path)? {
+            Node::File(file) => Ok(file),
+            Node::Dir => Err(io::Error::new(io::ErrorKind::IsADirectory, format!("{path} is a directory"))),
+        }
+    }
+
+    fn dir(&self, path: &str) -> io::Result<()> {
+        match self.node(path)? {
+            Node::Dir => Ok(()),
+            Node::File(_) => Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{path} is a file"))),
+        }
+    }
+
+    fn change(&mut self, change: NameChange) {
+        change.apply(&mut self.shown);
+        self.unsynced.push(change);
+    }
+
+    pub fn list(&self, dir: &str) -> io::Result<Vec<String>> {
+        self.dir(dir)?;
+        let below = self.shown.keys().filter(|path| parent(path) == dir);
+        Ok(below.map(|path| path.rsplit('/').next().unwrap_or(path).to_owned()).collect())
+    }
+
+    pub fn create(&mut self, path: &str, node: Node) -> io::Result<()> {
+        self.dir(parent(path))?;
+        if self.shown.contains_key(path) {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{path} is there already")));
+        }
+        self.change(NameChange::Put { path: path.to_owned(), node });
+        Ok(())
+    }
+
+    pub fn create_file(&mut self, path: &str) -> io::Result<usize> {
+        let file = self.files.len();
+        self.create(path, Node::File(file))?;
+        self.files.push(File::default());
+        Ok(file)
+    }
+
+    pub fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
+        let node = Node::File(self.file(from)?);
+        if parent(from) != parent(to) {
+            return Err(io::Error::new(io::ErrorKind::CrossesDevices, "only renamed inside one directory"));
+        }
+        self.change(NameChange::Rename { from: from.to_owned(), to: to.to_owned(), node });
+        Ok(())
+    }
+
+    pub fn remove(&mut self, path: &str) -> io::Result<()> {
+        self.file(path)?;
+        self.change(NameChange::Remove { path: path.to_owned() });
+        Ok(())
+    }
+
+    pub fn sync_dir(&mut self, dir: &str) -> io::Result<()> {
+        self.dir(dir)?;
+        for change in self.unsynced.extract_if(.., |change| change.dir() == dir) {
+            change.apply(&mut self.durable);
+        }
+        Ok(())
+    }
+
+    pub fn bytes(&self, file: usize) -> &[u8] {
+        &self.files[file].shown
+    }
+
+    pub fn write(&mut self, file: usize, offset: usize, bytes: &[u8]) {
+        self.files[file].change(FileChange::Write { offset, bytes: bytes.to_vec() });
+    }
+
+    pub fn set_length(&mut self, file: usize, length: usize) {
+        self.files[file].change(FileChange::Length(length));
+    }
+
+    pub fn sync(&mut self, file: usize) {
+        self.files[file].sync();
+    }
+
+    pub fn sync_failed(&mut self, file: usize) {
+        self.files[file].unsynced.iter_mut().for_each(|waiting| waiting.forgotten = true);
+    }
+
+    pub fn tamper(&mut self, file: usize, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut bytes = std::mem::take(&mut self.files[file]).shown;
+        change(&mut bytes);
+        self.files[file] = File::settled(bytes);
+    }
+
+    /// What is found when the power is back.
+    pub fn after_crash(&self, draw: &mut dyn FnMut(u64) -> u64) -> Self {
+        let mut names = self.durable.clone();
+        for change in &self.unsynced {
+            if draw(2) == 1 {
+                change.apply(&mut names);
+            }
+        }
+        // What lies in a directory that was lost is lost with it.
+        while let Some(orphan) = names.keys().find(|path| {
+            let dir = parent(path);
+            !dir.is_empty() && !names.contains_key(dir)
+        }) {
+            let orphan = orphan.clone();
+            names.remove(&orphan);
+        }
+        let files = self.files.iter().map(|file| file.after_crash(draw)).collect();
+        Self { files, shown: names.clone(), durable: names, unsynced: Vec::new(), faults: Faults::default() }
+    }
+}
+
+/// Numbers drawn from a seed (SplitMix64): the same seed, the same numbers.
+pub(super) struct Draw(u64);
+
+impl Draw {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}

@@ -1,0 +1,27 @@
+//! The log: how events lie in files, survive a power cut, and are known to be whole.
+//!
+//! This half knows files and nothing about what an event means. Bottom up: [`disk`] is the port to a directory of
+//! files, [`real_disk`] and [`memory_disk`] stand behind it; [`frame`] and [`header`] are the lines of a segment,
+//! [`merkle`] the tree over its entries, [`anchor`] the mark beside it. [`data_dir`] prepares the directory, [`start`]
+//! opens what is in it, [`recovery`] decides what of it may be believed, [`segments`] appends, [`entries`] reads, and
+//! [`reader`] reads from another process.
+
+pub mod anchor;
+pub mod data_dir;
+pub mod disk;
+pub mod entries;
+pub mod error;
+pub mod frame;
+pub mod header;
+mod lines;
+pub mod memory_disk;
+pub mod merkle;
+pub mod reader;
+pub mod real_disk;
+pub mod recovery;
+mod scan;
+pub mod segments;
+pub mod start;
+
+#[cfg(test)]
+mod tests;

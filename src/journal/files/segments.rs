@@ -1,0 +1,263 @@
+//! Appends commits to the segments, and is the only one to do so.
+
+use super::anchor::Mark;
+use super::disk::{Disk, DiskFile, put_whole};
+use super::entries::Entries;
+use super::frame::{MAX_EVENT, encode};
+use super::header::{Header, JOURNAL, list_segments, segment_path};
+use super::merkle::{Frontier, leaf_hash, to_hash};
+use super::recovery::{Marks, Opened, Recovered, recover};
+use crate::domain::ids::{Hash, Position};
+use aws_lc_rs::digest::{Context, SHA256};
+use std::io;
+
+pub use super::error::OpenError;
+
+/// A segment that would grow past this many bytes is closed and a new one begun, unless told otherwise.
+pub const ROLL_AT: u64 = 64 * 1024 * 1024;
+
+/// One event as it goes into a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedEvent {
+    /// The JSON object, exactly as it is stored and hashed; without a newline, at most [`MAX_EVENT`] bytes.
+    pub bytes: Vec<u8>,
+    /// Its [`leaf_hash`].
+    pub leaf: Hash,
+}
+
+impl EncodedEvent {
+    /// An event with its leaf hash.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self { leaf: leaf_hash(&bytes), bytes }
+    }
+}
+
+/// The events of one commit, at the positions that follow the commit before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedCommit {
+    /// At least one.
+    pub events: Vec<EncodedEvent>,
+}
+
+/// What an append did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// Everything up to here is durable now.
+    pub head: Position,
+    /// How many bytes were written, the head of a new segment left out.
+    pub bytes: u64,
+    /// The first position of the segment that was begun for the batch, if one was.
+    pub rolled: Option<Position>,
+}
+
+/// The segments, open for appending. What it holds is durable: [`Segments::append`] comes back after the sync.
+pub struct Segments<D: Disk> {
+    disk: D,
+    /// The first positions of all segments; the last one is the open one.
+    segments: Vec<Position>,
+    file: D::File,
+    /// The length of the open segment as we left it.
+    length: u64,
+    /// Bytes of all segments but the open one.
+    closed_bytes: u64,
+    /// SHA-256 over the open segment so far.
+    digest: Context,
+    /// Over everything; its size is the last durable position.
+    frontier: Frontier,
+    origin: String,
+    roll_at: u64,
+    /// Lines of a batch; kept for its memory.
+    lines: Vec<u8>,
+    /// Why nothing is written any more.
+    stopped: Option<String>,
+}
+
+impl<D: Disk> Segments<D> {
+    /// Begins a journal in a directory without segments. The anchor must be there already. May be called again after
+    /// a crash in the middle of it.
+    pub fn create(disk: D, origin: &str) -> io::Result<Self> {
+        if !list_segments(&disk)?.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a journal in this directory already"));
+        }
+        match disk.create_dir(JOURNAL) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => disk.sync_dir("")?,
+        }
+        let header = Header { origin: origin.to_owned(), frontier: Frontier::default(), previous: None };
+        let (file, length, digest) = begin_segment(&disk, &header)?;
+        Ok(Self {
+            disk,
+            segments: vec![header.first()],
+            file,
+            length,
+            closed_bytes: 0,
+            digest,
+            frontier: header.frontier,
+            origin: header.origin,
+            roll_at: ROLL_AT,
+            lines: Vec::new(),
+            stopped: None,
+        })
+    }
+
+    /// Opens a journal: checks it, cuts off a torn write, and refuses damage. See [`super::recovery`].
+    pub fn open(disk: D, marks: &Marks) -> Result<(Self, Recovered), OpenError> {
+        let Opened { segments, open, recovered } = recover(&disk, marks)?;
+        let mut closed_bytes = 0;
+        for first in &segments[..segments.len() - 1] {
+            closed_bytes += disk.open_to_read(&segment_path(*first))?.len()?;
+        }
+        let opened = Self {
+            file: disk.open(&segment_path(open.header.first()))?,
+            disk,
+            segments,
+            length: open.length,
+            closed_bytes,
+            digest: open.digest,
+            frontier: open.frontier,
+            origin: open.header.origin,
+            roll_at: ROLL_AT,
+            lines: Vec::new(),
+            stopped: None,
+        };
+        Ok((opened, recovered))
+    }
+
+    /// Closes segments at another size than [`ROLL_AT`], in bytes.
+    pub fn roll_at(mut self, bytes: u64) -> Self {
+        self.roll_at = bytes;
+        self
+    }
+
+    /// Writes a batch of commits in one write and syncs it. When this returns `Ok`, the batch is durable.
+    ///
+    /// After an error nothing is known about the batch, and every later call fails: stop acknowledging, and recover
+    /// with [`Segments::open`]. Only `InvalidInput`, for events that no line can hold, leaves everything as it was.
+    pub fn append(&mut self, batch: &[EncodedCommit]) -> io::Result<Appended> {
+        if let Some(why) = &self.stopped {
+            return Err(io::Error::other(format!("the journal takes no more since a write failed ({why}); restart")));
+        }
+        check(batch)?;
+        let appended = self.write(batch);
+        if let Err(error) = &appended {
+            self.stopped = Some(error.to_string());
+        }
+        appended
+    }
+
+    fn write(&mut self, batch: &[EncodedCommit]) -> io::Result<Appended> {
+        let found = self.file.len()?;
+        if found != self.length {
+            let (path, left) = (segment_path(self.first()), self.length);
+            let message = format!("{path} has {found} bytes, but we left it with {left}: somebody else writes to it");
+            return Err(io::Error::other(message));
+        }
+        self.encode(batch);
+        let bytes = self.lines.len() as u64;
+        let holds_entries = self.head() >= self.first();
+        let rolled = holds_entries && bytes > 0 && self.length + bytes > self.roll_at;
+        if rolled {
+            self.roll()?;
+        }
+        if bytes > 0 {
+            self.file.write_at(self.length, &self.lines)?;
+            self.file.sync_data()?;
+            self.length += bytes;
+            self.digest.update(&self.lines);
+            batch.iter().flat_map(|commit| &commit.events).for_each(|event| self.frontier.push(event.leaf));
+        }
+        Ok(Appended { head: self.head(), bytes, rolled: rolled.then(|| self.first()) })
+    }
+
+    fn encode(&mut self, batch: &[EncodedCommit]) {
+        self.lines.clear();
+        let mut position = self.head();
+        for commit in batch {
+            let parts = commit.events.len() as u32;
+            for (part, event) in (1..).zip(&commit.events) {
+                let start = self.lines.len();
+                encode(&mut self.lines, self.frontier.size(), part, parts, &event.bytes);
+                position += 1;
+                debug_assert!(is_line(&self.lines[start..self.lines.len() - 1], position, event.leaf));
+            }
+        }
+    }
+
+    /// Closes the open segment and begins the next. Everything in the open one is durable.
+    fn roll(&mut self) -> io::Result<()> {
+        let previous = Some(to_hash(self.digest.clone().finish()));
+        let header = Header { origin: self.origin.clone(), frontier: self.frontier.clone(), previous };
+        let (file, length, digest) = begin_segment(&self.disk, &header)?;
+        self.closed_bytes += self.length;
+        self.segments.push(header.first());
+        (self.file, self.length, self.digest) = (file, length, digest);
+        Ok(())
+    }
+
+    /// Reads the entries from position `from` (1 is the first) up to the head as it is now, in bounded memory.
+    pub fn read(&self, from: Position) -> Entries<D> {
+        Entries::new(self.disk.clone(), self.segments.clone(), from, self.head())
+    }
+
+    /// The position of the last entry, 0 if there is none. Everything up to it is durable.
+    pub fn head(&self) -> Position {
+        self.frontier.size()
+    }
+
+    /// The Merkle frontier over everything up to the head.
+    pub fn frontier(&self) -> &Frontier {
+        &self.frontier
+    }
+
+    /// The head and the Merkle root there: what the anchor and the store remember.
+    pub fn mark(&self) -> Mark {
+        Mark { position: self.frontier.size(), root: self.frontier.root() }
+    }
+
+    /// Which journal this is, as its last segment says.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The first position of the open segment.
+    pub fn first(&self) -> Position {
+        // There is always an open segment; 1 would be the first position of the first.
+        self.segments.last().copied().unwrap_or(1)
+    }
+
+    /// The first positions of all segments, ascending; the last one is open.
+    pub fn segments(&self) -> &[Position] {
+        &self.segments
+    }
+
+    /// The length of all segments together, in bytes.
+    pub fn bytes(&self) -> u64 {
+        self.closed_bytes + self.length
+    }
+}
+
+/// Refuses what would not be a line, before anything is written.
+fn check(batch: &[EncodedCommit]) -> io::Result<()> {
+    for event in batch.iter().flat_map(|commit| &commit.events) {
+        let object = event.bytes.starts_with(b"{") && event.bytes.ends_with(b"}") && !event.bytes.contains(&b'\n');
+        if !object || event.bytes.len() > MAX_EVENT {
+            let message = format!("an event must be a JSON object on one line of at most {MAX_EVENT} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+    }
+    Ok(())
+}
+
+fn is_line(line: &[u8], position: Position, leaf: Hash) -> bool {
+    super::frame::decode(line).is_ok_and(|line| line.position == position && line.leaf() == leaf)
+}
+
+/// Makes a segment that holds its head and nothing else. It gets its name only when it is whole and synced: so a
+/// segment without a good head is always damage, never the trace of a crash.
+fn begin_segment<D: Disk>(disk: &D, header: &Header) -> io::Result<(D::File, u64, Context)> {
+    let (path, line) = (segment_path(header.first()), header.encode());
+    put_whole(disk, &path, |file| file.write_at(0, &line))?;
+    let mut digest = Context::new(&SHA256);
+    digest.update(&line);
+    Ok((disk.open(&path)?, line.len() as u64, digest))
+}
