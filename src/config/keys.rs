@@ -152,7 +152,7 @@ pub static KEYS: &[Key] = &[
     ),
     key(
         "http.max_head",
-        Kind::Size(4 * KIB, 96 * KIB),
+        Kind::Size(4 * KIB, 64 * KIB),
         "32KiB",
         "Request line and headers of a request; more gets 431.",
     ),

@@ -15,7 +15,7 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 /// The app, as the dispatcher sees it.
 pub(super) struct Calls<S, B> {
@@ -106,11 +106,12 @@ fn overdue() -> Response<BoxBody> {
         .map_into_boxed_body()
 }
 
-/// About what the head had on the wire: a head that came behind another request was not counted while it was read.
+/// What the head had on the wire, if it was written plainly: a head that came behind another request was not counted
+/// while it was read.
 fn head_size(head: &RequestHead) -> usize {
     let target = head.uri.path_and_query().map_or(1, |target| target.as_str().len());
     let fields = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
-    head.method.as_str().len() + target + 12 + fields.sum::<usize>()
+    head.method.as_str().len() + target + 14 + fields.sum::<usize>()
 }
 
 /// A request under way. Its end is the end of the answer, or of everybody's interest in it.
@@ -122,7 +123,7 @@ impl Call {
         if let Some(connection) = &connection {
             let payload = request.take_payload();
             let has_body = !matches!(payload, Payload::None);
-            connection.call_began(has_body);
+            connection.call_began(head_size(request.head()), has_body);
             if has_body {
                 let body = RequestBody { payload, connection: Rc::clone(connection) };
                 *request.payload() = Payload::Stream { payload: Box::pin(body) };
@@ -151,11 +152,13 @@ impl Stream for RequestBody {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let item = ready!(Pin::new(&mut this.payload).poll_next(cx));
-        if !matches!(item, Some(Ok(_))) {
-            this.connection.body_ended();
+        let item = Pin::new(&mut this.payload).poll_next(cx);
+        match &item {
+            Poll::Ready(Some(Ok(chunk))) => this.connection.taken(chunk.len()),
+            Poll::Ready(_) => this.connection.body_ended(),
+            Poll::Pending => this.connection.body_awaited(),
         }
-        Poll::Ready(item)
+        item
     }
 }
 

@@ -1,11 +1,16 @@
 //! What is known about one connection. It lives on one thread and is shared by its stream, its calls and its watch.
 
 use super::{GRACE, Limits};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::task::Waker;
 use tokio::time::Instant;
 
 /// A peer that accepts fewer bytes than this in `write_timeout` is not reading.
 const WRITE_PROGRESS: u64 = 16 * 1024;
+
+/// How far the socket is read ahead of what the app has taken, while it answers. At 128 KiB of unparsed bytes behind an
+/// unfinished request the dispatcher wakes itself for ever; this, and the greatest head that is allowed, stay below.
+const READ_AHEAD: usize = 96 * 1024;
 
 /// Why a connection is being ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +21,19 @@ pub(super) enum Ending {
     SlowHead,
     /// A head had more than `max_head` bytes: 431.
     HugeHead,
+}
+
+/// What may be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Room {
+    /// So many bytes, at least one.
+    Bytes(usize),
+    /// Nothing until the dispatcher has parsed what it holds: let it, then ask again.
+    AfterParsing,
+    /// Nothing until the app takes some; the reader is woken then.
+    Later,
+    /// The head is too large.
+    Never,
 }
 
 /// A write that the peer does not take, since when, and how much it had taken then.
@@ -42,6 +60,12 @@ pub(super) struct Connection {
     parsed: Cell<bool>,
     /// The last request's body was not read to its end, so bytes that come may still belong to it.
     body_open: Cell<bool>,
+    /// About how many bytes the dispatcher holds that the app has not taken: rather too many than too few.
+    carried: Cell<usize>,
+    /// An answer ended while it held some: it must parse them before more is read.
+    stale: Cell<bool>,
+    /// Who reads.
+    reader: RefCell<Option<Waker>>,
     written: Cell<u64>,
     unflushed: Cell<bool>,
     blocked: Cell<bool>,
@@ -60,6 +84,9 @@ impl Connection {
             head_bytes: Cell::new(0),
             parsed: Cell::new(false),
             body_open: Cell::new(false),
+            carried: Cell::new(0),
+            stale: Cell::new(false),
+            reader: RefCell::new(None),
             written: Cell::new(0),
             unflushed: Cell::new(false),
             blocked: Cell::new(false),
@@ -68,11 +95,23 @@ impl Connection {
         }
     }
 
-    /// A head has ended and its request is handed to the app.
-    pub(super) fn call_began(&self, has_body: bool) {
+    /// A head of about so many bytes has ended and its request is handed to the app.
+    pub(super) fn call_began(&self, head: usize, has_body: bool) {
         self.calls.set(self.calls.get() + 1);
         self.used.set(true);
         self.body_open.set(has_body);
+        self.taken(head);
+    }
+
+    /// The app took so many bytes.
+    pub(super) fn taken(&self, bytes: usize) {
+        self.carried.set(self.carried.get().saturating_sub(bytes));
+    }
+
+    /// The app waits for more of the body, so the dispatcher holds none of it.
+    pub(super) fn body_awaited(&self) {
+        self.carried.set(0);
+        self.wake_reader();
     }
 
     /// The body was read to its end, or broke.
@@ -87,23 +126,51 @@ impl Connection {
         self.head_since.set(None);
         self.head_bytes.set(0);
         self.parsed.set(false);
-    }
-
-    /// How many bytes may be read before the dispatcher must have made a request of them. The bytes of a body left
-    /// unread are limited by time only: the peer needs them gone to see its answer.
-    pub(super) fn room(&self) -> usize {
-        if self.calls.get() > 0 || self.body_open.get() {
-            return usize::MAX;
+        if self.carried.get() > 0 {
+            self.stale.set(true);
+            self.wake_reader();
         }
-        self.limits.max_head.saturating_sub(self.head_bytes.get())
     }
 
-    /// Notes that there is no room; says whether the dispatcher already saw all there is.
-    pub(super) fn full(&self) -> bool {
-        self.parsed.replace(true)
+    fn wake_reader(&self) {
+        if let Some(reader) = self.reader.borrow().as_ref() {
+            reader.wake_by_ref();
+        }
+    }
+
+    /// Remembers who reads, to be woken when there is room again.
+    pub(super) fn read_by(&self, waker: &Waker) {
+        let mut reader = self.reader.borrow_mut();
+        if !reader.as_ref().is_some_and(|reader| reader.will_wake(waker)) {
+            *reader = Some(waker.clone());
+        }
+    }
+
+    /// How many bytes may be read now. Between answers the bytes of a body left unread are limited by time only: the peer
+    /// needs them gone to see its answer.
+    pub(super) fn room(&self) -> Room {
+        if self.calls.get() > 0 {
+            return match READ_AHEAD.saturating_sub(self.carried.get()) {
+                0 => Room::Later,
+                bytes => Room::Bytes(bytes),
+            };
+        }
+        if self.stale.replace(false) {
+            return Room::AfterParsing;
+        }
+        self.carried.set(self.head_bytes.get());
+        if self.body_open.get() {
+            return Room::Bytes(usize::MAX);
+        }
+        match self.limits.max_head.saturating_sub(self.head_bytes.get()) {
+            0 if self.parsed.replace(true) => Room::Never,
+            0 => Room::AfterParsing,
+            bytes => Room::Bytes(bytes),
+        }
     }
 
     pub(super) fn read(&self, bytes: usize) {
+        self.carried.set(self.carried.get().saturating_add(bytes));
         if bytes == 0 || self.calls.get() > 0 {
             return;
         }

@@ -1,6 +1,6 @@
 //! The stream under the dispatcher. It counts what passes and, when told to, ends what the dispatcher reads.
 
-use super::connection::{Connection, Ending};
+use super::connection::{Connection, Ending, Room};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -71,16 +71,19 @@ impl AsyncRead for Guarded {
             // No waker: the pending write has one, and `poll_write` asks for another turn when it gets through.
             return Poll::Pending;
         }
-        let room = this.connection.room();
-        if room == 0 {
-            if !this.connection.full() {
-                // The dispatcher reads all there is before it parses any of it. Let it parse first.
+        this.connection.read_by(cx.waker());
+        let room = match this.connection.room() {
+            Room::Bytes(bytes) => bytes,
+            Room::Later => return Poll::Pending,
+            Room::AfterParsing => {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            this.connection.end(Ending::HugeHead);
-            return this.poll_ending(cx, Ending::HugeHead);
-        }
+            Room::Never => {
+                this.connection.end(Ending::HugeHead);
+                return this.poll_ending(cx, Ending::HugeHead);
+            }
+        };
         let before = buf.filled().len();
         if room >= buf.remaining() {
             ready!(Pin::new(&mut this.socket).poll_read(cx, buf))?;

@@ -1,7 +1,8 @@
 //! What a peer may cost us before, between and after the requests that it makes.
 //!
 //! actix-http 3.20 limits the time of the *first* head of a connection and nothing else: a second head may trickle for
-//! ever, so may a body, a peer that never reads its answers makes the write buffer grow, and a head may have 128 KiB.
+//! ever, so may a body, a peer that never reads its answers makes the write buffer grow, a head may have 128 KiB, and 128
+//! KiB of requests behind one that waits keep a thread busy until it is answered.
 //! Here every connection is watched from outside its dispatcher:
 //!
 //! - [`io`] is the stream that the dispatcher reads and writes. It counts, and it stops reading while the peer does not
@@ -43,6 +44,9 @@ use watch::Door;
 /// socket is dropped. Long enough for a round trip, too short to be worth holding.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// The greatest `max_head`: well below the 128 KiB at which the dispatcher has limits of its own.
+const MAX_HEAD: usize = 64 * 1024;
+
 /// What one peer may cost. All times are real time, all sizes bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -50,7 +54,7 @@ pub struct Limits {
     pub workers: usize,
     /// Open connections, over all workers; further ones wait in the kernel's queue until one ends.
     pub max_connections: usize,
-    /// A request's head: request line and headers. More is answered with 431.
+    /// A request's head: request line and headers; at most 64 KiB. More is answered with 431.
     pub max_head: usize,
     /// From the first byte of a head to its end, for every request of a connection. From accepting a connection to the
     /// end of its first head, too.
@@ -104,6 +108,7 @@ where
     if listeners.is_empty() {
         return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "there is no socket to listen on"));
     }
+    let limits = Limits { max_head: limits.max_head.min(MAX_HEAD), ..limits };
     let workers = limits.workers.clamp(1, 512);
     let mut builder = Server::build()
         .workers(workers)

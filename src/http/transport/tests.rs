@@ -67,6 +67,7 @@ fn app() -> App<
         .route("/hello", web::get().to(|| async { "hello" }))
         .route("/slow", web::get().to(slow))
         .route("/never", web::get().to(never))
+        .route("/work", web::get().to(work))
         .route("/big", web::get().to(|| async { Bytes::from(vec![b'x'; BIG]) }))
         .route("/peer", web::get().to(|request: HttpRequest| async move { request.peer_addr().unwrap().to_string() }))
         .route("/body", web::post().to(body))
@@ -76,6 +77,17 @@ fn app() -> App<
 async fn slow() -> &'static str {
     tokio::time::sleep(Duration::from_millis(700)).await;
     "slow"
+}
+
+/// Waits for a second and tells how many milliseconds its thread worked meanwhile.
+async fn work() -> String {
+    let worked = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+    };
+    let before = worked();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    format!("{} ms", worked() - before)
 }
 
 async fn never() -> &'static str {
@@ -317,6 +329,34 @@ fn a_hundred_pipelined_requests_are_all_answered() {
     let padded = [b"GET /hello HTTP/1.1\r\nhost: x\r\nx: ".as_slice(), &[b'a'; 1000], b"\r\n\r\n"].concat();
     socket.write_all(&padded.repeat(100)).unwrap();
     answers(&mut socket, "hello", 100);
+}
+
+#[test]
+fn requests_behind_one_that_waits_are_all_answered() {
+    let server = Running::start(patient());
+    let mut socket = server.connect();
+    socket.write_all(&[b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n".as_slice(), &HELLO.repeat(100)].concat()).unwrap();
+    answers(&mut socket, "hello", 100);
+    // The same when they come after the first has begun to wait.
+    socket.write_all(b"GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    socket.write_all(&HELLO.repeat(100)).unwrap();
+    answers(&mut socket, "hello", 100);
+}
+
+#[test]
+fn a_flood_behind_a_request_that_waits_costs_no_work_while_it_waits() {
+    let server = Running::start(patient());
+    let mut socket = server.connect();
+    socket.write_all(b"GET /work HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    let count = 400_000 / HELLO.len();
+    let mut reader = socket.try_clone().unwrap();
+    let reader = std::thread::spawn(move || answers(&mut reader, "hello", count));
+    socket.write_all(&HELLO.repeat(count)).unwrap();
+    let answers = reader.join().unwrap();
+    let worked = answers.split(" ms").next().unwrap().rsplit("\r\n").next().unwrap();
+    assert!(worked.parse::<u32>().unwrap() < 150, "{worked} ms of work in a second of waiting");
 }
 
 #[test]
