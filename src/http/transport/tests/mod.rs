@@ -1,177 +1,16 @@
 //! Each test talks to a real server over a socket. They assert that a connection is closed, never how soon.
 
-use super::{BodyError, Limits, read_body, serve};
-use actix_web::dev::ServerHandle;
-use actix_web::http::StatusCode;
-use actix_web::web::Bytes;
-use actix_web::{App, HttpRequest, HttpResponse, web};
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
+mod harness;
+
+use super::connection::Connection;
+use super::io::Guarded;
+use super::{Limits, serve};
+use harness::{BIG, PATIENCE, Running, answers, app, patient, strict, trickle, until_closed};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
-
-/// Long enough for any machine; only a test that fails waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
-const BIG: usize = 64 * 1024 * 1024;
-
-struct Running {
-    address: SocketAddr,
-    handle: ServerHandle,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    fn start(limits: Limits) -> Self {
-        let (tell, told) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            actix_rt::System::new().block_on(async move {
-                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-                let address = listener.local_addr().unwrap();
-                let server = serve(vec![listener], limits, app).unwrap();
-                tell.send((address, server.handle())).unwrap();
-                server.await.unwrap();
-            });
-        });
-        let (address, handle) = told.recv_timeout(PATIENCE).unwrap();
-        Self { address, handle, thread: Some(thread) }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let socket = TcpStream::connect(self.address).unwrap();
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
-        socket
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.handle.stop(false));
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn app() -> App<
-    impl actix_service::ServiceFactory<
-        actix_web::dev::ServiceRequest,
-        Config = (),
-        Response = actix_web::dev::ServiceResponse,
-        Error = actix_web::Error,
-        InitError = (),
-    >,
-> {
-    App::new()
-        .route("/hello", web::get().to(|| async { "hello" }))
-        .route("/slow", web::get().to(slow))
-        .route("/never", web::get().to(never))
-        .route("/work", web::get().to(work))
-        .route("/big", web::get().to(|| async { Bytes::from(vec![b'x'; BIG]) }))
-        .route("/peer", web::get().to(|request: HttpRequest| async move { request.peer_addr().unwrap().to_string() }))
-        .route("/body", web::post().to(body))
-        .route("/unread", web::post().to(|| async { "unread" }))
-}
-
-async fn slow() -> &'static str {
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    "slow"
-}
-
-/// Waits for a second and tells how many milliseconds its thread worked meanwhile.
-async fn work() -> String {
-    let worked = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        time.tv_sec * 1000 + time.tv_nsec / 1_000_000
-    };
-    let before = worked();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    format!("{} ms", worked() - before)
-}
-
-async fn never() -> &'static str {
-    std::future::pending::<()>().await;
-    "never"
-}
-
-async fn body(request: HttpRequest, payload: web::Payload) -> HttpResponse {
-    match read_body(&request, payload, 64 * 1024, Duration::from_millis(400)).await {
-        Ok(body) => HttpResponse::Ok().body(format!("{} bytes", body.len())),
-        Err(error) => HttpResponse::build(match error {
-            BodyError::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            BodyError::TooSlow => StatusCode::REQUEST_TIMEOUT,
-            BodyError::Broken => StatusCode::BAD_REQUEST,
-        })
-        .finish(),
-    }
-}
-
-/// Short times, for peers that misbehave.
-fn strict() -> Limits {
-    Limits {
-        workers: 1,
-        head_timeout: Duration::from_millis(400),
-        keep_alive: Duration::from_millis(400),
-        write_timeout: Duration::from_millis(400),
-        request_timeout: Duration::from_secs(5),
-        stop_timeout: Duration::from_secs(10),
-        ..Limits::default()
-    }
-}
-
-/// Times that no honest test comes near.
-fn patient() -> Limits {
-    Limits { workers: 1, ..Limits::default() }
-}
-
-/// All that comes until the connection ends, whether by an end of file or a reset.
-fn until_closed(socket: &mut TcpStream) -> String {
-    let mut all = Vec::new();
-    let mut part = [0; 65536];
-    loop {
-        match socket.read(&mut part) {
-            Ok(0) => break,
-            Ok(read) => all.extend_from_slice(&part[..read]),
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                panic!("still open after {PATIENCE:?}; so far: {:?}", String::from_utf8_lossy(&all))
-            }
-            Err(_) => break,
-        }
-    }
-    String::from_utf8_lossy(&all).into_owned()
-}
-
-/// Reads until so many answers ended with this body.
-fn answers(socket: &mut TcpStream, ending: &str, count: usize) -> String {
-    let mut all = String::new();
-    let mut part = [0; 4096];
-    while all.matches(ending).count() < count {
-        let read = socket.read(&mut part).unwrap();
-        assert!(read > 0, "closed after {} answers: {all}", all.matches(ending).count());
-        all.push_str(&String::from_utf8_lossy(&part[..read]));
-    }
-    all
-}
-
-/// Sends a byte now and then until the other side has had enough. True if it had.
-fn trickle(socket: &mut TcpStream, bytes: &[u8]) -> bool {
-    let start = Instant::now();
-    socket.set_nonblocking(true).unwrap();
-    let closed = loop {
-        // An answer counts too: only the close comes after it.
-        let nothing_yet = matches!(socket.peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
-        if socket.write_all(bytes).is_err() || !nothing_yet {
-            break true;
-        }
-        if start.elapsed() > PATIENCE {
-            break false;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    socket.set_nonblocking(false).unwrap();
-    closed
-}
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -250,10 +89,37 @@ fn a_slow_body_is_answered_408_and_closed() {
 }
 
 #[test]
+fn a_large_body_arrives_whole_however_it_is_cut() {
+    let server = Running::start(patient());
+    let size = 4 * 1024 * 1024;
+    let mut socket = server.connect();
+    write!(socket, "POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: {size}\r\n\r\n").unwrap();
+    socket.write_all(&vec![b'x'; size]).unwrap();
+    answers(&mut socket, &format!("{size} bytes"), 1);
+    for chunk in [8, 100_000] {
+        let chunks = 500_000_usize.div_ceil(chunk);
+        socket.write_all(b"POST /upload HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n").unwrap();
+        let one = [format!("{chunk:x}\r\n").as_bytes(), &vec![b'x'; chunk], b"\r\n"].concat();
+        socket.write_all(&[one.repeat(chunks).as_slice(), b"0\r\n\r\n", HELLO].concat()).unwrap();
+        answers(&mut socket, "hello", 1);
+    }
+}
+
+#[test]
 fn a_body_announced_too_large_is_refused_before_it_is_sent() {
     let server = Running::start(strict());
     let mut socket = server.connect();
     socket.write_all(b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 65537\r\n\r\n").unwrap();
+    let answer = until_closed(&mut socket);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[test]
+fn a_client_that_sends_a_refused_body_to_its_end_still_gets_the_answer() {
+    let server = Running::start(patient());
+    let mut socket = server.connect();
+    socket.write_all(b"POST /body HTTP/1.1\r\nhost: x\r\ncontent-length: 300000\r\n\r\n").unwrap();
+    let _ = socket.write_all(&[b'x'; 300_000]);
     let answer = until_closed(&mut socket);
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
 }
@@ -368,6 +234,29 @@ fn a_flood_of_requests_whose_answers_are_never_read_is_cut_off() {
     while socket.write_all(&flood).is_ok() {
         assert!(start.elapsed() < PATIENCE, "it still takes requests");
     }
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_not_read_from() {
+    actix_rt::System::new().block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let connection = Rc::new(Connection::new(patient()));
+        let mut guarded = Guarded::new(listener.accept().await.unwrap().0, connection);
+        peer.write_all(b"a").await.unwrap();
+        guarded.read_u8().await.unwrap();
+
+        let soon = Duration::from_millis(200);
+        let full = async { while guarded.write_all(&[b'x'; 65536]).await.is_ok() {} };
+        assert!(tokio::time::timeout(soon, full).await.is_err(), "the socket never filled up");
+        peer.write_all(b"b").await.unwrap();
+        assert!(tokio::time::timeout(soon, guarded.read_u8()).await.is_err(), "it was read from");
+
+        let drain = async { while peer.read(&mut [0; 65536]).await.is_ok() {} };
+        assert!(tokio::time::timeout(soon, drain).await.is_err());
+        guarded.write_all(b"x").await.unwrap();
+        assert_eq!(tokio::time::timeout(PATIENCE, guarded.read_u8()).await.unwrap().unwrap(), b'b');
+    });
 }
 
 #[test]
