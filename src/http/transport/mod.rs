@@ -5,13 +5,13 @@
 //! KiB of requests behind one that waits keep a thread busy until it is answered.
 //! Here every connection is watched from outside its dispatcher:
 //!
-//! - [`io`] is the stream that the dispatcher reads and writes. It counts, and it stops reading while the peer does not
+//! - `io` is the stream that the dispatcher reads and writes. It counts, and it stops reading while the peer does not
 //!   read, so that pipelined requests cannot pile up answers.
-//! - [`calls`] stands between the dispatcher and the app. It is the only place that knows when a head has ended and when
+//! - `calls` stands between the dispatcher and the app. It is the only place that knows when a head has ended and when
 //!   an answer begins and ends; it also bounds the time of a handler.
-//! - [`watch`] owns the dispatcher's future and one timer. A connection that is over its time is asked to end, and
+//! - `watch` owns the dispatcher's future and one timer. A connection that is over its time is asked to end, and
 //!   dropped when it does not.
-//! - [`connection`] is what those three tell each other.
+//! - `connection` is what those three tell each other.
 //! - [`body`] reads a request's body within a size and a time.
 //!
 //! None of them parses HTTP: where a head ends is decided by actix-http alone, so there is no second opinion to smuggle
