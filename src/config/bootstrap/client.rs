@@ -1,0 +1,126 @@
+//! `[[clients]]`.
+
+use super::super::ConfigError;
+use super::super::values::{network, origin};
+use super::fields::Fields;
+use super::{ClientSpec, text_without};
+use crate::domain::client::{ClientSettings, ClientType, Grant, Introspect, LateRetry, Profile, Rotation};
+use crate::domain::time::Span;
+use std::collections::BTreeSet;
+
+const SECRET_MAX: usize = 1024;
+const AUDIENCE_MAX: usize = 255;
+
+pub(super) fn read(mut fields: Fields<'_>) -> Result<ClientSpec, ConfigError> {
+    let id = fields.title("id")?.parse().map_err(|why| fields.error(format!("`id`: {why}")))?;
+    let secret = fields.secret("secret")?;
+    let enabled = fields.flag("enabled")?.unwrap_or(true);
+    let types = [("confidential", ClientType::Confidential), ("public", ClientType::Public)];
+    let client_type = fields.choice("type", &types)?.unwrap_or(ClientType::Confidential);
+    let profiles =
+        [("standard", Profile::Standard), ("fusionauth", Profile::Fusionauth), ("gateway", Profile::Gateway)];
+    let profile = fields.choice("profile", &profiles)?.unwrap_or(Profile::Standard);
+    let mut settings = ClientSettings::new(client_type, profile);
+    read_rights(&mut fields, &mut settings)?;
+    read_times(&mut fields, &mut settings)?;
+    check(&fields, &settings)?;
+    match (&secret, client_type) {
+        (None, ClientType::Confidential) => Err(fields
+            .error("a confidential client needs `secret`, `secret_file` or `secret_env`; without one it is `type = \"public\"`")),
+        (Some(_), ClientType::Public) => {
+            Err(fields.error("a public client cannot keep a secret: leave it out, or set `type = \"confidential\"`"))
+        }
+        (Some(secret), _) if !text_without(secret.expose(), 1, SECRET_MAX, char::is_control) => {
+            Err(fields.error("the secret must have 1 to 1024 bytes and no control characters"))
+        }
+        _ => fields.finish().map(|()| ClientSpec { id, secret, enabled, settings }),
+    }
+}
+
+/// What the client may ask for, and who may ask in its name.
+fn read_rights(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result<(), ConfigError> {
+    if let Some(grants) = fields.parsed_list("grants", grant)? {
+        settings.grants = BTreeSet::from_iter(grants);
+    }
+    if let Some(scopes) = fields.parsed_list("scopes", scope)? {
+        settings.scopes = BTreeSet::from_iter(scopes);
+    }
+    settings.audience = fields.text("audience")?;
+    let blank = |c: char| c.is_control() || c.is_whitespace();
+    if settings.audience.as_ref().is_some_and(|text| !text_without(text, 1, AUDIENCE_MAX, blank)) {
+        return Err(fields.error("`audience` must have 1 to 255 bytes and no spaces; leave it out for the issuer"));
+    }
+    settings.signing_alg = fields.parsed("signing_alg")?.unwrap_or(settings.signing_alg);
+    let introspect = [("own", Introspect::Own), ("all", Introspect::All)];
+    settings.introspect = fields.choice("introspect", &introspect)?.unwrap_or(settings.introspect);
+    let origins = fields.parsed_list("origins", |text| origin(text).map(|()| text.to_owned()))?;
+    settings.origins = BTreeSet::from_iter(origins.unwrap_or_default());
+    settings.backends = fields.parsed_list("backends", network)?.unwrap_or_default();
+    Ok(())
+}
+
+/// How its sessions and tokens live.
+fn read_times(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result<(), ConfigError> {
+    let rotations = [("always", Rotation::Always), ("never", Rotation::Never)];
+    settings.rotation = fields.choice("rotation", &rotations)?.unwrap_or(settings.rotation);
+    settings.access_ttl = fields.parsed("access_ttl")?.unwrap_or(settings.access_ttl);
+    settings.refresh_idle_ttl = fields.parsed("refresh_idle_ttl")?.unwrap_or(settings.refresh_idle_ttl);
+    settings.refresh_absolute_ttl = fields.parsed("refresh_absolute_ttl")?.unwrap_or(settings.refresh_absolute_ttl);
+    settings.retry_window = fields.parsed("retry_window")?.unwrap_or(settings.retry_window);
+    let late = [("revoke", LateRetry::Revoke), ("reissue", LateRetry::Reissue)];
+    settings.late_retry = fields.choice("late_retry", &late)?.unwrap_or(settings.late_retry);
+    settings.max_sessions = fields.count("max_sessions", 1, 1000)?.unwrap_or(settings.max_sessions);
+    let without = fields.flag("refresh_without_scope")?;
+    settings.refresh_without_scope = without.unwrap_or(settings.refresh_without_scope);
+    Ok(())
+}
+
+fn check(fields: &Fields<'_>, settings: &ClientSettings) -> Result<(), ConfigError> {
+    let within = |field: &str, span: Span, min: Span, max: Span| match (min..=max).contains(&span) {
+        true => Ok(()),
+        false => Err(fields.error(format!("`{field}` is {span}; it must be a duration from {min} to {max}"))),
+    };
+    let ten_years = Span::days(3650);
+    within("access_ttl", settings.access_ttl, Span::seconds(1), Span::days(1))?;
+    within("refresh_absolute_ttl", settings.refresh_absolute_ttl, Span::seconds(1), ten_years)?;
+    within("refresh_idle_ttl", settings.refresh_idle_ttl, Span::seconds(1), ten_years)?;
+    within("retry_window", settings.retry_window, Span::ZERO, Span::hours(1))?;
+    if settings.refresh_idle_ttl > settings.refresh_absolute_ttl {
+        return Err(fields.error(format!(
+            "`refresh_idle_ttl` is {}, longer than `refresh_absolute_ttl`, which is {}: shorten it",
+            settings.refresh_idle_ttl, settings.refresh_absolute_ttl
+        )));
+    }
+    if settings.rotation == Rotation::Never && settings.profile != Profile::Fusionauth {
+        return Err(fields.error("`rotation = \"never\"` is allowed only with `profile = \"fusionauth\"`"));
+    }
+    let public = settings.client_type == ClientType::Public;
+    if public && settings.grants.contains(&Grant::ClientCredentials) {
+        return Err(
+            fields.error("a public client may not have the grant \"client_credentials\": it has no secret to show")
+        );
+    }
+    if !public && !settings.origins.is_empty() {
+        return Err(fields.error("`origins` is for public clients: a browser cannot keep this client's secret"));
+    }
+    Ok(())
+}
+
+fn grant(text: &str) -> Result<Grant, String> {
+    let all = [Grant::Password, Grant::RefreshToken, Grant::ClientCredentials];
+    all.into_iter().find(|grant| grant.as_str() == text).ok_or_else(|| {
+        format!("{text:?} is not a grant: use \"password\", \"refresh_token\" or \"client_credentials\"")
+    })
+}
+
+/// A scope token (RFC 6749 section 3.3).
+fn scope(text: &str) -> Result<String, String> {
+    let legal = |b: u8| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+    if (1..=128).contains(&text.len()) && text.bytes().all(legal) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "{text:?} is not a scope: use 1 to 128 visible ASCII characters without spaces, quotes and backslashes"
+        ))
+    }
+}

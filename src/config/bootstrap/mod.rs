@@ -1,0 +1,255 @@
+//! The bootstrap file: which API keys, clients and accounts should exist. Read and checked here; applied elsewhere.
+
+mod client;
+mod fields;
+
+#[cfg(test)]
+mod tests;
+
+use super::raw::parse_toml;
+use super::values::nearest;
+use super::{ConfigError, Secret};
+use crate::domain::client::ClientSettings;
+use crate::domain::ids::ClientId;
+use fields::{Around, Fields};
+use figment::value::Value;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use unicode_normalization::UnicodeNormalization;
+use zeroize::Zeroizing;
+
+/// What an API key may do, in the order in which it is listed.
+pub const PERMISSIONS: [&str; 9] =
+    ["admin", "audit", "audit.personal", "erase", "login", "users", "applications", "tokens", "metrics"];
+
+/// The greatest file that is read: ten thousand clients fit.
+const FILE_MAX: u64 = 16 * 1024 * 1024;
+const NAME_MAX: usize = 64;
+const LOGIN_MAX: usize = 256;
+const PASSWORD_MAX: usize = 1024;
+const KEY_MIN: usize = 32;
+const KEY_MAX: usize = 1024;
+const ROLES_MAX: usize = 100;
+
+/// What should exist, every value checked.
+#[derive(Debug, Clone, Default)]
+pub struct Bootstrap {
+    /// `[[api_keys]]`, names without duplicates.
+    pub api_keys: Vec<ApiKeySpec>,
+    /// `[[clients]]`, ids without duplicates.
+    pub clients: Vec<ClientSpec>,
+    /// `[[accounts]]`, logins without duplicates.
+    pub accounts: Vec<AccountSpec>,
+}
+
+/// One of `[[api_keys]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeySpec {
+    /// Its name in lists and events.
+    pub name: String,
+    /// The key: 32 to 1024 visible ASCII characters.
+    pub key: Secret,
+    /// Some of [`PERMISSIONS`], at least one.
+    pub permissions: BTreeSet<String>,
+    /// The clients that it covers; absent: all. They need not stand in the file.
+    pub clients: Option<Vec<ClientId>>,
+}
+
+/// One of `[[clients]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientSpec {
+    /// Its id.
+    pub id: ClientId,
+    /// Its secret; there exactly if it is confidential.
+    pub secret: Option<Secret>,
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// Everything else.
+    pub settings: ClientSettings,
+}
+
+/// One of `[[accounts]]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountSpec {
+    /// The login id as written, trimmed: 1 to 256 bytes.
+    pub login: String,
+    /// The password or its hash.
+    pub credential: Credential,
+    /// Its roles.
+    pub roles: BTreeSet<String>,
+    /// Its registrations; absent: all clients. They need not stand in the file.
+    pub clients: Option<Vec<ClientId>>,
+}
+
+/// What an account proves itself with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// The password: 1 to 1024 bytes.
+    Password(Secret),
+    /// An Argon2id or bcrypt hash in its usual notation. Only the scheme was looked at here.
+    Hash(Secret),
+}
+
+impl Bootstrap {
+    /// Reads and checks the file. Variables named by `…_env` are looked up with `env`; paths named by `…_file` start at
+    /// the file's directory.
+    ///
+    /// # Errors
+    /// The file cannot be read, others could read it too, or something in it is wrong. Messages name the entry and never
+    /// show a secret.
+    pub fn load(path: &Path, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let shown = path.display();
+        let cannot = |why: std::io::Error| ConfigError(format!("cannot read the bootstrap file {shown}: {why}"));
+        // Asked of the open file, so that the file that is checked is the file that is read.
+        let mut file = File::open(path).map_err(cannot)?;
+        let metadata = file.metadata().map_err(cannot)?;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            return Err(ConfigError(format!(
+                "the bootstrap file {shown} holds secrets but others than its owner may use it: run `chmod 600 {shown}`"
+            )));
+        }
+        if metadata.len() > FILE_MAX {
+            return Err(ConfigError(format!("the bootstrap file {shown} has more than 16 MiB: split it")));
+        }
+        let mut text = Zeroizing::new(String::new());
+        file.read_to_string(&mut text).map_err(cannot)?;
+        let directory = path.parent().map(Path::to_owned).unwrap_or_default();
+        Self::parse(&text, directory, env).map_err(|error| ConfigError(format!("{shown}: {error}")))
+    }
+
+    /// Checks the file's text; see [`Bootstrap::load`].
+    ///
+    /// # Errors
+    /// Something in it is wrong.
+    pub fn parse(text: &str, directory: PathBuf, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let around = Around { text, directory, env };
+        let mut all = Self::default();
+        for (section, value) in parse_toml(text).map_err(ConfigError)? {
+            let Value::Array(_, entries) = value else { return Err(no_section(&section)) };
+            for (index, entry) in entries.into_iter().enumerate() {
+                let fields = Fields::new(&around, format!("{section}[{index}]"), entry)?;
+                match section.as_str() {
+                    "api_keys" => all.api_keys.push(api_key(fields)?),
+                    "clients" => all.clients.push(client::read(fields)?),
+                    "accounts" => all.accounts.push(account(fields)?),
+                    _ => return Err(no_section(&section)),
+                }
+            }
+        }
+        unique("api_keys", "name", all.api_keys.iter().map(|key| key.name.clone()))?;
+        unique("clients", "id", all.clients.iter().map(|client| client.id.to_string()))?;
+        unique("accounts", "login", all.accounts.iter().map(|account| same_login(&account.login)))?;
+        for (second, key) in all.api_keys.iter().enumerate() {
+            if let Some(first) = all.api_keys[..second].iter().position(|other| other.key == key.key) {
+                let (name, other) = (&key.name, &all.api_keys[first].name);
+                return Err(ConfigError(format!(
+                    "api_keys[{second}] {name:?}: the key is that of api_keys[{first}] {other:?}; give each its own"
+                )));
+            }
+        }
+        Ok(all)
+    }
+}
+
+fn no_section(name: &str) -> ConfigError {
+    let known = ["api_keys", "clients", "accounts"];
+    let hint = match nearest(name, known) {
+        Some(meant) => format!("did you mean `[[{meant}]]`?"),
+        None => "there are `[[api_keys]]`, `[[clients]]` and `[[accounts]]`".to_owned(),
+    };
+    ConfigError(format!("`{name}` is no list of entries that is known here; {hint}"))
+}
+
+/// Logins that fall together under this are one login (trimmed, NFKC, lower case).
+fn same_login(login: &str) -> String {
+    login.trim().nfkc().collect::<String>().to_lowercase()
+}
+
+fn unique(section: &str, field: &str, names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
+    let names: Vec<String> = names.collect();
+    let mut first = std::collections::HashMap::new();
+    for (index, name) in names.iter().enumerate() {
+        if let Some(other) = first.insert(name, index) {
+            return Err(ConfigError(format!(
+                "{section}[{index}] {name:?}: the same `{field}` stands in {section}[{other}]; remove one of them"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a text has so many bytes and none of those characters.
+fn text_without(text: &str, min: usize, max: usize, bad: impl Fn(char) -> bool) -> bool {
+    (min..=max).contains(&text.len()) && !text.chars().any(bad)
+}
+
+fn client_ids(fields: &mut Fields<'_>) -> Result<Option<Vec<ClientId>>, ConfigError> {
+    fields.parsed_list("clients", |text| text.parse::<ClientId>().map_err(|why| format!("{text:?}: {why}")))
+}
+
+fn api_key(mut fields: Fields<'_>) -> Result<ApiKeySpec, ConfigError> {
+    let name = fields.title("name")?;
+    if !text_without(&name, 1, NAME_MAX, char::is_control) {
+        return Err(fields.error("`name` must have 1 to 64 bytes and no control characters"));
+    }
+    let key =
+        fields.secret("key")?.ok_or_else(|| fields.error("give exactly one of `key`, `key_file` and `key_env`"))?;
+    if !text_without(key.expose(), KEY_MIN, KEY_MAX, |c| !c.is_ascii_graphic()) {
+        return Err(fields.error(
+            "the key must have 32 to 1024 visible ASCII characters and no spaces; `openssl rand -hex 32` makes one",
+        ));
+    }
+    let permissions = fields.parsed_list("permissions", |text| match PERMISSIONS.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not a permission: use {}", PERMISSIONS.join(", "))),
+    })?;
+    let permissions = BTreeSet::from_iter(permissions.unwrap_or_default());
+    if permissions.is_empty() {
+        return Err(fields.error("`permissions` must name at least one permission"));
+    }
+    let clients = client_ids(&mut fields)?;
+    fields.finish()?;
+    Ok(ApiKeySpec { name, key, permissions, clients })
+}
+
+fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
+    let login = fields.title("login")?.trim().to_owned();
+    if !text_without(&login, 1, LOGIN_MAX, char::is_control) {
+        return Err(fields.error("`login` must have 1 to 256 bytes and no control characters"));
+    }
+    let credential = match (fields.secret("password")?, fields.text("password_hash")?) {
+        (Some(password), None) => {
+            if !(1..=PASSWORD_MAX).contains(&password.expose().len()) {
+                return Err(fields.error("the password must have 1 to 1024 bytes"));
+            }
+            Credential::Password(password)
+        }
+        (None, Some(hash)) => {
+            if !["$argon2id$", "$2a$", "$2b$", "$2y$"].iter().any(|scheme| hash.starts_with(scheme)) {
+                return Err(
+                    fields.error("`password_hash` must be an Argon2id (\"$argon2id$…\") or bcrypt (\"$2b$…\") hash")
+                );
+            }
+            Credential::Hash(Secret::new(hash))
+        }
+        _ => {
+            return Err(
+                fields.error("give exactly one of `password`, `password_file`, `password_env` and `password_hash`")
+            );
+        }
+    };
+    let roles = fields.parsed_list("roles", |text| match text_without(text, 1, NAME_MAX, char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not a role: use 1 to 64 bytes without control characters")),
+    })?;
+    let roles = BTreeSet::from_iter(roles.unwrap_or_default());
+    if roles.len() > ROLES_MAX {
+        return Err(fields.error("`roles` has more than 100 roles, which would not fit into a token"));
+    }
+    let clients = client_ids(&mut fields)?;
+    fields.finish()?;
+    Ok(AccountSpec { login, credential, roles, clients })
+}

@@ -1,0 +1,3 @@
+//! The doors: every way in over HTTP.
+
+pub mod transport;
