@@ -45,10 +45,7 @@ metric!(IntGauge, |opts, _labels| IntGauge::with_opts(opts));
 metric!(histogram HistogramVec, |opts, labels| HistogramVec::new(opts, labels));
 metric!(histogram Histogram, |opts, _labels| Histogram::with_opts(opts));
 
-fn register<M: prometheus::core::Collector + Clone + 'static>(
-    metric: prometheus::Result<M>,
-    registry: &Registry,
-) -> M {
+fn register<M: prometheus::core::Collector + Clone + 'static>(metric: prometheus::Result<M>, registry: &Registry) -> M {
     let metric = metric.expect("names, labels and buckets are constants that a test builds");
     registry.register(Box::new(metric.clone())).expect("every name stands once in the struct");
     metric

@@ -205,9 +205,7 @@ impl Turn {
     /// Gate or client has moved on since the password work: the verdict stands only if the password is still the same.
     fn look_again(&self, ask: &mut FinishLogin) -> Result<(), Refused> {
         let gate = self.core.reader.gate(self.id)?.ok_or(Unavailable::Fault)?;
-        if gate.value.password.password != ask.gate.value.password.password
-            && ask.verdict == PasswordVerdict::Right
-        {
+        if gate.value.password.password != ask.gate.value.password.password && ask.verdict == PasswordVerdict::Right {
             ask.verdict = PasswordVerdict::Wrong;
         }
         ask.gate = gate;

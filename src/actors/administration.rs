@@ -135,11 +135,9 @@ impl Administration {
                 ),
                 (StreamId::Gate(account), Expected::Version(0), gate.into_iter().map(Event::Gate).collect()),
             ];
-            let proposals =
-                streams.map(|(stream, expected, events)| Proposal { stream, expected, events }).to_vec();
+            let proposals = streams.map(|(stream, expected, events)| Proposal { stream, expected, events }).to_vec();
             let context = asker.context(Some(&key), id, &*self.core.entropy);
-            let commit =
-                Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: vec![record] };
+            let commit = Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: vec![record] };
             if self.core.append(commit).await?.is_some() {
                 return Ok(Some(account));
             }
@@ -271,8 +269,7 @@ impl Administration {
             events: vec![Event::Client(event)],
         }];
         let context = asker.context(Some(&key), id, &*self.core.entropy);
-        let commit =
-            Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: vec![record] };
+        let commit = Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: vec![record] };
         Ok(self.core.append(commit).await?.is_some())
     }
 

@@ -148,7 +148,7 @@ impl Clients {
         let revoke = |_: &Client, _: &Usage, _: Timestamp, _: &Context, _: &Seen<Denial>| {
             (Decision { events: vec![event.clone()], outcome: Ok(()) }, Command::Server)
         };
-        self.decide(&client.id, asker, revoke).await?;
+        self.decide(&client.id, asker, revoke).await?.0?;
         self.core.metrics.revocations_total.with_label_values(&["token"]).inc();
         Ok(())
     }

@@ -18,12 +18,7 @@ const FIRST_REFRESH_KEY: u16 = 1;
 ///
 /// # Errors
 /// Where a key cannot be made.
-pub fn begin_journal(
-    origin: &str,
-    keys: &Keys,
-    now: Timestamp,
-    entropy: &dyn Entropy,
-) -> Result<Commit, String> {
+pub fn begin_journal(origin: &str, keys: &Keys, now: Timestamp, entropy: &dyn Entropy) -> Result<Commit, String> {
     let id = CommitId(uuid_v7(entropy, now));
     let (record, _) = keys.new_owner(Owner::System, entropy);
     let mut events = vec![SystemEvent::Created { origin: origin.to_owned() }];

@@ -163,12 +163,7 @@ impl Logins {
     }
 
     /// What a login is decided on, read before the password work.
-    fn before(
-        &self,
-        name: NameHash,
-        client: &AuthenticatedClient,
-        asker: &Asker,
-    ) -> Result<Option<Before>, Refused> {
+    fn before(&self, name: NameHash, client: &AuthenticatedClient, asker: &Asker) -> Result<Option<Before>, Refused> {
         let reader = &self.core.reader;
         let Some(Name::Taken(id)) = reader.name(name)?.map(|name| name.value) else { return Ok(None) };
         let gate = reader.gate(id)?.ok_or(Unavailable::Fault)?;
@@ -222,18 +217,12 @@ impl Logins {
         let done = self.hasher.run(Job::Hash(salt), plain, Share::Operator).await.map_err(|_| Unavailable::Busy)?;
         let Done::Hashed(phc) = done else { return Err(Unavailable::Fault.into()) };
         let commit_id = self.core.commit_id();
-        let verifier =
-            self.core.keys.seal().seal(commit_id, 1, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
+        let verifier = self.core.keys.seal().seal(commit_id, 1, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
         let account = self.core.reader.account(id)?.ok_or(Unavailable::Fault)?;
-        let event =
-            AccountEvent::PasswordRehashed { of: password, verifier, scheme: self.hasher.params().scheme() };
+        let event = AccountEvent::PasswordRehashed { of: password, verifier, scheme: self.hasher.params().scheme() };
         let proposals = vec![
             Proposal::guard(StreamId::Gate(id), gate_version),
-            Proposal {
-                stream: StreamId::Account(id),
-                expected: Expected::Any,
-                events: vec![Event::Account(event)],
-            },
+            Proposal { stream: StreamId::Account(id), expected: Expected::Any, events: vec![Event::Account(event)] },
         ];
         let context = self.core.context(asker, &Owner::Account(id), commit_id)?;
         let now = self.core.now(account.at)?;

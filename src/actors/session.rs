@@ -263,8 +263,7 @@ impl Turn {
             let now = self.core.now_to_close(self.session.at);
             let id = self.core.commit_id();
             let context = self.core.context(&ask.asker, &self.owner(), id)?;
-            let command =
-                Revoke { reason: ask.reason, client: ask.client.clone(), presented: ask.presented };
+            let command = Revoke { reason: ask.reason, client: ask.client.clone(), presented: ask.presented };
             let around = Around {
                 gate: &gate.value,
                 client: &client.value,

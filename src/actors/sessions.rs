@@ -58,7 +58,15 @@ impl Sessions {
         let (token, redeemed) = answer?;
         self.core.metrics.tokens_issued_total.with_label_values(&[Grant::RefreshToken.as_str()]).inc();
         let Redeemed { granted, session, gate, client } = redeemed;
-        self.tokens.of_session(token.session, &session, &gate, &client, &granted.access, &granted.scope, granted.generation)
+        self.tokens.of_session(
+            token.session,
+            &session,
+            &gate,
+            &client,
+            &granted.access,
+            &granted.scope,
+            granted.generation,
+        )
     }
 
     async fn redeem(

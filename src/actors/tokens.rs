@@ -2,7 +2,7 @@
 
 use super::core::{Core, Refused, Unavailable};
 use crate::clock::Stopwatch;
-use crate::crypto::{Claims, RefreshToken, UnverifiedAccessToken};
+use crate::crypto::{Claims, RefreshToken, TYP, UnverifiedAccessToken, mint};
 use crate::domain::client::Client;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{AccountId, ClientId, Generation, Owner, SessionId};
@@ -57,7 +57,10 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Unavailable::Fault`] where there is no key to write them with.
-    #[expect(clippy::too_many_arguments, reason = "each is a state or a value of the decision; a struct would only rename them")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a state or a value of the decision; a struct would only rename them"
+    )]
     pub fn of_session(
         &self,
         id: SessionId,
@@ -133,7 +136,7 @@ impl Tokens {
         let entry = keyring.active_entry(alg).ok_or(Unavailable::Fault)?;
         let key = entry.key.as_ref().ok_or(Unavailable::Fault)?;
         let signing = Stopwatch::start();
-        let token = crate::crypto::mint(key, &entry.kid, crate::crypto::ACCESS_TOKEN_TYPE, claims);
+        let token = mint(key, &entry.kid, TYP, claims);
         self.core.metrics.signing_seconds.with_label_values(&[alg.as_str()]).observe(signing.seconds());
         Ok(token)
     }

@@ -14,11 +14,14 @@ pub mod refresh_token;
 pub mod sealing;
 pub mod signing;
 
-pub use access_token::{AccessTokenError, Claims, UnverifiedAccessToken, VerifyingKey};
-pub use keyring::{KeyRefusal, Keyring};
+pub use access_token::{AccessTokenError, Claims, TYP, UnverifiedAccessToken, VerifyingKey, mint};
+pub use keyring::{KeyRefusal, Keyring, RefreshPart, SigningPart};
 pub use password::{Kernel, Params, PasswordHashError, is_weaker, scheme_of};
 pub use refresh_token::{RefreshKey, RefreshToken, UnverifiedRefreshToken};
-pub use sealing::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealError, SealKey, normalise_login};
+pub use sealing::{
+    DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealError, SealKey, UnwrapError, normalise_login,
+    owner_digest,
+};
 pub use signing::{Jwk, SigningKey};
 
 use aws_lc_rs::{constant_time, digest, hmac};

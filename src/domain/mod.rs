@@ -13,7 +13,7 @@ pub mod gate;
 pub mod ids;
 pub mod keys;
 pub mod liveness;
-mod project;
+pub mod project;
 pub mod session;
 pub mod system;
 pub mod tally;

@@ -123,9 +123,7 @@ impl Draft {
 /// # Errors
 /// [`FoldError::Broken`].
 pub fn check_chain(before: Option<&Folded>, recorded: &Recorded, prev: Option<Hash>) -> Result<(), FoldError> {
-    let broken = |why| {
-        Err(FoldError::Broken { stream: recorded.stream.clone(), position: recorded.position, why })
-    };
+    let broken = |why| Err(FoldError::Broken { stream: recorded.stream.clone(), position: recorded.position, why });
     if recorded.version != before.map_or(0, |folded| folded.version) + 1 {
         return broken("its version does not follow");
     }

@@ -2,12 +2,12 @@
 //! thread owns it.
 
 use super::engine::{Batch, Engine, EngineError};
+use super::files::merkle::{Frontier, leaf_hash};
+use super::files::segments::{EncodedCommit, EncodedEvent};
 use super::fold::{Draft, Folded, check_chain};
 use super::keys;
-use super::files::merkle::{Frontier, leaf_hash};
 use super::reader::{Hot, Reader, load_hot, read_folded};
 use super::schema::{self, Envelope};
-use super::files::segments::{EncodedCommit, EncodedEvent};
 use super::store::Store;
 use crate::crypto::KeyRecord;
 use crate::domain::command::Command;

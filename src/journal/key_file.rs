@@ -4,8 +4,8 @@
 //! Records have a fixed size and are appended, and a record is overwritten only to destroy its key. A key is durable before
 //! the first event that needs it, so a torn record at the end belongs to nobody.
 
-use super::files::disk::{Disk, DiskFile, put_whole};
 use super::engine::EngineError;
+use super::files::disk::{Disk, DiskFile, put_whole};
 use crate::crypto::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealKey, UnwrapError, owner_digest};
 use crate::domain::ids::Owner;
 use crate::entropy::Entropy;
@@ -129,8 +129,7 @@ impl<D: Disk> KeyFile<D> {
         let seal = SealKey::new(&find(KeyKind::Seal, "seal")?);
         let name = NameKey::new(&find(KeyKind::Name, "name")?);
         let data_kind = KeyKind::Data(Owner::System).byte();
-        let data: Vec<KeyRecord> =
-            records.iter().filter(|record| record.kind_byte() == data_kind).cloned().collect();
+        let data: Vec<KeyRecord> = records.iter().filter(|record| record.kind_byte() == data_kind).cloned().collect();
         let fixed = records.len() - data.len();
         let slots = data.iter().map(|record| *record.owner_digest()).collect();
         let wrapped = data.into_iter().map(|record| (*record.owner_digest(), record)).collect();

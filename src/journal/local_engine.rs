@@ -2,15 +2,15 @@
 //! everything had come. On real files with sled it is the default; on a simulated disk with a store in memory the same
 //! code is tried in simulation.
 
+use super::engine::{Batch, Engine, EngineError, StoredEntry};
 use super::files::anchor::{Anchor, Mark};
 use super::files::disk::Disk;
-use super::engine::{Batch, Engine, EngineError, StoredEntry};
 use super::files::error::OpenError;
-use super::key_file::{KeyFile, Keys, KeysError};
 use super::files::merkle::Frontier;
 use super::files::recovery::Recovered;
 use super::files::segments::Segments;
 use super::files::start::{Started, start};
+use super::key_file::{KeyFile, Keys, KeysError};
 use super::store::{Change, CheckedStore, Condition, Store, StoreError};
 use crate::crypto::MasterKey;
 use crate::domain::ids::{Hash, Owner, Position};
@@ -91,11 +91,8 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let store_mark = store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() });
         let Started { segments, anchor, recovered } = start(&disk, origin, store_mark)?;
         // Without entries no key is needed by any: a crash while a journal was begun leaves at most keys that nobody used.
-        let keys = if segments.head() == 0 {
-            KeyFile::create(&disk, master, entropy)?
-        } else {
-            KeyFile::open(&disk, master)?
-        };
+        let keys =
+            if segments.head() == 0 { KeyFile::create(&disk, master, entropy)? } else { KeyFile::open(&disk, master)? };
         let unsettled = keys.is_torn() || recovered.as_ref().is_some_and(|recovered| !recovered.clean);
         let marked = Some((segments.mark(), false));
         let segments = segments.roll_at(roll_at);
@@ -217,4 +214,3 @@ where
         self.segments.bytes()
     }
 }
-

@@ -125,9 +125,7 @@ impl Reader {
     pub fn system(&self) -> Result<Versioned<System>, StoreError> {
         let folded = self.folded(&StreamId::System)?.ok_or_else(|| StoreError("no system state".to_owned()))?;
         match &folded.state {
-            State::System(system) => {
-                Ok(Versioned { version: folded.version, at: folded.at, value: system.clone() })
-            }
+            State::System(system) => Ok(Versioned { version: folded.version, at: folded.at, value: system.clone() }),
             _ => Err(StoreError("the record of system is of another kind".to_owned())),
         }
     }

@@ -3,8 +3,8 @@
 //! sled 0.34.7 is quick and easily hurt: its flush is no fsync, a flipped bit can make it open empty, and open can panic.
 //! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
 
-use super::store::{Change, Store, StoreError};
 use super::local_engine::StoreHome;
+use super::store::{Change, Store, StoreError};
 use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};

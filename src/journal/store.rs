@@ -1,8 +1,8 @@
 //! The ordered key-value store beside the segments: states, look-ups and the lines of the open segment. It is never believed
 //! alone: a digest over every entry says whether it is what was written.
 
-use crate::crypto::sha256;
 use super::files::merkle::Frontier;
+use crate::crypto::sha256;
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
 
