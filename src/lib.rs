@@ -1,6 +1,7 @@
 //! Countersign: an auth engine for app backends.
 
 pub mod actors;
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod crypto;
