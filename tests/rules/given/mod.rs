@@ -1,10 +1,26 @@
 //! Given a history, when something is asked, then these events and this answer. Decisions are folded back, so that a story
 //! of many steps reads from top to bottom.
 
+/// Who asks, in every question that a person can ask.
+macro_rules! from_whom {
+    ($ask:ident) => {
+        impl $ask {
+            /// Who asks, instead of Alice at home.
+            pub fn from(mut self, context: Context) -> Self {
+                self.context = context;
+                self
+            }
+        }
+    };
+}
+use from_whom;
+
 mod asks;
+mod session_asks;
 mod world;
 
 pub use asks::*;
+pub use session_asks::*;
 pub use world::*;
 
 use countersign::domain::account::{Account, AccountEvent};
