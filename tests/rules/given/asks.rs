@@ -1,6 +1,6 @@
 //! What can be asked of an account, a gate and a client, with what an ordinary request would carry.
 
-use super::{Ask, Given, alice, from_whom, home, jti, session, store};
+use super::{Ask, Given, alice, home, jti, session, store};
 use countersign::domain::account::{self, AccountEvent, Login, LoginFacts, LoginGranted, PasswordVerdict};
 use countersign::domain::client::{self, ClientCommand, ClientEvent, IssueToken, TokenGranted, UseEvent};
 use countersign::domain::command::Command;

@@ -1,6 +1,6 @@
 //! What can be asked of a session, with what an ordinary request would carry.
 
-use super::{Ask, Given, alice, from_whom, home, jti, store};
+use super::{Ask, Given, alice, home, jti, store};
 use countersign::domain::command::Command;
 use countersign::domain::context::Context;
 use countersign::domain::denial::Denial;
