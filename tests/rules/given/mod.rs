@@ -13,7 +13,6 @@ macro_rules! from_whom {
         }
     };
 }
-use from_whom;
 
 mod asks;
 mod session_asks;
