@@ -90,6 +90,7 @@ fn gate_command() -> impl Strategy<Value = GateCommand> {
         1 => Just(GateCommand::WithdrawRegistration(store())),
         2 => Just(GateCommand::SetRoles(scopes(&["shopper"]))),
         2 => Just(GateCommand::RevokeSessions),
+        1 => Just(GateCommand::Erase),
     ]
 }
 
@@ -233,7 +234,15 @@ fn is_over(given: &Given, id: SessionId) -> bool {
                 SessionEvent::Revoked { .. } | SessionEvent::Expired => over = true,
                 _ => {}
             },
-            (Event::Gate(GateEvent::PasswordSet { .. } | GateEvent::Disabled | GateEvent::SessionsRevoked), _)
+            (
+                Event::Gate(
+                    GateEvent::PasswordSet { .. }
+                    | GateEvent::Disabled
+                    | GateEvent::SessionsRevoked
+                    | GateEvent::Erased,
+                ),
+                _,
+            )
             | (Event::Client(ClientEvent::SessionsRevoked), _) => over |= end.is_some(),
             _ => {}
         }

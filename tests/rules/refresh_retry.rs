@@ -312,6 +312,17 @@ fn an_access_token_that_ran_out_is_replaced_in_a_retry_and_the_new_one_is_given_
 }
 
 #[test]
+fn a_new_access_token_is_recorded_however_many_retries_came_before() {
+    let replaced = Retried { access: Some(token(21, mins(5))), ..retry(0, 20) };
+    let given = given_login_at(|settings| settings.retry_window = mins(30)).done(refresh(0));
+    (0..19)
+        .fold(given, |given, _| given.done(refresh(0)))
+        .at(mins(5))
+        .when(refresh(0))
+        .then([SessionEvent::RefreshRetried(replaced)], Ok(granted(RefreshHow::Retried, 1, token(21, mins(5)))));
+}
+
+#[test]
 fn an_access_token_is_given_again_until_its_last_millisecond() {
     given_login_at(|settings| settings.retry_window = mins(30))
         .done(refresh(0))

@@ -70,6 +70,16 @@ fn a_revocation_with_a_token_of_the_future_is_recorded_as_such() {
 }
 
 #[test]
+fn the_end_of_a_session_always_tells_of_the_token_of_the_future_that_asked_for_it() {
+    given_login()
+        .done(GateCommand::RevokeSessions)
+        .when(refresh(4))
+        .then([ahead(4, 0, 1)], Err(Denial::AheadOfJournal))
+        .when(revoke_by(4))
+        .then([ahead(4, 0, 2), revoked(RevokeReason::Revoked)], Ok(()));
+}
+
+#[test]
 fn what_closes_a_session_is_told_in_this_order() {
     let given = given_login();
     assert_eq!(closed(&given), None);

@@ -92,6 +92,15 @@ fn a_next_key_is_added_in_time_to_be_known_when_it_signs() {
 }
 
 #[test]
+fn a_key_that_was_added_early_waits_for_its_turn() {
+    let given = rotate(given()).at(days(1));
+    let event = key_added(&given, SigningAlg::Es256);
+    let given = rotate(given.happened(event).at(POLICY.interval - millis(1)));
+    assert_eq!(active(&given), named([0, 1, 2]));
+    assert_eq!(active(&rotate(given.at(POLICY.interval))), named([3, 1, 2]));
+}
+
+#[test]
 fn over_a_year_every_key_was_published_before_it_signed_and_one_signs_at_any_time() {
     let tick = mins(17);
     let mut given = rotate(given());

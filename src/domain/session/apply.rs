@@ -115,10 +115,8 @@ fn retry(session: &mut Session, retried: &Retried, recorded: &Recorded) -> Resul
     if session.status != Status::Open || retried.generation != session.generation {
         return Err(recorded.impossible("a retry of a generation that is not current"));
     }
-    if session.retried_at != Some(session.generation) {
-        session.retried_run = retries_running(session);
-        session.retried_at = Some(session.generation);
-    }
+    session.retried_run = retries_running(session);
+    session.retried_at = Some(session.generation);
     session.retries = retried.n;
     if retried.moved {
         session.moved_at = Some(session.generation);
