@@ -174,7 +174,10 @@ fn a_history_that_the_rules_could_not_have_made_does_not_fold() {
     assert!(follows(refreshed(Refreshed { burned: Some(1), generation: 2, ..rotation(0, 2, secs(0)) })));
     assert!(!follows(refreshed(Refreshed { generation: 3, ..rotation(1, 2, secs(0)) })), "a generation left out");
     assert!(!follows(refreshed(Refreshed { generation: 2, ..rotation(0, 2, secs(0)) })), "a second successor");
-    assert!(!follows(refreshed(Refreshed { burned: Some(0), generation: 2, ..rotation(0, 2, secs(0)) })));
+    for not_current in [0, 2, 9] {
+        let burned = Refreshed { burned: Some(not_current), generation: 2, ..rotation(0, 2, secs(0)) };
+        assert!(!follows(refreshed(burned)), "only the current one can be burned");
+    }
     assert!(!follows(SessionEvent::RefreshRetried(Retried { generation: 0, ..retry(0, 1) })));
 }
 
