@@ -7,6 +7,7 @@ use crate::domain::time::Span;
 use crate::journal::{AppendError, Appended, Commit, EngineError, Journal};
 use crate::metrics::Metrics;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -55,6 +56,7 @@ struct Waiting {
 #[derive(Clone)]
 pub struct Writer {
     queue: SyncSender<Request>,
+    running: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -69,13 +71,16 @@ impl Writer {
         metrics: Arc<Metrics>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (queue, waiting) = sync_channel(limits.queue);
+        let running = Arc::new(AtomicBool::new(true));
+        let runs = running.clone();
         let thread = WriterThread { journal, limits, clock, metrics, waiting };
         let joined = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
             let vital = Vital("writer");
             thread.run();
+            runs.store(false, Ordering::Relaxed);
             drop(vital);
         })?;
-        Ok((Self { queue }, joined))
+        Ok((Self { queue, running }, joined))
     }
 
     /// Appends a commit; answers when it is durable and can be looked up. A commit without events waits for a sync all the
@@ -91,6 +96,11 @@ impl Writer {
             TrySendError::Disconnected(_) => WriteError::Stopped,
         })?;
         Ok(answered.await.map_err(|_| WriteError::Stopped)??)
+    }
+
+    /// Whether commits are taken.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
     }
 
     /// Lets the writer finish what waits and close the journal. What is appended later is refused.

@@ -8,7 +8,8 @@ pub use open::{OpenedJournal, Start, StartError, open};
 
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
-    KeyMaintenance, Logins, Refused, Residents, SessionActor, Sessions, Sweeper, Tokens, Writer, WriterLimits,
+    KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens, Writer,
+    WriterLimits,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,25 +29,6 @@ use std::time::Duration;
 
 /// How often what has ended by time is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
-
-/// The handles that doors and commands use. Cheap to clone.
-#[derive(Clone)]
-pub struct Services {
-    /// Redeem, revoke and introspect refresh tokens.
-    pub sessions: Sessions,
-    /// Log people in.
-    pub logins: Logins,
-    /// Authenticate clients, issue their own tokens.
-    pub clients: Clients,
-    /// Judge access tokens.
-    pub tokens: Tokens,
-    /// Rotate and distrust keys.
-    pub keys: KeyMaintenance,
-    /// What operators do.
-    pub administration: Administration,
-    /// What they all work with.
-    pub core: Arc<Core>,
-}
 
 /// The running engine, without doors.
 pub struct App {
