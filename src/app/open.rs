@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
-use crate::journal::{Commit, Engine, Found, Journal, Keys, LocalEngine, SledHome};
+use crate::journal::{Commit, Engine, Found, Journal, Keys, LocalEngine, SledHome, schema};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -41,6 +41,8 @@ impl StartError {
 pub struct Start {
     /// An operator answers for the clock as it is.
     pub accept_clock: bool,
+    /// Read and check every entry before anything else.
+    pub check_all: bool,
 }
 
 /// A journal that is open and up to date, with what it takes to use it.
@@ -77,10 +79,25 @@ pub fn open(
         LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
             .map_err(|error| StartError::new(&error))?;
     tell(&found);
+    if start.check_all {
+        check_all(&engine)?;
+    }
     let keys = engine.keys();
     let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
     opened.data = Some(data);
     Ok(opened)
+}
+
+/// Reads and decodes every entry: checksums, positions, commits and schema.
+fn check_all(engine: &dyn Engine) -> Result<(), StartError> {
+    let mut checked = 0_u64;
+    for entry in engine.read(1) {
+        let entry = entry.map_err(|error| StartError::new(&error))?;
+        schema::decode(&entry.event).map_err(|error| StartError::new(&error))?;
+        checked += 1;
+    }
+    tracing::info!(entries = checked, "every entry of the journal was read and is whole");
+    Ok(())
 }
 
 /// Brings the store up, begins the journal where it is new, judges the clock and records the start.

@@ -15,9 +15,11 @@ pub use openapi::document as openapi_document;
 use crate::actors::Services;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
-use actix_web::{HttpResponse, web};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, web};
 use error::{HttpError, Why};
 use ipnet::IpNet;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -105,4 +107,29 @@ async fn nothing_here(request: actix_web::HttpRequest) -> Result<HttpResponse, H
     Err(HttpError::plain(Why::NotFound, who::request_id(&request)))
 }
 
-pub use observe::observe;
+/// Serves the doors on listeners until the server is stopped. Must be called inside an actix system.
+///
+/// # Errors
+/// Where the listeners cannot be used.
+pub fn serve(
+    listeners: Vec<TcpListener>,
+    limits: transport::Limits,
+    doors: Arc<Doors>,
+) -> std::io::Result<actix_web::dev::Server> {
+    transport::serve(listeners, limits, move || {
+        App::new().app_data(web::Data::from(doors.clone())).wrap(from_fn(observe::observe)).configure(routes)
+    })
+}
+
+/// Serves metrics alone, for `metrics.listen`. Must be called inside an actix system.
+///
+/// # Errors
+/// Where the listener cannot be used.
+pub fn serve_metrics(listener: TcpListener, doors: &Arc<Doors>) -> std::io::Result<actix_web::dev::Server> {
+    let settings = DoorSettings { metrics: true, ..doors.settings.clone() };
+    let doors = Doors::new(settings, doors.metrics.clone(), doors.entropy.clone());
+    let limits = transport::Limits { workers: 1, ..transport::Limits::default() };
+    transport::serve(vec![listener], limits, move || {
+        App::new().app_data(web::Data::from(doors.clone())).route("/metrics", web::get().to(ops::metrics::metrics))
+    })
+}

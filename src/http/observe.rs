@@ -38,14 +38,8 @@ pub async fn observe<B: MessageBody + 'static>(
     } else {
         // The query is left out: clients that err put tokens there.
         let span = tracing::info_span!("request", request_id = %id, method, path = request.path());
-        let (parts, answered) = {
-            let parts = request.request().clone();
-            (parts, next.call(request).instrument(span).await)
-        };
-        match answered {
-            Ok(response) => response.map_into_left_body(),
-            Err(error) => ServiceResponse::new(parts, error.error_response()).map_into_right_body(),
-        }
+        // A handler's error is a response by now.
+        next.call(request).instrument(span).await?.map_into_left_body()
     };
     drop(permit);
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {

@@ -59,7 +59,6 @@ pub struct TokenResponse {
 
 /// An error (RFC 6749 section 5.2).
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "describes the error for /openapi.json")]
 pub struct OAuthError {
     /// A stable code.
     error: String,
