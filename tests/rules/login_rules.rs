@@ -265,7 +265,7 @@ fn traits(context: &Context) -> Traits {
 
 /// By which tag a request is familiar, this long after the story's beginning.
 fn familiar(given: &Given, context: &Context, after: Span) -> Option<Tag> {
-    given.account().familiar_tag(context, at(after))
+    given.account().familiar_tag(&context.person()?, at(after))
 }
 
 #[test]

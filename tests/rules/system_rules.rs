@@ -85,7 +85,7 @@ fn a_lost_answer_waits_for_the_server_to_come_back() {
 #[test]
 fn an_accepted_clock_answers_for_what_the_journal_had_then() {
     let given = given().at(mins(1)).happened(SystemEvent::ClockAccepted { wall: BEGIN, last_entry_at: at(days(9)) });
-    assert_eq!(system(&given).clock_accepted, Some(at(days(9))));
+    assert_eq!(system(&given).clock_accepted, Some((BEGIN, at(days(9)))));
 }
 
 /// Shows the token of a lost session so often; which times were events?
@@ -124,7 +124,7 @@ fn many_lost_sessions_cannot_fill_the_journal() {
         assert_eq!(lost_events(&mut given, session(n), 3), [1]);
     }
     for n in full..full + 100 {
-        assert_eq!(lost_events(&mut given, session(n), 31), []);
+        assert_eq!(lost_events(&mut given, session(n), 31), Vec::<u64>::new());
     }
     assert_eq!(lost_events(&mut given, session(full), 40), [32], "one that is shown over and over is still seen");
     assert_eq!(system(&given).lost.len(), LOST_SESSIONS);

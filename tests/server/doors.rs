@@ -1,0 +1,53 @@
+//! The doors, one after the other, as an app backend uses them.
+
+use crate::support::{ALICE, BOOTSTRAP, MACHINE, Plan, STORE};
+
+#[test]
+fn a_person_logs_in_refreshes_and_is_logged_out() {
+    let server = Plan::new(BOOTSTRAP).start();
+    let login = server.login();
+    assert_eq!(login.status, 200, "{}", login.body);
+    assert_eq!(login.text("token_type"), "Bearer");
+    assert_eq!(login.header("cache-control"), Some("no-store"));
+    assert!(server.is_active(&login.access()));
+
+    let refreshed = server.refresh(&login.refresh());
+    assert_eq!(refreshed.status, 200, "{}", refreshed.body);
+    assert_ne!(refreshed.refresh(), login.refresh());
+    assert_eq!(server.refresh(&login.refresh()).refresh(), refreshed.refresh(), "a lost answer is given again");
+
+    let revoked = server.post("/oauth2/revoke", Some(STORE), &[("token", &refreshed.refresh())]);
+    assert_eq!((revoked.status, revoked.body.as_str()), (200, ""));
+    assert!(!server.is_active(&login.access()));
+    assert!(!server.is_active(&refreshed.access()));
+    let dead = server.refresh(&refreshed.refresh());
+    assert_eq!((dead.status, dead.text("error").as_str()), (400, "invalid_grant"));
+}
+
+#[test]
+fn a_client_gets_and_loses_a_token_of_its_own() {
+    let server = Plan::new(BOOTSTRAP).start();
+    let issued = server.post("/oauth2/token", Some(MACHINE), &[("grant_type", "client_credentials")]);
+    assert_eq!(issued.status, 200, "{}", issued.body);
+    assert_eq!(issued.text("scope"), "jobs");
+    assert!(issued.json()["refresh_token"].is_null());
+    let introspect = || server.post("/oauth2/introspect", Some(MACHINE), &[("token", &issued.access())]).json();
+    assert_eq!(introspect()["sub"], "machine");
+    assert_eq!(server.post("/oauth2/revoke", Some(MACHINE), &[("token", &issued.access())]).status, 200);
+    assert_eq!(introspect().to_string(), r#"{"active":false}"#);
+}
+
+#[test]
+fn everything_stands_after_a_restart() {
+    let mut server = Plan::new(BOOTSTRAP).start();
+    let login = server.login();
+    let revoked = server.login();
+    server.post("/oauth2/revoke", Some(STORE), &[("token", &revoked.refresh())]);
+    assert_eq!(server.terminate(), Some(0), "{}", server.diagnostics());
+    let server = server.again();
+    assert!(server.is_active(&login.access()));
+    assert!(!server.is_active(&revoked.access()));
+    assert_eq!(server.refresh(&login.refresh()).status, 200);
+    assert_eq!(server.refresh(&revoked.refresh()).status, 400);
+    assert_eq!(server.login_as(ALICE.0, "wrong").status, 400);
+}

@@ -1,0 +1,4 @@
+//! The real binary, asked over HTTP as its users ask it.
+
+mod doors;
+mod support;

@@ -1,0 +1,279 @@
+//! Starts the real binary on a data directory of its own and asks it over HTTP.
+
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// A confidential client, a public one, one that gets tokens for itself, and two accounts.
+pub const BOOTSTRAP: &str = r#"
+[[clients]]
+id = "store"
+secret = "store-secret"
+scopes = ["cart", "orders"]
+
+[[clients]]
+id = "app"
+type = "public"
+
+[[clients]]
+id = "machine"
+secret = "machine-secret"
+grants = ["client_credentials"]
+scopes = ["jobs"]
+introspect = "all"
+
+[[accounts]]
+login = "alice@example.com"
+password = "correct horse battery staple"
+roles = ["shopper"]
+
+[[accounts]]
+login = "bob@example.com"
+password = "another fine password"
+"#;
+
+pub const ALICE: (&str, &str) = ("alice@example.com", "correct horse battery staple");
+pub const STORE: (&str, &str) = ("store", "store-secret");
+pub const MACHINE: (&str, &str) = ("machine", "machine-secret");
+
+/// How a server is to be started.
+pub struct Plan {
+    pub bootstrap: String,
+    pub flags: Vec<String>,
+    pub env: Vec<(String, String)>,
+    /// Programs and arguments to put before the binary, such as strace.
+    pub under: Vec<String>,
+}
+
+impl Plan {
+    /// The usual server, with password hashes that cost next to nothing.
+    pub fn new(bootstrap: &str) -> Self {
+        let cheap = [("HASH__MEMORY_KIB", "64"), ("HASH__ITERATIONS", "1"), ("LOG__LEVEL", "info")];
+        let env = cheap.map(|(name, value)| (format!("COUNTERSIGN__{name}"), value.to_owned()));
+        Self { bootstrap: bootstrap.to_owned(), flags: Vec::new(), env: env.to_vec(), under: Vec::new() }
+    }
+
+    /// Sets a configuration key, such as `hash.queue`.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        let name = format!("COUNTERSIGN__{}", key.replace('.', "__").to_uppercase());
+        self.env.retain(|(known, _)| *known != name);
+        self.env.push((name, value.to_owned()));
+        self
+    }
+
+    pub fn start(self) -> Server {
+        Server::start(self)
+    }
+}
+
+/// A running server. It is killed when dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+    root: Arc<TempDir>,
+    plan: Plan,
+    agent: ureq::Agent,
+}
+
+impl Server {
+    fn start(plan: Plan) -> Self {
+        Self::start_in(Arc::new(tempfile::tempdir().unwrap()), plan)
+    }
+
+    fn start_in(root: Arc<TempDir>, plan: Plan) -> Self {
+        let bootstrap = root.path().join("bootstrap.toml");
+        fs::write(&bootstrap, &plan.bootstrap).unwrap();
+        fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o600)).unwrap();
+        let mut words = plan.under.clone();
+        words.push(env!("CARGO_BIN_EXE_countersign").to_owned());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("serve").arg("--data-dir").arg(root.path().join("data"));
+        command.args(["--listen", "127.0.0.1:0"]).arg("--bootstrap").arg(&bootstrap).args(&plan.flags);
+        let stderr = File::options().create(true).append(true).open(root.path().join("stderr")).unwrap();
+        command.envs(plan.env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(url) = line.strip_prefix("listening on ") else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("the server did not start: {}", fs::read_to_string(root.path().join("stderr")).unwrap());
+        };
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .max_idle_connections_per_host(256);
+        Self { child, url: url.trim_end().to_owned(), root, plan, agent: config.build().into() }
+    }
+
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    /// What the server wrote to standard error so far, over all its starts.
+    pub fn diagnostics(&self) -> String {
+        fs::read_to_string(self.root.path().join("stderr")).unwrap()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the process at once, as a power switch would, but for what the kernel has taken.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to stop, and gives its exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let pid = rustix_pid(self.pid());
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(60) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the server did not stop: {}", self.diagnostics());
+    }
+
+    /// Starts it again on the same data, after it has ended.
+    pub fn again(self) -> Self {
+        self.again_with(|plan| plan)
+    }
+
+    /// The same with another plan.
+    pub fn again_with(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let plan = std::mem::replace(&mut self.plan, Plan::new(""));
+        Self::start_in(self.root.clone(), change(plan))
+    }
+
+    /// Posts a form.
+    pub fn post(&self, path: &str, client: Option<(&str, &str)>, form: &[(&str, &str)]) -> Answer {
+        self.post_as(path, client, form, &[])
+    }
+
+    /// Posts a form with headers.
+    pub fn post_as(
+        &self,
+        path: &str,
+        client: Option<(&str, &str)>,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = self.agent.post(format!("{}{path}", self.url));
+        if let Some((id, secret)) = client {
+            request = request.header("Authorization", basic(id, secret));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request.send_form(form.iter().copied()).unwrap())
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        Answer::of(self.agent.get(format!("{}{path}", self.url)).call().unwrap())
+    }
+
+    /// Logs alice in at the store.
+    pub fn login(&self) -> Answer {
+        self.login_as(ALICE.0, ALICE.1)
+    }
+
+    pub fn login_as(&self, login: &str, password: &str) -> Answer {
+        let form = [("grant_type", "password"), ("username", login), ("password", password)];
+        self.post("/oauth2/token", Some(STORE), &form)
+    }
+
+    pub fn refresh(&self, token: &str) -> Answer {
+        self.post("/oauth2/token", Some(STORE), &[("grant_type", "refresh_token"), ("refresh_token", token)])
+    }
+
+    pub fn is_active(&self, token: &str) -> bool {
+        let answer = self.post("/oauth2/introspect", Some(STORE), &[("token", token)]);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()["active"].as_bool().unwrap()
+    }
+
+    /// All events of the journal as JSON, by the program itself. Waits until the last one is known to be durable.
+    pub fn events(&self) -> Vec<Value> {
+        std::thread::sleep(Duration::from_millis(1300));
+        events_in(&self.data_dir())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub fn events_in(data_dir: &Path) -> Vec<Value> {
+    let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .args(["audit", "tail", "--json", "--data-dir"])
+        .arg(data_dir)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn rustix_pid(pid: u32) -> rustix::process::Pid {
+    rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+}
+
+pub fn basic(id: &str, secret: &str) -> String {
+    use base64::Engine;
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// Names in lower case, in order.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    fn of(mut response: ureq::http::Response<ureq::Body>) -> Self {
+        let headers = response.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
+        let status = response.status().as_u16();
+        Self { status, headers, body: response.body_mut().read_to_string().unwrap() }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    /// A text of the body's JSON.
+    pub fn text(&self, name: &str) -> String {
+        self.json()[name].as_str().unwrap_or_else(|| panic!("no {name}: {self:?}")).to_owned()
+    }
+
+    pub fn access(&self) -> String {
+        self.text("access_token")
+    }
+
+    pub fn refresh(&self) -> String {
+        self.text("refresh_token")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
