@@ -26,7 +26,7 @@ mod writer;
 
 pub use account::AccountActor;
 pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPassword};
-pub use asker::{Asker, Person};
+pub use asker::{Asker, Person, TEXT_LIMIT, cut};
 pub use attempts::AttemptsTable;
 pub use clients::{AuthenticatedClient, Clients};
 pub use closer::{Closer, Scope};

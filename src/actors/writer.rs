@@ -164,6 +164,7 @@ impl WriterThread {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "after a failed sync nobody knows what is on the disk")]
 fn give_up(error: &EngineError) -> ! {
     tracing::error!(%error, "the journal cannot go on: ending the process, the next start recovers");
     std::process::exit(EXIT_JOURNAL);
