@@ -1,8 +1,9 @@
 //! Countersign: an auth engine for app backends.
 
 // What ships neither panics on a whim nor touches the world outside its ports; a test may. The list of bans is clippy.toml.
-#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types, clippy::unwrap_used, clippy::panic))]
-#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr, clippy::cast_possible_truncation))]
+#![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types))]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr))]
+#![cfg_attr(not(test), warn(clippy::cast_possible_truncation))]
 
 pub mod actors;
 pub mod clock;

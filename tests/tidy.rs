@@ -60,6 +60,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ("utoipa", &["src/http/"]),
 ];
 
+/// Lints of clippy that hold where the program is not a test.
+const BANS: &[&str] = &[
+    "disallowed_macros",
+    "disallowed_methods",
+    "disallowed_types",
+    "panic",
+    "print_stderr",
+    "print_stdout",
+    "unwrap_used",
+];
+
 const MOST_LINES: usize = 500;
 const MOST_FUNCTION_LINES: usize = 70;
 
@@ -101,14 +112,24 @@ fn crates_of_others_stay_in_their_room() {
 fn the_bans_of_clippy_toml_are_on_in_everything_that_ships() {
     for crate_root in ["src/lib.rs", "src/main.rs"] {
         let text = std::fs::read_to_string(root().join(crate_root)).unwrap();
-        let all = ["disallowed_methods", "disallowed_types", "unwrap_used", "panic", "print_stdout", "print_stderr"];
-        for lint in all {
+        for lint in BANS {
             assert!(
                 text.contains(&format!("clippy::{lint}")),
                 "{crate_root} switches on {lint} where it is not a test"
             );
         }
     }
+}
+
+/// A default that clippy cannot be told of, because it is a method of a trait: the root span that logs query strings.
+#[test]
+fn requests_are_logged_by_our_own_span() {
+    let uses = |file: &tree::Text| lexer::code(&file.text).contains("TracingLogger::default()");
+    let findings = sources().into_iter().filter(uses).map(|file| file.path);
+    none(
+        "TracingLogger::default() logs query strings, write TracingLogger::<OurBuilder>::new():",
+        &findings.collect::<Vec<_>>(),
+    );
 }
 
 #[test]
