@@ -1,11 +1,16 @@
 //! Countersign: an auth engine for app backends.
 
-// What ships neither panics on a whim nor touches the world outside its ports; a test may. The list of bans is clippy.toml.
-#![cfg_attr(not(test), warn(clippy::disallowed_macros, clippy::disallowed_methods, clippy::disallowed_types))]
+// What ships neither panics on a whim nor touches the world outside its ports, nor changes a
+// number by casting it; a test may. The list of bans is clippy.toml.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::print_stderr))]
-#![cfg_attr(not(test), warn(clippy::cast_possible_truncation))]
+#![cfg_attr(not(test), warn(clippy::cast_possible_truncation, clippy::cast_possible_wrap))]
+#![cfg_attr(not(test), warn(clippy::cast_precision_loss, clippy::cast_sign_loss))]
 
 pub mod actors;
+pub mod app;
+pub mod audit;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;

@@ -107,7 +107,8 @@ fn every_command_stands_in_a_golden_file() {
     let gate = ["set_password", "disable", "enable", "add_registration", "withdraw_registration", "set_roles"];
     let gate = gate.into_iter().chain(["revoke_sessions", "erase"]).map(|word| format!("gate.{word}"));
     let client = ["change", "set_secret", "disable", "enable", "revoke_sessions"].map(|word| format!("client.{word}"));
-    let rest = ["login", "refresh", "revoke", "expire", "show", "issue_token", "server"].map(str::to_owned);
+    let rest = ["login", "refresh", "revoke", "expire", "show", "wrong_door", "issue_token", "refuse_client", "server"]
+        .map(str::to_owned);
     assert_eq!(words, gate.chain(client).chain(rest).collect());
 }
 

@@ -231,7 +231,8 @@ impl Administration {
                 proposals.extend(self.release_name(account)?);
             }
             let context = self.core.context(asker, &Owner::Account(account), id)?;
-            let commit = commit(id, now, context, Some(Command::Gate(command)), proposals);
+            let recorded = Command::Gate { command, gate: gate.version };
+            let commit = commit(id, now, context, Some(recorded), proposals);
             if self.core.append(commit).await?.is_some() {
                 self.closer.close(Scope::Account(account));
                 return Ok(true);

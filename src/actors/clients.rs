@@ -91,8 +91,9 @@ impl Clients {
     /// Refuses something to a client that is known, and records it as far as refusals are recorded.
     pub async fn refuse(&self, id: &ClientId, denial: Denial, asker: &Asker) -> Refused {
         self.core.metrics.client_refusals_total.with_label_values(&[denial.code()]).inc();
-        let refuse = |_: &Client, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
-            (client::refuse::<()>(usage, denial, context, seen), Command::Server)
+        let refuse = |_: &Versioned<Client>, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
+            let n = number(usage, denial, seen);
+            (client::refuse::<()>(usage, denial, context, seen), Command::RefuseClient { class: denial, n })
         };
         match self.decide(id, asker, refuse).await {
             Ok((answer, _)) => answer.err().map_or(Unavailable::Fault.into(), Refused::Denied),
@@ -115,10 +116,12 @@ impl Clients {
         let jti = self.core.token_id();
         let jitter = self.core.jitter(client.state.value.settings.access_ttl);
         let command = IssueToken { scope, jti, jitter };
-        let issue = |state: &Client, usage: &Usage, now: Timestamp, context: &Context, seen: &Seen<Denial>| {
-            let decision = client::issue_token(state, usage, &command, now, context, seen);
-            (decision, Command::IssueToken(command.clone()))
-        };
+        let issue =
+            |state: &Versioned<Client>, usage: &Usage, now: Timestamp, context: &Context, seen: &Seen<Denial>| {
+                let decision = client::issue_token(&state.value, usage, &command, now, context, seen);
+                let n = decision.outcome.as_ref().err().map(|denial| number(usage, *denial, seen));
+                (decision, Command::IssueToken { issue: command.clone(), client: state.version, n })
+            };
         let (granted, state) = self.decide(&client.id, asker, issue).await?;
         let granted = granted.inspect_err(|denial| {
             self.core.metrics.client_refusals_total.with_label_values(&[denial.code()]).inc();
@@ -145,7 +148,7 @@ impl Clients {
             return Ok(());
         }
         let event = UseEvent::TokenRevoked { jti: claims.jti, expires_at };
-        let revoke = |_: &Client, _: &Usage, _: Timestamp, _: &Context, _: &Seen<Denial>| {
+        let revoke = |_: &Versioned<Client>, _: &Usage, _: Timestamp, _: &Context, _: &Seen<Denial>| {
             (Decision { events: vec![event.clone()], outcome: Ok(()) }, Command::Server)
         };
         self.decide(&client.id, asker, revoke).await?.0?;
@@ -159,7 +162,7 @@ impl Clients {
         &self,
         id: &ClientId,
         asker: &Asker,
-        rule: impl Fn(&Client, &Usage, Timestamp, &Context, &Seen<Denial>) -> (Decision<UseEvent, T>, Command),
+        rule: impl Fn(&Versioned<Client>, &Usage, Timestamp, &Context, &Seen<Denial>) -> (Decision<UseEvent, T>, Command),
     ) -> Result<(Result<T, Denial>, Client), Refused> {
         for _ in 0..TRIES {
             let client = self.core.reader.client(id)?.ok_or(Unavailable::Fault)?;
@@ -169,7 +172,7 @@ impl Clients {
             let now = self.core.now_to_close(at.max(client.at));
             let commit_id = self.core.commit_id();
             let context = self.core.context(asker, &Owner::Client(id.clone()), commit_id)?;
-            let (decision, command) = rule(&client.value, &usage, now, &context, &self.seen(id));
+            let (decision, command) = rule(&client, &usage, now, &context, &self.seen(id));
             if let Err(denial) = &decision.outcome {
                 self.count(id, *denial, &usage);
             }
@@ -211,7 +214,13 @@ impl Clients {
 
     fn count(&self, id: &ClientId, denial: Denial, usage: &Usage) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let n = seen.entry(id.clone()).or_default().entry(denial).or_default();
-        *n = 1 + (*n).max(usage.refusals.recorded(denial));
+        let seen = seen.entry(id.clone()).or_default();
+        let n = number(usage, denial, seen);
+        seen.insert(denial, n);
     }
+}
+
+/// The number of a client's next refusal of this class.
+fn number(usage: &Usage, denial: Denial, seen: &Seen<Denial>) -> u64 {
+    1 + seen.get(&denial).copied().unwrap_or(0).max(usage.refusals.recorded(denial))
 }

@@ -26,7 +26,7 @@ mod writer;
 
 pub use account::AccountActor;
 pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPassword};
-pub use asker::{Asker, Person, TEXT_LIMIT, cut};
+pub use asker::{Asker, Person, cut};
 pub use attempts::AttemptsTable;
 pub use clients::{AuthenticatedClient, Clients};
 pub use closer::{Closer, Scope};
@@ -41,3 +41,24 @@ pub use sessions::Sessions;
 pub use sweeper::Sweeper;
 pub use tokens::{Inspected, Issued, Tokens};
 pub use writer::{WriteError, Writer, WriterLimits};
+
+use std::sync::Arc;
+
+/// The handles that doors and commands use. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    /// Redeem, revoke and introspect refresh tokens.
+    pub sessions: Sessions,
+    /// Log people in.
+    pub logins: Logins,
+    /// Authenticate clients, issue their own tokens.
+    pub clients: Clients,
+    /// Judge access tokens.
+    pub tokens: Tokens,
+    /// Rotate and distrust keys.
+    pub keys: KeyMaintenance,
+    /// What operators do.
+    pub administration: Administration,
+    /// What they all work with.
+    pub core: Arc<Core>,
+}

@@ -273,7 +273,7 @@ impl Turn {
             };
             let Decision { events, outcome } = session::revoke(&self.session.value, &command, &around);
             let unrecorded = self.unrecorded.clone();
-            let recorded = Command::Revoke { revoke: command, unrecorded };
+            let recorded = Command::Revoke { revoke: command, session: self.session.version, unrecorded };
             let was_open = self.session.value.status == Status::Open;
             let Some(appended) = self.append(id, now, context, recorded, events, Vec::new()).await? else {
                 self.reload()?;

@@ -7,6 +7,7 @@ use crate::domain::time::Span;
 use crate::journal::{AppendError, Appended, Commit, EngineError, Journal};
 use crate::metrics::Metrics;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -39,16 +40,24 @@ pub enum WriteError {
     Stopped,
 }
 
+#[expect(clippy::large_enum_variant, reason = "all but the last of them are the large one")]
+enum Request {
+    Append(Waiting),
+    /// Nothing follows: what waits before it is written, then the journal is closed in good order.
+    Stop,
+}
+
 struct Waiting {
     commit: Commit,
     queued: Stopwatch,
     answer: oneshot::Sender<Result<Appended, AppendError>>,
 }
 
-/// A handle to the writer. Cheap to clone; when the last one is gone, the writer stops in good order.
+/// A handle to the writer. Cheap to clone.
 #[derive(Clone)]
 pub struct Writer {
-    queue: SyncSender<Waiting>,
+    queue: SyncSender<Request>,
+    running: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -63,13 +72,16 @@ impl Writer {
         metrics: Arc<Metrics>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (queue, waiting) = sync_channel(limits.queue);
+        let running = Arc::new(AtomicBool::new(true));
+        let runs = running.clone();
         let thread = WriterThread { journal, limits, clock, metrics, waiting };
         let joined = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
             let vital = Vital("writer");
             thread.run();
+            runs.store(false, Ordering::Relaxed);
             drop(vital);
         })?;
-        Ok((Self { queue }, joined))
+        Ok((Self { queue, running }, joined))
     }
 
     /// Appends a commit; answers when it is durable and can be looked up. A commit without events waits for a sync all the
@@ -80,11 +92,22 @@ impl Writer {
     pub async fn append(&self, commit: Commit) -> Result<Appended, WriteError> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { commit, queued: Stopwatch::start(), answer };
-        self.queue.try_send(waiting).map_err(|error| match error {
+        self.queue.try_send(Request::Append(waiting)).map_err(|error| match error {
             TrySendError::Full(_) => WriteError::Busy,
             TrySendError::Disconnected(_) => WriteError::Stopped,
         })?;
         Ok(answered.await.map_err(|_| WriteError::Stopped)??)
+    }
+
+    /// Whether commits are taken.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
+    }
+
+    /// Lets the writer finish what waits and close the journal. What is appended later is refused.
+    pub fn stop(&self) {
+        // A writer that is gone has nothing left to stop.
+        let _ = self.queue.send(Request::Stop);
     }
 }
 
@@ -93,23 +116,19 @@ struct WriterThread {
     limits: WriterLimits,
     clock: Arc<JudgedClock>,
     metrics: Arc<Metrics>,
-    waiting: Receiver<Waiting>,
+    waiting: Receiver<Request>,
 }
 
 impl WriterThread {
     fn run(mut self) {
         let mut marked_at = self.clock.boot();
+        let mut going = true;
         self.show();
-        loop {
-            let first = match self.next(marked_at) {
-                Ok(first) => first,
-                Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => None,
-            };
-            if let Some(first) = first
-                && let Err(error) = self.write(first)
-            {
-                give_up(&error);
+        while going {
+            match self.waiting.recv_timeout(self.until_mark(marked_at)) {
+                Ok(Request::Append(first)) => going = self.write(first).unwrap_or_else(|error| give_up(&error)),
+                Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => going = false,
+                Err(RecvTimeoutError::Timeout) => {}
             }
             // After the answers have left, so that nobody waits for it.
             if self.clock.boot() - marked_at >= self.limits.anchor_interval {
@@ -121,18 +140,20 @@ impl WriterThread {
         self.journal.mark(true).unwrap_or_else(|error| give_up(&error));
     }
 
-    /// The next commit, or nothing when it is time to write the anchor.
-    fn next(&self, marked_at: Span) -> Result<Option<Waiting>, RecvTimeoutError> {
+    /// How long the anchor need not be written.
+    fn until_mark(&self, marked_at: Span) -> Duration {
         let rest = self.limits.anchor_interval - (self.clock.boot() - marked_at);
-        let rest = Duration::from_millis(u64::try_from(rest.0).unwrap_or(0).max(1));
-        self.waiting.recv_timeout(rest).map(Some)
+        Duration::from_millis(u64::try_from(rest.0).unwrap_or(0).max(1))
     }
 
-    fn write(&mut self, first: Waiting) -> Result<(), EngineError> {
+    /// Writes a commit with all that queued behind it, and says whether to go on.
+    fn write(&mut self, first: Waiting) -> Result<bool, EngineError> {
         let mut batch = vec![first];
-        while batch.len() < self.limits.batch {
+        let mut going = true;
+        while going && batch.len() < self.limits.batch {
             match self.waiting.try_recv() {
-                Ok(waiting) => batch.push(waiting),
+                Ok(Request::Append(waiting)) => batch.push(waiting),
+                Ok(Request::Stop) => going = false,
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
@@ -151,7 +172,7 @@ impl WriterThread {
             // Whoever asked may be gone; the commit stands all the same.
             let _ = asker.send(answer);
         }
-        Ok(())
+        Ok(going)
     }
 
     fn show(&self) {

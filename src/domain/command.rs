@@ -3,6 +3,7 @@
 
 use super::account::Login;
 use super::client::{ClientCommand, IssueToken};
+use super::denial::Denial;
 use super::gate::GateCommand;
 use super::ids::{Generation, Version};
 use super::session::{Refresh, Revoke, Unrecorded};
@@ -36,6 +37,8 @@ pub enum Command {
     Revoke {
         /// The command.
         revoke: Revoke,
+        /// The session's version it was decided on: a close may be appended behind events it did not know.
+        session: Version,
         /// What was not recorded before.
         unrecorded: Unrecorded,
     },
@@ -48,10 +51,36 @@ pub enum Command {
         /// What was not recorded before.
         unrecorded: Unrecorded,
     },
+    /// Redeem a refresh token at a door where its client's tokens are not redeemed.
+    WrongDoor {
+        /// The generation in the token.
+        presented: Generation,
+        /// What was not recorded before.
+        unrecorded: Unrecorded,
+    },
     /// Issue a token to a client.
-    IssueToken(IssueToken),
+    IssueToken {
+        /// The command.
+        issue: IssueToken,
+        /// The client's version it was decided on.
+        client: Version,
+        /// The number of this refusal, where it was refused.
+        n: Option<u64>,
+    },
+    /// Refuse something to a client: it failed to authenticate, or asked for what it may not.
+    RefuseClient {
+        /// Why.
+        class: Denial,
+        /// The number of this refusal.
+        n: u64,
+    },
     /// Change a gate.
-    Gate(GateCommand),
+    Gate {
+        /// The command.
+        command: GateCommand,
+        /// The gate's version it was decided on: a close may be appended behind events it did not know.
+        gate: Version,
+    },
     /// Change a client.
     Client(ClientCommand),
     /// What the server does by itself, and what is created: the events say all of it.

@@ -14,6 +14,7 @@ pub mod ids;
 pub mod keys;
 pub mod liveness;
 pub mod project;
+pub mod replay;
 pub mod session;
 pub mod system;
 pub mod tally;

@@ -3,7 +3,7 @@
 //! Refusals are numbered per stream and class. The early ones are events; after that only every doubling is, with its
 //! number, so that the journal grows with the logarithm of an attack. The count between two events lives in memory.
 
-use super::context::Traits;
+use super::context::{Context, Traits};
 use super::ids::Generation;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -18,8 +18,15 @@ const DOUBLINGS_FROM: u64 = 32;
 pub struct Shown {
     /// The presented generation, where the request presented one.
     pub generation: Option<Generation>,
-    /// The person, where one is known.
+    /// The person's network and user agent, where a person is known.
     pub person: Option<Traits>,
+}
+
+impl Shown {
+    /// What a request showed. Its device is left out: a caller could name a new one each time.
+    pub fn new(generation: Option<Generation>, context: &Context) -> Self {
+        Self { generation, person: context.person().map(|person| Traits { dev: None, ..person }) }
+    }
 }
 
 /// The recorded refusals of one class.

@@ -1,3 +1,135 @@
-//! The doors: every way in over HTTP.
+//! The doors: every way in over HTTP. One file per endpoint, grouped by whose contract it is; [`error`] is the only mapping to
+//! statuses; [`transport`] bounds heads, bodies and connections; [`observe`] counts and names requests.
 
+pub mod error;
+mod form;
+mod oauth;
+mod observe;
+mod openapi;
+mod ops;
 pub mod transport;
+mod who;
+
+pub use openapi::document as openapi_document;
+
+use crate::actors::Services;
+use crate::entropy::Entropy;
+use crate::metrics::Metrics;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, web};
+use error::{HttpError, Why};
+use ipnet::IpNet;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// What doors are told by the configuration.
+#[derive(Clone, Debug)]
+pub struct DoorSettings {
+    /// The issuer, without a slash at its end.
+    pub issuer: String,
+    /// Networks whose word is taken about who connected to them.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Bytes of a body.
+    pub max_body: usize,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// Requests under way at once.
+    pub max_in_flight: usize,
+    /// Whether `/metrics` is served here.
+    pub metrics: bool,
+}
+
+/// What every door works with: there before the engine is.
+pub struct Doors {
+    services: OnceLock<Services>,
+    /// Settings.
+    pub settings: DoorSettings,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+    entropy: Arc<dyn Entropy>,
+    in_flight: Semaphore,
+    stopping: AtomicBool,
+    replayed: AtomicU64,
+    to_replay: AtomicU64,
+}
+
+impl Doors {
+    /// Doors that answer only about themselves until [`Self::open`].
+    pub fn new(settings: DoorSettings, metrics: Arc<Metrics>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
+        let in_flight = Semaphore::new(settings.max_in_flight);
+        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        Arc::new(Self {
+            services: OnceLock::new(),
+            settings,
+            metrics,
+            entropy,
+            in_flight,
+            stopping: AtomicBool::new(false),
+            replayed: AtomicU64::new(0),
+            to_replay: AtomicU64::new(0),
+        })
+    }
+
+    /// Lets requests in.
+    pub fn open(&self, services: Services) {
+        // Opened once, by the start.
+        let _ = self.services.set(services);
+    }
+
+    /// Says that the server is stopping: readiness turns off first.
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Tells how far the start has come.
+    pub fn progress(&self, replayed: u64, of: u64) {
+        self.replayed.store(replayed, Ordering::Relaxed);
+        self.to_replay.store(of, Ordering::Relaxed);
+    }
+
+    fn services(&self) -> Result<&Services, Why> {
+        self.services.get().ok_or(Why::Starting)
+    }
+}
+
+/// All routes.
+pub fn routes(config: &mut web::ServiceConfig) {
+    oauth::routes(config);
+    ops::routes(config);
+    config.route("/openapi.json", web::get().to(openapi::serve));
+    config.default_service(web::to(nothing_here));
+}
+
+async fn nothing_here(request: actix_web::HttpRequest) -> Result<HttpResponse, HttpError> {
+    Err(HttpError::plain(Why::NotFound, who::request_id(&request)))
+}
+
+/// Serves the doors on listeners until the server is stopped. Must be called inside an actix system.
+///
+/// # Errors
+/// Where the listeners cannot be used.
+pub fn serve(
+    listeners: Vec<TcpListener>,
+    limits: transport::Limits,
+    doors: Arc<Doors>,
+) -> std::io::Result<actix_web::dev::Server> {
+    transport::serve(listeners, limits, move || {
+        App::new().app_data(web::Data::from(doors.clone())).wrap(from_fn(observe::observe)).configure(routes)
+    })
+}
+
+/// Serves metrics alone, for `metrics.listen`. Must be called inside an actix system.
+///
+/// # Errors
+/// Where the listener cannot be used.
+pub fn serve_metrics(listener: TcpListener, doors: &Arc<Doors>) -> std::io::Result<actix_web::dev::Server> {
+    let settings = DoorSettings { metrics: true, ..doors.settings.clone() };
+    let doors = Doors::new(settings, doors.metrics.clone(), doors.entropy.clone());
+    let limits = transport::Limits { workers: 1, ..transport::Limits::default() };
+    transport::serve(vec![listener], limits, move || {
+        App::new().app_data(web::Data::from(doors.clone())).route("/metrics", web::get().to(ops::metrics::metrics))
+    })
+}

@@ -171,7 +171,9 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
 }
 
 fn gates() -> Vec<(&'static str, Envelope)> {
-    let entry = |event, cmd| envelope(StreamId::Gate(account_id()), Event::Gate(event), Some(Command::Gate(cmd)));
+    let entry = |event, cmd| {
+        envelope(StreamId::Gate(account_id()), Event::Gate(event), Some(Command::Gate { command: cmd, gate: 2 }))
+    };
     let verifier = sealed("dmVyaWZpZXI");
     let set = GateCommand::SetPassword { verifier: verifier.clone(), scheme: ARGON2ID };
     let roles = words(&["admin", "shopper"]);
@@ -238,18 +240,21 @@ fn clients() -> Vec<(&'static str, Envelope)> {
 
 fn usage() -> Vec<(&'static str, Envelope)> {
     let entry = |event, cmd| envelope(StreamId::Use(store()), Event::Use(event), cmd);
-    let issue = |scope| Some(Command::IssueToken(IssueToken { scope, jti: jti(), jitter: Span::ZERO }));
+    let issue = |scope, n| {
+        let issue = IssueToken { scope, jti: jti(), jitter: Span::ZERO };
+        Some(Command::IssueToken { issue, client: 5, n })
+    };
     let expires_at = NOW + Span::minutes(5);
     let issued = UseEvent::TokenIssued { jti: jti(), expires_at, scope: words(&["cart"]) };
     let dropped = vec![(jti(), expires_at), (TokenId(uuid(0x201)), NOW)];
     let refused = UseEvent::Refused { class: Denial::ClientSecretWrong, n: 32 };
     let out_of_scope = UseEvent::Refused { class: Denial::InvalidScope, n: 1 };
     vec![
-        ("client.token_issued", entry(issued, issue(None))),
+        ("client.token_issued", entry(issued, issue(None, None))),
         ("client.token_revoked", entry(UseEvent::TokenRevoked { jti: jti(), expires_at }, Some(Command::Server))),
         ("client.revocations_dropped", entry(UseEvent::RevocationsDropped { dropped }, Some(Command::Server))),
-        ("client.refused", entry(refused, None)),
-        ("client.refused-cmd_issue_token", entry(out_of_scope, issue(Some(words(&["admin"]))))),
+        ("client.refused", entry(refused, Some(Command::RefuseClient { class: Denial::ClientSecretWrong, n: 32 }))),
+        ("client.refused-cmd_issue_token", entry(out_of_scope, issue(Some(words(&["admin"])), Some(1)))),
     ]
 }
 
@@ -302,7 +307,7 @@ fn sessions() -> Vec<(&'static str, Envelope)> {
 fn refusals() -> Vec<(&'static str, Envelope)> {
     let refused = |asked, class, presented| SessionEvent::Refused { asked, class, n: 1, presented };
     let revoke = |reason, client, presented, unrecorded| {
-        Some(Command::Revoke { revoke: Revoke { reason, client, presented }, unrecorded })
+        Some(Command::Revoke { revoke: Revoke { reason, client, presented }, session: 3, unrecorded })
     };
     let by_token = || revoke(RevokeReason::Revoked, Some(store()), Some(2), unrecorded());
     let by_admin = || revoke(RevokeReason::Admin, None, None, Unrecorded::default());
@@ -311,12 +316,13 @@ fn refusals() -> Vec<(&'static str, Envelope)> {
     let reuse = SessionEvent::ReuseDetected { class: Denial::Superseded, presented: 2, current: 5 };
     let ahead = SessionEvent::AheadOfJournal { presented: 9, current: 5, n: 1 };
     let mismatch = Denial::ClientMismatch;
-    let wrong_door = refused(Asked::Refresh, Denial::WrongDoor, None);
+    let wrong_door = refused(Asked::Refresh, Denial::WrongDoor, Some(4));
+    let at_door = Command::WrongDoor { presented: 4, unrecorded: Unrecorded::default() };
     let shown = |n| SessionEvent::SupersededShown { presented: 2, n };
     let quiet = Unrecorded::default;
     vec![
         ("session.refresh_refused", entry(refused(Asked::Refresh, Denial::Closed, Some(4)), refresh(4, None, quiet()))),
-        ("session.refresh_refused-wrong_door", entry(wrong_door, None)),
+        ("session.refresh_refused-wrong_door", entry(wrong_door, Some(at_door))),
         ("session.revoke_refused", entry(refused(Asked::Revoke, mismatch, Some(2)), by_token())),
         ("session.reuse_detected", entry(reuse, refresh(2, None, quiet()))),
         ("session.superseded_shown", entry(shown(1), show(quiet()))),

@@ -332,14 +332,22 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(login, gate, client, n)| Command::Login { login, gate, client, n }),
         (refresh, any::<u64>(), any::<u64>(), unrecorded())
             .prop_map(|(refresh, gate, client, unrecorded)| Command::Refresh { refresh, gate, client, unrecorded }),
-        (revoke, unrecorded()).prop_map(|(revoke, unrecorded)| Command::Revoke { revoke, unrecorded }),
+        (revoke, any::<u64>(), unrecorded()).prop_map(|(revoke, session, unrecorded)| Command::Revoke {
+            revoke,
+            session,
+            unrecorded
+        }),
+        (any::<u32>(), unrecorded()).prop_map(|(presented, unrecorded)| Command::WrongDoor { presented, unrecorded }),
+        (denial(), any::<u64>()).prop_map(|(class, n)| Command::RefuseClient { class, n }),
         (any::<u32>(), unrecorded()).prop_map(|(presented, unrecorded)| Command::Show { presented, unrecorded }),
-        (option::of(texts()), jti(), span()).prop_map(|(scope, jti, jitter)| Command::IssueToken(IssueToken {
-            scope,
-            jti,
-            jitter
-        })),
-        gate.prop_map(Command::Gate),
+        (option::of(texts()), jti(), span(), any::<u64>(), option::of(any::<u64>())).prop_map(
+            |(scope, jti, jitter, client, n)| Command::IssueToken {
+                issue: IssueToken { scope, jti, jitter },
+                client,
+                n,
+            }
+        ),
+        (gate, any::<u64>()).prop_map(|(command, gate)| Command::Gate { command, gate }),
         select(vec![ClientCommand::Disable, ClientCommand::Enable, ClientCommand::RevokeSessions])
             .prop_map(Command::Client),
         select(vec![Command::Server, Command::Expire]),
@@ -349,9 +357,10 @@ fn command() -> impl Strategy<Value = Command> {
 /// The command of an event that carries what its command leaves out.
 fn told_by(event: &Event) -> Option<Command> {
     match event {
-        Event::Gate(GateEvent::PasswordSet { verifier, scheme }) => {
-            Some(Command::Gate(GateCommand::SetPassword { verifier: verifier.clone(), scheme: *scheme }))
-        }
+        Event::Gate(GateEvent::PasswordSet { verifier, scheme }) => Some(Command::Gate {
+            command: GateCommand::SetPassword { verifier: verifier.clone(), scheme: *scheme },
+            gate: 2,
+        }),
         Event::Client(ClientEvent::SecretSet { secret }) => {
             Some(Command::Client(ClientCommand::SetSecret(secret.clone())))
         }

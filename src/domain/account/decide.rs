@@ -91,8 +91,7 @@ pub fn login(account: &Account, command: &Login, facts: &LoginFacts) -> Decision
 
 /// What tells one refused login from another. While throttled all are alike: whoever guesses on writes one event, not many.
 pub(super) fn shown(class: Denial, context: &Context) -> Shown {
-    let person = if class == Denial::Throttled { None } else { context.person() };
-    Shown { generation: None, person }
+    if class == Denial::Throttled { Shown::default() } else { Shown::new(None, context) }
 }
 
 fn judge(command: &Login, facts: &LoginFacts) -> Result<BTreeSet<String>, Denial> {

@@ -48,8 +48,7 @@ pub fn apply_use(state: Option<Usage>, event: &UseEvent, recorded: &Recorded) ->
         // Listed `jti`s stand in the index, not here: their number follows traffic.
         UseEvent::TokenRevoked { .. } | UseEvent::RevocationsDropped { .. } => {}
         UseEvent::Refused { class, n } => {
-            let shown = Shown { generation: None, person: recorded.context.person() };
-            usage.refusals.record(*class, *n, shown);
+            usage.refusals.record(*class, *n, Shown::new(None, &recorded.context));
         }
     }
     usage

@@ -89,8 +89,7 @@ pub fn issue_token(
 
 /// Refuses something to a client, and records it as far as refusals are recorded.
 pub fn refuse<T>(usage: &Usage, class: Denial, context: &Context, seen: &Seen<Denial>) -> Decision<UseEvent, T> {
-    let shown = Shown { generation: None, person: context.person() };
-    let (n, recorded) = usage.refusals.next(class, seen, &shown);
+    let (n, recorded) = usage.refusals.next(class, seen, &Shown::new(None, context));
     let events = if recorded { vec![UseEvent::Refused { class, n }] } else { Vec::new() };
     Decision { events, outcome: Err(class) }
 }

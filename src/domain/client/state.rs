@@ -1,6 +1,6 @@
 //! What is known of a client.
 
-use super::settings::{ClientSettings, Grant};
+use super::settings::{ClientSettings, Grant, Profile};
 use crate::domain::context::SealedAt;
 use crate::domain::denial::Denial;
 use crate::domain::ids::Version;
@@ -40,10 +40,12 @@ impl Client {
         asked.iter().all(known).then(|| asked.clone())
     }
 
-    /// Whether a password login with this scope gets a refresh token.
+    /// Whether a password login with this scope gets a refresh token. Only FusionAuth's contract can make it depend on the
+    /// scope.
     pub fn gives_refresh_token(&self, scope: &BTreeSet<String>) -> bool {
-        self.settings.grants.contains(&Grant::RefreshToken)
-            && (self.settings.refresh_without_scope || scope.contains(OFFLINE_ACCESS))
+        let settings = &self.settings;
+        let whatever_the_scope = settings.profile != Profile::Fusionauth || settings.refresh_without_scope;
+        settings.grants.contains(&Grant::RefreshToken) && (whatever_the_scope || scope.contains(OFFLINE_ACCESS))
     }
 }
 

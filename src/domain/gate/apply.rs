@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
     let Some(mut gate) = state else { return open(event, recorded) };
     if gate.standing == Standing::Erased {
-        return Err(recorded.impossible("the account was erased"));
+        return erased(gate, event, recorded);
     }
     let close = |gate: &mut Gate, why| {
         gate.closed_by = recorded.version;
@@ -45,6 +45,19 @@ pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Res
         }
     }
     Ok(gate)
+}
+
+/// Closing is legal in every state, so that no race can keep a gate open; there is nothing left that it could change.
+fn erased(gate: Gate, event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
+    match event {
+        GateEvent::PasswordSet { .. } | GateEvent::Disabled | GateEvent::SessionsRevoked | GateEvent::Erased => {
+            Ok(gate)
+        }
+        GateEvent::Enabled
+        | GateEvent::RegistrationAdded { .. }
+        | GateEvent::RegistrationWithdrawn { .. }
+        | GateEvent::RolesSet { .. } => Err(recorded.impossible("the account was erased")),
+    }
 }
 
 fn open(event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {

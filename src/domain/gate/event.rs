@@ -25,7 +25,7 @@ pub enum GateEvent {
         /// The client.
         client: ClientId,
     },
-    /// `gate.registration_withdrawn`
+    /// `gate.registration_withdrawn`: from an account without registrations, which is let in everywhere, it takes them all.
     RegistrationWithdrawn {
         /// The client.
         client: ClientId,

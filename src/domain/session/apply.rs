@@ -51,7 +51,7 @@ fn start(started: &Started, recorded: &Recorded) -> Session {
 }
 
 fn fold(session: &mut Session, event: &SessionEvent, recorded: &Recorded) -> Result<(), Impossible> {
-    let shown = |generation| Shown { generation, person: recorded.context.person() };
+    let shown = |generation| Shown::new(generation, &recorded.context);
     match event {
         SessionEvent::Started(_) => return Err(recorded.impossible("the session has started before")),
         SessionEvent::Refreshed(refreshed) => return refresh(session, refreshed, recorded),
@@ -87,7 +87,17 @@ fn refresh(session: &mut Session, refreshed: &Refreshed, recorded: &Recorded) ->
     if !stays && Some(refreshed.generation) != session.generation.checked_add(1) {
         return Err(recorded.impossible("a generation was left out"));
     }
-    if !stays {
+    let redeemable = match refreshed.burned {
+        None => refreshed.presented == session.generation,
+        Some(burned) => !stays && burned == session.generation && Some(refreshed.presented) == session.parent,
+    };
+    if !redeemable {
+        return Err(recorded.impossible("a generation that could not be redeemed was redeemed"));
+    }
+    if stays {
+        // The current token was used: its answer arrived, so its parent has no answer to ask for again.
+        session.parent = None;
+    } else {
         session.parent = Some(refreshed.presented);
         session.generation = refreshed.generation;
         session.retries = 0;
@@ -105,10 +115,8 @@ fn retry(session: &mut Session, retried: &Retried, recorded: &Recorded) -> Resul
     if session.status != Status::Open || retried.generation != session.generation {
         return Err(recorded.impossible("a retry of a generation that is not current"));
     }
-    if session.retried_at != Some(session.generation) {
-        session.retried_run = retries_running(session);
-        session.retried_at = Some(session.generation);
-    }
+    session.retried_run = retries_running(session);
+    session.retried_at = Some(session.generation);
     session.retries = retried.n;
     if retried.moved {
         session.moved_at = Some(session.generation);

@@ -264,7 +264,7 @@ fn deny(
 }
 
 fn shown(generation: Option<Generation>, around: &Around) -> Shown {
-    Shown { generation, person: around.context.person() }
+    Shown::new(generation, around.context)
 }
 
 /// A refusal that changes nothing but the record.
@@ -278,6 +278,15 @@ fn refused<T>(
     let (n, recorded) = session.refusals.next(class, &around.unrecorded.refusals, &shown(presented, around));
     let event = SessionEvent::Refused { asked, class, n, presented };
     Decision { events: if recorded { vec![event] } else { Vec::new() }, outcome: Err(class) }
+}
+
+/// Refuses a refresh token at a door that authenticates no client, where its client's tokens are not redeemed.
+pub fn refuse_door(
+    session: &Session,
+    presented: Generation,
+    around: &Around,
+) -> Decision<SessionEvent, RefreshGranted> {
+    refused(session, Asked::Refresh, Denial::WrongDoor, Some(presented), around)
 }
 
 /// End a session.
@@ -319,7 +328,9 @@ pub fn expire(session: &Session, now: Timestamp) -> Vec<SessionEvent> {
 /// the client's hands is worth knowing.
 pub fn show(session: &Session, presented: Generation, around: &Around) -> Decision<SessionEvent, bool> {
     let open = session.refreshable && session.closed(around.gate, around.client, around.now).is_none();
-    let allowed = around.gate.is_enabled() && around.client.enabled && around.gate.is_registered_at(&session.client);
+    let granted = around.client.settings.grants.contains(&Grant::RefreshToken);
+    let registered = around.gate.is_registered_at(&session.client);
+    let allowed = around.gate.is_enabled() && around.client.enabled && granted && registered;
     if presented >= session.generation {
         return Decision { events: Vec::new(), outcome: Ok(open && allowed && presented == session.generation) };
     }

@@ -136,7 +136,7 @@ pub struct Session {
     pub generation: Generation,
     /// When that generation was made.
     pub born_at: Timestamp,
-    /// The generation whose redemption made the current one.
+    /// The generation whose redemption made the current one, for as long as the current one is unused.
     pub parent: Option<Generation>,
     /// The person that redeemed it, where one was known.
     pub redeemed_by: Option<Traits>,
@@ -212,13 +212,14 @@ impl Unrecorded {
         if generation == session.generation { n.max(session.retries) } else { session.retries }
     }
 
-    /// Counts a refusal of `session`, recorded or not.
+    /// Counts a refusal of `session`, recorded or not; `session` as it was decided on, before its events are folded.
     pub fn count_refusal(&mut self, session: &Session, class: Denial) {
         let seen = self.refusals.entry(class).or_default();
         *seen = 1 + (*seen).max(session.refusals.recorded(class));
     }
 
-    /// Counts a retry of the current generation of `session`, recorded or not.
+    /// Counts a retry of the current generation of `session`, recorded or not; `session` as it was decided on, before its
+    /// events are folded.
     pub fn count_retry(&mut self, session: &Session) {
         self.retries = (session.generation, 1 + self.retries_of(session));
     }

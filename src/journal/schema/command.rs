@@ -28,6 +28,7 @@ pub(super) enum Stored {
         client: Option<Text<ClientId>>,
         #[serde(skip_serializing_if = "Option::is_none")]
         presented: Option<Generation>,
+        session_version: Version,
         #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
         unrecorded: StoredUnrecorded,
     },
@@ -42,29 +43,54 @@ pub(super) enum Stored {
         scope: Option<BTreeSet<String>>,
         jti: Text<TokenId>,
         jitter: Text<Span>,
+        client_version: Version,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        n: Option<u64>,
+    },
+    WrongDoor {
+        presented: Generation,
+        #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
+        unrecorded: StoredUnrecorded,
+    },
+    RefuseClient {
+        class: Text<Denial>,
+        n: u64,
     },
     #[serde(rename = "gate.set_password")]
-    GateSetPassword {},
+    GateSetPassword {
+        gate_version: Version,
+    },
     #[serde(rename = "gate.disable")]
-    GateDisable {},
+    GateDisable {
+        gate_version: Version,
+    },
     #[serde(rename = "gate.enable")]
-    GateEnable {},
+    GateEnable {
+        gate_version: Version,
+    },
     #[serde(rename = "gate.add_registration")]
     GateAddRegistration {
         client: Text<ClientId>,
+        gate_version: Version,
     },
     #[serde(rename = "gate.withdraw_registration")]
     GateWithdrawRegistration {
         client: Text<ClientId>,
+        gate_version: Version,
     },
     #[serde(rename = "gate.set_roles")]
     GateSetRoles {
         roles: BTreeSet<String>,
+        gate_version: Version,
     },
     #[serde(rename = "gate.revoke_sessions")]
-    GateRevokeSessions {},
+    GateRevokeSessions {
+        gate_version: Version,
+    },
     #[serde(rename = "gate.erase")]
-    GateErase {},
+    GateErase {
+        gate_version: Version,
+    },
     #[serde(rename = "client.change")]
     ClientChange {},
     #[serde(rename = "client.set_secret")]
@@ -165,20 +191,29 @@ impl Stored {
             Command::Refresh { refresh, gate, client, unrecorded } => {
                 Self::Refresh(Box::new(of_refresh(refresh, *gate, *client, unrecorded)))
             }
-            Command::Revoke { revoke: Revoke { reason, client, presented }, unrecorded } => Self::Revoke {
+            Command::Revoke { revoke: Revoke { reason, client, presented }, session, unrecorded } => Self::Revoke {
                 reason: Text(*reason),
                 client: client.clone().map(Text),
                 presented: *presented,
+                session_version: *session,
                 unrecorded: unrecorded.into(),
             },
             Command::Expire => Self::Expire {},
             Command::Show { presented, unrecorded } => {
                 Self::Show { presented: *presented, unrecorded: unrecorded.into() }
             }
-            Command::IssueToken(IssueToken { scope, jti, jitter }) => {
-                Self::IssueToken { scope: scope.clone(), jti: Text(*jti), jitter: Text(*jitter) }
+            Command::IssueToken { issue: IssueToken { scope, jti, jitter }, client, n } => Self::IssueToken {
+                scope: scope.clone(),
+                jti: Text(*jti),
+                jitter: Text(*jitter),
+                client_version: *client,
+                n: *n,
+            },
+            Command::WrongDoor { presented, unrecorded } => {
+                Self::WrongDoor { presented: *presented, unrecorded: unrecorded.into() }
             }
-            Command::Gate(command) => of_gate(command, event)?,
+            Command::RefuseClient { class, n } => Self::RefuseClient { class: Text(*class), n: *n },
+            Command::Gate { command, gate } => of_gate(command, *gate, event)?,
             Command::Client(command) => of_client(command, event)?,
             Command::Server => Self::Server {},
         })
@@ -189,23 +224,34 @@ impl Stored {
         Ok(match self {
             Self::Login(stored) => into_login(*stored),
             Self::Refresh(stored) => into_refresh(*stored)?,
-            Self::Revoke { reason, client, presented, unrecorded } => Command::Revoke {
+            Self::Revoke { reason, client, presented, session_version, unrecorded } => Command::Revoke {
                 revoke: Revoke { reason: reason.0, client: client.map(|client| client.0), presented },
+                session: session_version,
                 unrecorded: unrecorded.try_into()?,
             },
             Self::Expire {} => Command::Expire,
             Self::Show { presented, unrecorded } => Command::Show { presented, unrecorded: unrecorded.try_into()? },
-            Self::IssueToken { scope, jti, jitter } => {
-                Command::IssueToken(IssueToken { scope, jti: jti.0, jitter: jitter.0 })
+            Self::IssueToken { scope, jti, jitter, client_version, n } => Command::IssueToken {
+                issue: IssueToken { scope, jti: jti.0, jitter: jitter.0 },
+                client: client_version,
+                n,
+            },
+            Self::WrongDoor { presented, unrecorded } => {
+                Command::WrongDoor { presented, unrecorded: unrecorded.try_into()? }
             }
-            Self::GateSetPassword {} => Command::Gate(set_password(event)?),
-            Self::GateDisable {} => Command::Gate(GateCommand::Disable),
-            Self::GateEnable {} => Command::Gate(GateCommand::Enable),
-            Self::GateAddRegistration { client } => Command::Gate(GateCommand::AddRegistration(client.0)),
-            Self::GateWithdrawRegistration { client } => Command::Gate(GateCommand::WithdrawRegistration(client.0)),
-            Self::GateSetRoles { roles } => Command::Gate(GateCommand::SetRoles(roles)),
-            Self::GateRevokeSessions {} => Command::Gate(GateCommand::RevokeSessions),
-            Self::GateErase {} => Command::Gate(GateCommand::Erase),
+            Self::RefuseClient { class, n } => Command::RefuseClient { class: class.0, n },
+            Self::GateSetPassword { gate_version } => gate(set_password(event)?, gate_version),
+            Self::GateDisable { gate_version } => gate(GateCommand::Disable, gate_version),
+            Self::GateEnable { gate_version } => gate(GateCommand::Enable, gate_version),
+            Self::GateAddRegistration { client, gate_version } => {
+                gate(GateCommand::AddRegistration(client.0), gate_version)
+            }
+            Self::GateWithdrawRegistration { client, gate_version } => {
+                gate(GateCommand::WithdrawRegistration(client.0), gate_version)
+            }
+            Self::GateSetRoles { roles, gate_version } => gate(GateCommand::SetRoles(roles), gate_version),
+            Self::GateRevokeSessions { gate_version } => gate(GateCommand::RevokeSessions, gate_version),
+            Self::GateErase { gate_version } => gate(GateCommand::Erase, gate_version),
             Self::ClientChange {} => Command::Client(change(event)?),
             Self::ClientSetSecret {} => Command::Client(set_secret(event)?),
             Self::ClientDisable {} => Command::Client(ClientCommand::Disable),
@@ -214,6 +260,10 @@ impl Stored {
             Self::Server {} => Command::Server,
         })
     }
+}
+
+fn gate(command: GateCommand, gate: Version) -> Command {
+    Command::Gate { command, gate }
 }
 
 fn of_login(login: &Login, gate: Version, client: Version, n: Option<u64>) -> StoredLogin {
@@ -287,19 +337,23 @@ fn same<T: PartialEq>(told: T, command: &T) -> Result<(), String> {
     if told == *command { Ok(()) } else { Err("the command is not the one that its event tells".to_owned()) }
 }
 
-fn of_gate(command: &GateCommand, event: &Event) -> Result<Stored, String> {
+fn of_gate(command: &GateCommand, gate_version: Version, event: &Event) -> Result<Stored, String> {
     Ok(match command {
         GateCommand::SetPassword { .. } => {
             same(set_password(event)?, command)?;
-            Stored::GateSetPassword {}
+            Stored::GateSetPassword { gate_version }
         }
-        GateCommand::Disable => Stored::GateDisable {},
-        GateCommand::Enable => Stored::GateEnable {},
-        GateCommand::AddRegistration(client) => Stored::GateAddRegistration { client: Text(client.clone()) },
-        GateCommand::WithdrawRegistration(client) => Stored::GateWithdrawRegistration { client: Text(client.clone()) },
-        GateCommand::SetRoles(roles) => Stored::GateSetRoles { roles: roles.clone() },
-        GateCommand::RevokeSessions => Stored::GateRevokeSessions {},
-        GateCommand::Erase => Stored::GateErase {},
+        GateCommand::Disable => Stored::GateDisable { gate_version },
+        GateCommand::Enable => Stored::GateEnable { gate_version },
+        GateCommand::AddRegistration(client) => {
+            Stored::GateAddRegistration { client: Text(client.clone()), gate_version }
+        }
+        GateCommand::WithdrawRegistration(client) => {
+            Stored::GateWithdrawRegistration { client: Text(client.clone()), gate_version }
+        }
+        GateCommand::SetRoles(roles) => Stored::GateSetRoles { roles: roles.clone(), gate_version },
+        GateCommand::RevokeSessions => Stored::GateRevokeSessions { gate_version },
+        GateCommand::Erase => Stored::GateErase { gate_version },
     })
 }
 

@@ -1,0 +1,205 @@
+//! The only wiring: open the journal, start the actors, hand out handles; and the orderly stop.
+
+mod bootstrap;
+mod open;
+
+pub use bootstrap::{Applied, apply};
+pub use open::{OpenedJournal, Start, StartError, open};
+
+use crate::actors::{
+    AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
+    KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens, Writer,
+    WriterLimits,
+};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::crypto::Params;
+use crate::domain::account::BudgetLimits;
+use crate::domain::ids::{Owner, RequestId, StreamId};
+use crate::domain::system::{RotationPolicy, SystemEvent};
+use crate::domain::time::Span;
+use crate::domain::{Event, Expected, Proposal};
+use crate::entropy::{Entropy, uuid_v7};
+use crate::journal::Commit;
+use crate::metrics::Metrics;
+use actix::prelude::*;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often what has ended by time is looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// The running engine, without doors.
+pub struct App {
+    /// The handles.
+    pub services: Services,
+    writer: Writer,
+    writer_thread: JoinHandle<()>,
+    arbiters: Vec<Arbiter>,
+    tasks: Vec<actix_rt::task::JoinHandle<()>>,
+    // Last, so that the directory is unlocked when nothing writes to it any more.
+    _data: Option<crate::journal::files::data_dir::DataDir>,
+}
+
+impl App {
+    /// Starts actors and tasks on an opened journal. Must be called inside an actix system.
+    ///
+    /// # Errors
+    /// Where threads cannot be started or keys do not open, in words.
+    pub fn start(
+        opened: OpenedJournal,
+        config: &Config,
+        issuer: String,
+        metrics: Arc<Metrics>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StartError> {
+        let reader = opened.journal.reader();
+        let system = reader.system().map_err(|error| StartError::new(&error))?;
+        let now = opened.clock.read().wall;
+        let keyrings = crate::actors::Keyrings::new(&system.value, &opened.keys, now).map_err(StartError)?;
+        let limits = WriterLimits {
+            queue: config.journal.queue,
+            batch: config.journal.batch_max,
+            anchor_interval: span(config.journal.anchor_interval),
+        };
+        let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.clock.clone(), metrics.clone())
+            .map_err(|error| StartError::new(&error))?;
+        let core = Arc::new(Core {
+            reader,
+            writer: writer.clone(),
+            keys: opened.keys,
+            keyrings,
+            clock: opened.clock,
+            entropy,
+            metrics: metrics.clone(),
+            issuer,
+        });
+        let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
+        let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
+        let (services, tasks) = wire(&core, config, &hasher, &arbiters);
+        Ok(Self { services, writer, writer_thread, arbiters, tasks, _data: opened.data })
+    }
+
+    /// Records that requests are answered from here on.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn ready(&self) -> Result<(), Refused> {
+        // Keys first: the clients' algorithms must have keys that sign.
+        if let Err(error) = self.services.keys.run().await {
+            tracing::warn!(%error, "keys were not looked after at start");
+        }
+        let core = &self.services.core;
+        let system = core.reader.system()?;
+        let now = core.now_to_close(system.at);
+        let asker = Asker::server(RequestId(uuid_v7(&*core.entropy, now)));
+        let id = core.commit_id();
+        let context = core.context(&asker, &Owner::System, id)?;
+        let proposals = vec![Proposal {
+            stream: StreamId::System,
+            expected: Expected::Any,
+            events: vec![Event::System(SystemEvent::Ready)],
+        }];
+        let commit = Commit { id, at: now, context, command: None, proposals, keys: Vec::new() };
+        core.append(commit).await?;
+        Ok(())
+    }
+
+    /// Stops in good order: nothing is granted any more, what waits is written, the journal is closed.
+    pub fn stop(self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.writer.stop();
+        if self.writer_thread.join().is_err() {
+            tracing::error!("the writer had panicked");
+        }
+        for arbiter in &self.arbiters {
+            arbiter.stop();
+        }
+        for arbiter in self.arbiters {
+            let _ = arbiter.join();
+        }
+    }
+}
+
+fn wire(
+    core: &Arc<Core>,
+    config: &Config,
+    hasher: &Hasher,
+    arbiters: &[Arbiter],
+) -> (Services, Vec<actix_rt::task::JoinHandle<()>>) {
+    let limits = DirectoryLimits {
+        awake: config.sessions.awake_max,
+        passivate_after: span(config.sessions.passivate_after),
+        in_flight: config.sessions.in_flight_max,
+    };
+    let tokens = Tokens::new(core.clone());
+    let sessions = Residents::<SessionActor>::start(core, limits, arbiters);
+    let sessions = Sessions::new(core.clone(), sessions, tokens.clone());
+    let accounts = Residents::<AccountActor>::start(core, limits, arbiters);
+    let budgets = BudgetLimits {
+        strangers_per_network: config.passwords.strangers_per_network,
+        strangers_total: config.passwords.strangers_total,
+        familiar: config.passwords.familiar,
+    };
+    let attempts = Arc::new(AttemptsTable::new(budgets, config.passwords.table));
+    let policy = RotationPolicy { interval: config.keys.rotation_interval, jwks_max_age: config.keys.jwks_max_age };
+    let keys = KeyMaintenance::new(core.clone(), policy);
+    let (closer, closing) = Closer::new();
+    let sweeper =
+        Sweeper { core: core.clone(), sessions: sessions.clone(), keys: keys.clone(), interval: sweep_every(&policy) };
+    let tasks = vec![actix_rt::spawn(Closer::run(core.clone(), closing)), actix_rt::spawn(sweeper.run())];
+    let services = Services {
+        sessions,
+        logins: Logins::new(core.clone(), accounts, hasher.clone(), attempts, tokens.clone()),
+        clients: Clients::new(core.clone(), tokens.clone()),
+        tokens,
+        keys,
+        administration: Administration::new(core.clone(), hasher.clone(), closer),
+        core: core.clone(),
+    };
+    (services, tasks)
+}
+
+/// Often enough that a key is published and activated about when it should be.
+fn sweep_every(policy: &RotationPolicy) -> Duration {
+    let quarter = Duration::from_millis(u64::try_from(policy.jwks_max_age.0 / 4).unwrap_or(0));
+    quarter.clamp(Duration::from_millis(250), SWEEP_EVERY)
+}
+
+fn hasher_limits(config: &Config) -> HasherLimits {
+    HasherLimits {
+        threads: config.hash.threads,
+        queue: config.hash.queue,
+        deadline: span(config.hash.deadline),
+        params: Params { m_kib: config.hash.memory_kib, t: config.hash.iterations, p: config.hash.parallelism },
+    }
+}
+
+/// A duration of the configuration as a span of the rules.
+fn span(duration: Duration) -> Span {
+    Span(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// What a start works with.
+pub struct World {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+impl World {
+    /// The machine's.
+    pub fn real() -> Self {
+        Self {
+            clock: Arc::new(crate::clock::SystemClock),
+            entropy: Arc::new(crate::entropy::SystemEntropy),
+            metrics: Arc::new(Metrics::new()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Opening a data directory: lock, master key, journal, clock, in the one order that is safe.
+
+use super::World;
+use crate::actors::{Asker, begin_journal};
+use crate::clock::JudgedClock;
+use crate::config::{Config, MasterKeySource};
+use crate::crypto::MasterKey;
+use crate::domain::command::Command;
+use crate::domain::ids::{CommitId, Position, RequestId, StreamId};
+use crate::domain::system::{System, SystemEvent};
+use crate::domain::time::Timestamp;
+use crate::domain::{Event, Expected, Proposal};
+use crate::entropy::{Entropy, uuid_v7};
+use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
+use crate::journal::{Commit, Engine, Found, Journal, Keys, LocalEngine, SledHome, schema};
+use std::fmt::Display;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// The name of this node in the journal; a fleet will have several.
+const NODE: &str = "main";
+
+/// Why the engine did not start, in a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub String);
+
+impl StartError {
+    /// From what went wrong.
+    pub fn new(error: &dyn Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// How to start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Start {
+    /// An operator answers for the clock as it is.
+    pub accept_clock: bool,
+    /// Read and check every entry before anything else.
+    pub check_all: bool,
+}
+
+/// A journal that is open and up to date, with what it takes to use it.
+pub struct OpenedJournal {
+    /// The journal.
+    pub journal: Journal,
+    /// Its keys.
+    pub keys: Arc<Keys>,
+    /// The judged clock.
+    pub clock: Arc<JudgedClock>,
+    /// Whether it was made just now.
+    pub created: bool,
+    /// Keeps the directory locked; absent where there is none.
+    pub data: Option<DataDir>,
+}
+
+/// Opens the data directory of a configuration, or makes it. `progress` is told how far the store has been brought up.
+///
+/// # Errors
+/// [`StartError`]: nothing was lost, and the text says what to do.
+pub fn open(
+    config: &Config,
+    start: Start,
+    world: &World,
+    progress: impl FnMut(Position, Position),
+) -> Result<OpenedJournal, StartError> {
+    let data = DataDir::prepare(&config.data_dir).map_err(|error| StartError::new(&error))?;
+    let has_keys = data.path().join(crate::journal::files::data_dir::KEYS).join("keys").exists();
+    let master = master_key(&config.master_key, has_keys, &*world.entropy)?;
+    let mut home = SledHome::new(data.store(), config.store_cache_bytes);
+    let origin = format!("countersign/{}", uuid_v7(&*world.entropy, world.clock.wall()));
+    let disk = data.disk().clone();
+    let (engine, found) =
+        LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
+            .map_err(|error| StartError::new(&error))?;
+    tell(&found);
+    if start.check_all {
+        check_all(&engine)?;
+    }
+    let keys = engine.keys();
+    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
+    opened.data = Some(data);
+    Ok(opened)
+}
+
+/// Reads and decodes every entry: checksums, positions, commits and schema.
+fn check_all(engine: &dyn Engine) -> Result<(), StartError> {
+    let mut checked = 0_u64;
+    for entry in engine.read(1) {
+        let entry = entry.map_err(|error| StartError::new(&error))?;
+        schema::decode(&entry.event).map_err(|error| StartError::new(&error))?;
+        checked += 1;
+    }
+    tracing::info!(entries = checked, "every entry of the journal was read and is whole");
+    Ok(())
+}
+
+/// Brings the store up, begins the journal where it is new, judges the clock and records the start.
+///
+/// # Errors
+/// [`StartError`]
+pub fn start_journal(
+    engine: Box<dyn Engine>,
+    keys: Arc<Keys>,
+    start: Start,
+    world: &World,
+    progress: impl FnMut(Position, Position),
+) -> Result<OpenedJournal, StartError> {
+    let (mut journal, caught_up) = Journal::open(engine, NODE, progress).map_err(|error| StartError::new(&error))?;
+    if caught_up.from <= caught_up.to {
+        tracing::info!(from = caught_up.from, to = caught_up.to, "brought the store up to the journal");
+    }
+    let created = journal.head() == 0;
+    if created {
+        let origin = journal.engine().origin().to_owned();
+        let commit = begin_journal(&origin, &keys, world.clock.wall(), &*world.entropy).map_err(StartError)?;
+        append(&mut journal, commit)?;
+    }
+    let system = journal.reader().system().map_err(|error| StartError::new(&error))?;
+    let last = believable_last(&system.value, journal.last_at());
+    let clock = Arc::new(JudgedClock::new(world.clock.clone(), last, start.accept_clock));
+    let reading = clock.read();
+    let mut events = vec![SystemEvent::Started {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        last_entry_at: journal.last_at().min(reading.wall),
+    }];
+    if start.accept_clock {
+        events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at: journal.last_at() });
+    }
+    append(&mut journal, server_commit(events, reading.wall.max(system.at), &*world.entropy))?;
+    Ok(OpenedJournal { journal, keys, clock, created, data: None })
+}
+
+/// The newest instant that the clock is judged by: where an operator has accepted a clock behind the journal, what it showed
+/// then, until the journal has grown past what was disbelieved.
+fn believable_last(system: &System, journal_last: Timestamp) -> Timestamp {
+    match system.clock_accepted {
+        Some((wall, disbelieved)) if journal_last <= disbelieved => wall,
+        _ => journal_last,
+    }
+}
+
+fn server_commit(events: Vec<SystemEvent>, at: Timestamp, entropy: &dyn Entropy) -> Commit {
+    let id = CommitId(uuid_v7(entropy, at));
+    Commit {
+        id,
+        at,
+        context: Asker::server(RequestId(uuid_v7(entropy, at))).context(None, id, entropy),
+        command: Some(Command::Server),
+        proposals: vec![Proposal {
+            stream: StreamId::System,
+            expected: Expected::Any,
+            events: events.into_iter().map(Event::System).collect(),
+        }],
+        keys: Vec::new(),
+    }
+}
+
+fn append(journal: &mut Journal, commit: Commit) -> Result<(), StartError> {
+    for answer in journal.append(vec![commit]).map_err(|error| StartError::new(&error))? {
+        answer.map_err(|error| StartError::new(&error))?;
+    }
+    Ok(())
+}
+
+fn tell(found: &Found) {
+    if let Some((why, put_aside)) = &found.quarantined {
+        tracing::warn!(%why, %put_aside, "the store could not be used: it was put aside and is rebuilt from the journal");
+    }
+    let Some(recovered) = &found.recovered else {
+        tracing::info!("a new journal was begun");
+        return;
+    };
+    if let Some(cut) = &recovered.cut {
+        tracing::warn!(
+            position = cut.position, bytes = cut.bytes, kept = %cut.file, why = %cut.why,
+            "a torn write that was never acknowledged was cut off the journal"
+        );
+    }
+    tracing::info!(
+        position = recovered.head.position,
+        segments = recovered.segments,
+        clean = recovered.clean,
+        "the journal is open"
+    );
+}
+
+/// Reads the master key, or makes it where the data directory is new.
+fn master_key(source: &MasterKeySource, has_keys: bool, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
+    let path = match source {
+        MasterKeySource::Text(text) => {
+            return MasterKey::from_text(text.expose())
+                .map_err(|error| StartError(format!("COUNTERSIGN_MASTER_KEY: {error}")));
+        }
+        MasterKeySource::File(path) => path,
+    };
+    match fs::read_to_string(path) {
+        Ok(text) => {
+            refuse_if_readable_by_others(path).map_err(StartError)?;
+            let text = Zeroizing::new(text);
+            MasterKey::from_text(text.trim_end()).map_err(|error| StartError(format!("{}: {error}", path.display())))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !has_keys => make_master_key(path, entropy),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StartError(format!(
+            "the master key {} is missing, and without it this data directory cannot be read: put it back, or name it with --master-key",
+            path.display()
+        ))),
+        Err(error) => Err(StartError(format!("the master key {} cannot be read: {error}", path.display()))),
+    }
+}
+
+fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
+    let failed =
+        |error: std::io::Error| StartError(format!("the master key {} cannot be made: {error}", path.display()));
+    let key = MasterKey::generate(entropy);
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    file.write_all(format!("{}\n", *key.to_text()).as_bytes()).map_err(failed)?;
+    file.sync_all().map_err(failed)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    tracing::info!(path = %path.display(), "made a master key: keep a copy apart from the back-ups, nothing can be read without it");
+    Ok(key)
+}

@@ -1,0 +1,112 @@
+//! `countersign demo`: a working server with a demo client and account, to be tried out with a shell.
+
+use super::demo_script::script;
+use super::diagnostics::{self, print};
+use super::server::{Options, serve};
+use super::{Common, Failure};
+use crate::config::bootstrap::Bootstrap;
+use crate::entropy::{SystemEntropy, token};
+use clap::Args;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The demo's client.
+pub const CLIENT: &str = "demo-backend";
+/// The demo's account.
+pub const LOGIN: &str = "alice@example.com";
+
+#[derive(Args)]
+pub struct Arguments {
+    /// Keep the demo here and go on with it next time [default: a new temporary directory, removed at the end]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address to listen on; port 0 picks one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: String,
+}
+
+/// The demo's secrets, made at its first start.
+pub struct Secrets {
+    pub client_secret: String,
+    pub password: String,
+}
+
+/// Serves the demo until it is told to stop.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    let (directory, temporary) = match arguments.data_dir {
+        Some(directory) => (directory, None),
+        None => {
+            let root = temporary_directory()?;
+            (root.join("data"), Some(Remove(root)))
+        }
+    };
+    let common = Common { data_dir: Some(directory.clone()), listen: Some(arguments.listen), ..Common::default() };
+    let config = common.load()?;
+    diagnostics::start(&crate::config::LogConfig { level: crate::config::LogLevel::Warn, ..config.log.clone() });
+    let secrets = secrets(&directory)?;
+    let file = bootstrap_file(&secrets);
+    let bootstrap = Bootstrap::parse(&file, PathBuf::from("."), &super::serve::environment).map_err(Failure::new)?;
+    let program = std::env::current_exe().map_err(Failure::new)?;
+    let outcome = serve(&config, &bootstrap, Options::default(), |url| {
+        print(&script(url, &secrets, &program, &directory, temporary.is_some()))
+    });
+    drop(temporary);
+    outcome
+}
+
+/// The secrets of this demo: kept beside its data directory, or the next start could not say them again.
+fn secrets(directory: &Path) -> Result<Secrets, Failure> {
+    let path = directory.with_extension("demo-secrets");
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
+    if let Ok(text) = fs::read_to_string(&path) {
+        let mut lines = text.lines().map(str::to_owned);
+        return match (lines.next(), lines.next()) {
+            (Some(client_secret), Some(password)) => Ok(Secrets { client_secret, password }),
+            _ => Err(Failure::new(format!("{} is damaged: remove it and the data directory", path.display()))),
+        };
+    }
+    let secrets = Secrets { client_secret: token(&SystemEntropy), password: token(&SystemEntropy) };
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(failed)?;
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
+    writeln!(file, "{}\n{}", secrets.client_secret, secrets.password).map_err(failed)?;
+    Ok(secrets)
+}
+
+fn bootstrap_file(secrets: &Secrets) -> String {
+    let Secrets { client_secret, password } = secrets;
+    format!(
+        r#"
+[[clients]]
+id = "{CLIENT}"
+secret = "{client_secret}"
+scopes = ["cart"]
+
+[[accounts]]
+login = "{LOGIN}"
+password = "{password}"
+roles = ["shopper"]
+clients = ["{CLIENT}"]
+"#
+    )
+}
+
+fn temporary_directory() -> Result<PathBuf, Failure> {
+    let name = format!("countersign-demo-{}", &token(&SystemEntropy)[..8]);
+    let path = std::env::temp_dir().join(name);
+    fs::create_dir(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    Ok(path)
+}
+
+/// Removes a directory of the demo's own at the end.
+struct Remove(PathBuf);
+
+impl Drop for Remove {
+    fn drop(&mut self) {
+        // What cannot be removed from the temporary directory is removed with it some day.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,125 @@
+//! The command line: one file per subcommand. Data goes to standard output, everything else to standard error, and secrets
+//! come from files, the environment or standard input, never from arguments.
+
+mod audit_tail;
+mod config;
+mod demo;
+mod demo_script;
+mod diagnostics;
+mod serve;
+mod server;
+
+use crate::config::{Config, Flags, Sources};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Everything went as asked.
+const OK: u8 = 0;
+/// It could not be done: standard error says why.
+const FAILED: u8 = 1;
+/// The command line, the configuration or the bootstrap file is wrong.
+const USAGE: u8 = 2;
+
+/// An auth engine for app backends: logins, access tokens, rotating refresh tokens, and a durable journal of every decision.
+#[derive(Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 it could not be done, standard error says why; 2 wrong command line, configuration or bootstrap file;
+70 a vital part panicked and 74 the journal could not be written (serve: start it again, it recovers).";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the HTTP doors on a data directory
+    Serve(serve::Arguments),
+    /// A working server with a demo client and account, and lines to paste into a shell
+    Demo(demo::Arguments),
+    /// Look into the journal, beside a running server or without one; never writes
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Print events, oldest first
+    Tail(audit_tail::Arguments),
+}
+
+/// Where the configuration comes from. Flags win over the environment, the environment over the file.
+#[derive(Args, Clone, Default)]
+struct Common {
+    /// Configuration file (TOML; see docs/CONFIG.md)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data directory; created when absent [default: ./countersign-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Address to listen on; port 0 picks one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
+    /// File of the master key; made with the data directory [default: DIR.master.key]
+    #[arg(long, value_name = "FILE")]
+    master_key: Option<PathBuf>,
+}
+
+impl Common {
+    #[expect(clippy::disallowed_methods, reason = "the command line is where the environment comes in")]
+    fn load(self) -> Result<Config, Failure> {
+        let flags = Flags { data_dir: self.data_dir, listen: self.listen, master_key: self.master_key };
+        let sources = Sources { file: self.config, env: std::env::vars(), flags };
+        Config::load(sources).map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
+/// Why a command failed: a sentence for standard error, and the exit code.
+#[derive(Debug)]
+struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    fn new(text: impl ToString) -> Self {
+        Self { code: FAILED, text: text.to_string() }
+    }
+
+    fn usage(text: impl ToString) -> Self {
+        Self { code: USAGE, text: text.to_string() }
+    }
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments),
+        Command::Audit(Audit::Tail(arguments)) => audit_tail::run(arguments),
+        Command::Config(command) => config::run(command),
+    };
+    match outcome {
+        Ok(()) => ExitCode::from(OK),
+        Err(failure) => {
+            diagnostics::complain(&failure.text);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,181 @@
+//! Running the server: listen, open the journal, let requests in, and stop in good order.
+
+use super::Failure;
+use crate::actors::Asker;
+use crate::app::{self, App, OpenedJournal, Start, StartError, World};
+use crate::config::Config;
+use crate::config::bootstrap::Bootstrap;
+use crate::domain::ids::RequestId;
+use crate::entropy::uuid_v7;
+use crate::http::transport::Limits;
+use crate::http::{self, DoorSettings, Doors};
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// How to serve.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// An operator answers for the clock as it is.
+    pub accept_clock: bool,
+    /// Check every entry before serving.
+    pub check_all: bool,
+}
+
+/// Serves until SIGTERM or SIGINT. `listening` is told the URL once requests are let in.
+pub fn serve(
+    config: &Config,
+    bootstrap: &Bootstrap,
+    options: Options,
+    listening: impl FnOnce(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let listen = config.http.listen;
+    let listener = bind(listen, "http.listen")?;
+    let address = listener.local_addr().map_err(Failure::new)?;
+    let metrics = config.metrics_listen.map(|listen| bind(listen, "metrics.listen")).transpose()?;
+    let bound = Bound { listener, metrics, issuer: config.issuer_at(address), url: format!("http://{address}") };
+    actix_rt::System::new().block_on(run(config, bootstrap, options, bound, listening))
+}
+
+/// What the server listens on.
+struct Bound {
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    issuer: String,
+    url: String,
+}
+
+fn bind(address: std::net::SocketAddr, key: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
+        Failure::new(format!(
+            "cannot listen on {address}: {error}; choose another address with {key} (port 0 picks one)"
+        ))
+    })
+}
+
+async fn run(
+    config: &Config,
+    bootstrap: &Bootstrap,
+    options: Options,
+    bound: Bound,
+    listening: impl FnOnce(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut stop = Stop::new()?;
+    let world = World::real();
+    let settings = door_settings(config, &bound);
+    let doors = Doors::new(settings, world.metrics.clone(), world.entropy.clone());
+    // Listening comes first, so that readiness can tell how far a long start has come.
+    let server = http::serve(vec![bound.listener], limits(config), doors.clone()).map_err(Failure::new)?;
+    let handle = server.handle();
+    let served = actix_rt::spawn(server);
+    if let Some(listener) = bound.metrics {
+        actix_rt::spawn(http::serve_metrics(listener, &doors).map_err(Failure::new)?);
+    }
+    let opened = tokio::select! {
+        opened = open(config, options, &world, &doors) => opened?,
+        () = stop.asked() => return Ok(()),
+    };
+    let app =
+        App::start(opened, config, bound.issuer, world.metrics.clone(), world.entropy.clone()).map_err(Failure::new)?;
+    match let_in(&app, bootstrap, &doors).await.and_then(|()| listening(&bound.url)) {
+        Ok(()) => {
+            stop.asked().await;
+            tracing::info!("stopping: requests under way are finished first; a second signal ends the process at once");
+        }
+        Err(failure) => {
+            app.stop();
+            return Err(failure);
+        }
+    }
+    doors.stopping();
+    actix_rt::spawn(stop.again());
+    handle.stop(true).await;
+    let _ = served.await;
+    app.stop();
+    tracing::info!("stopped in good order");
+    Ok(())
+}
+
+/// Opens the journal on a thread of its own: it reads and may rebuild for long.
+async fn open(config: &Config, options: Options, world: &World, doors: &Arc<Doors>) -> Result<OpenedJournal, Failure> {
+    let (config, doors) = (config.clone(), doors.clone());
+    let world = World { clock: world.clock.clone(), entropy: world.entropy.clone(), metrics: world.metrics.clone() };
+    let opened = actix_rt::task::spawn_blocking(move || {
+        let start = Start { accept_clock: options.accept_clock, check_all: options.check_all };
+        app::open(&config, start, &world, |replayed, of| doors.progress(replayed, of))
+    });
+    match opened.await {
+        Ok(opened) => opened.map_err(|StartError(text)| Failure::new(text)),
+        Err(error) => Err(Failure::new(format!("opening the journal: {error}"))),
+    }
+}
+
+/// Applies the bootstrap file, records that the server is ready, and opens the doors.
+async fn let_in(app: &App, bootstrap: &Bootstrap, doors: &Doors) -> Result<(), Failure> {
+    let core = &app.services.core;
+    let asker = Asker::server(RequestId(uuid_v7(&*core.entropy, core.clock.read().wall)));
+    let applied = app::apply(bootstrap, &app.services.administration, &asker).await.map_err(|error| {
+        Failure::new(format!("the bootstrap file was not applied in full ({error}); start again to go on"))
+    })?;
+    for created in &applied.created {
+        tracing::info!(%created, "bootstrap: created");
+    }
+    for differs in &applied.differs {
+        tracing::warn!(%differs, "bootstrap: what exists was left as it is");
+    }
+    app.ready().await.map_err(Failure::new)?;
+    doors.open(app.services.clone());
+    Ok(())
+}
+
+fn door_settings(config: &Config, bound: &Bound) -> DoorSettings {
+    DoorSettings {
+        issuer: bound.issuer.clone(),
+        trusted_proxies: config.http.trusted_proxies.clone(),
+        max_body: config.http.max_body,
+        body_timeout: config.http.body_timeout,
+        max_in_flight: config.http.max_in_flight,
+        metrics: bound.metrics.is_none() && config.http.listen.ip().is_loopback(),
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    let http = &config.http;
+    Limits {
+        workers: http.workers,
+        max_connections: http.max_connections,
+        max_head: http.max_head,
+        head_timeout: http.head_timeout,
+        request_timeout: http.request_timeout,
+        keep_alive: http.keep_alive,
+        write_timeout: http.write_timeout,
+        stop_timeout: http.stop_timeout,
+    }
+}
+
+/// The signals that ask the server to stop.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> Result<Self, Failure> {
+        let on = |kind| signal(kind).map_err(|error| Failure::new(format!("signals: {error}")));
+        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+    }
+
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// Ends the process at the second signal.
+    #[expect(clippy::disallowed_methods, reason = "an operator asked twice")]
+    async fn again(mut self) {
+        self.asked().await;
+        std::process::exit(i32::from(super::FAILED));
+    }
+}

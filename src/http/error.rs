@@ -1,0 +1,317 @@
+//! The one place that maps what went wrong to a status and a body. Add a variant, and the compiler asks for its status.
+
+use super::transport::BodyError;
+use crate::actors::{Refused, Unavailable};
+use crate::domain::denial::Denial;
+use crate::domain::ids::RequestId;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde::Serialize;
+use std::fmt;
+
+/// Seconds after which a refused request may be tried again.
+const RETRY_SECONDS: &str = "1";
+
+/// Why a request is answered with an error.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// The engine said no, or could not decide.
+    Refused(Refused),
+    /// The request is malformed; the sentence says what to do.
+    Malformed(String),
+    /// The grant type is none of ours.
+    UnsupportedGrant,
+    /// More than one way of client authentication, or one that is malformed.
+    BadClientAuthentication(String),
+    /// No client at all.
+    NoClient,
+    /// The body is too large, too slow or broken.
+    Body(BodyError),
+    /// The `Authorization: Bearer` token is missing.
+    NoBearer,
+    /// The bearer token is not active.
+    InvalidBearer,
+    /// The bearer token lacks a scope.
+    InsufficientScope(&'static str),
+    /// The engine is not ready yet.
+    Starting,
+    /// More requests under way than allowed.
+    TooMany,
+    /// There is no such page.
+    NotFound,
+    /// The page knows other methods only.
+    MethodNotAllowed,
+}
+
+/// How an error looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// RFC 6749 section 5.2.
+    OAuth,
+    /// `{"error":…,"message":…,"request_id":…}`.
+    Plain,
+}
+
+/// An error as it is answered.
+#[derive(Clone, Debug)]
+pub struct HttpError {
+    why: Why,
+    shape: Shape,
+    request_id: Option<RequestId>,
+}
+
+impl HttpError {
+    /// An error in the shape of RFC 6749.
+    pub fn oauth(why: Why) -> Self {
+        Self { why, shape: Shape::OAuth, request_id: None }
+    }
+
+    /// An error in our own shape.
+    pub fn plain(why: Why, request_id: Option<RequestId>) -> Self {
+        Self { why, shape: Shape::Plain, request_id }
+    }
+
+    /// The stable code: the denial's where the rules refused, for diagnostics.
+    pub fn code(&self) -> &'static str {
+        match &self.why {
+            Why::Refused(Refused::Denied(denial)) => denial.code(),
+            Why::Refused(Refused::Unavailable(why)) => why.code(),
+            other => answer(other).error,
+        }
+    }
+}
+
+impl From<Refused> for HttpError {
+    fn from(refused: Refused) -> Self {
+        Self::oauth(Why::Refused(refused))
+    }
+}
+
+impl From<Unavailable> for HttpError {
+    fn from(why: Unavailable) -> Self {
+        Self::oauth(Why::Refused(why.into()))
+    }
+}
+
+impl From<BodyError> for HttpError {
+    fn from(error: BodyError) -> Self {
+        Self::oauth(Why::Body(error))
+    }
+}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// What an error is answered with.
+struct Answer {
+    status: StatusCode,
+    error: &'static str,
+    text: String,
+    challenge: Option<&'static str>,
+}
+
+fn answer(why: &Why) -> Answer {
+    let plain = |status, error, text: &str| Answer { status, error, text: text.to_owned(), challenge: None };
+    let challenged = |status, error, text: &str, challenge| Answer {
+        status,
+        error,
+        text: text.to_owned(),
+        challenge: Some(challenge),
+    };
+    match why {
+        Why::Refused(Refused::Denied(denial)) => denied(*denial),
+        Why::Refused(Refused::Unavailable(why)) => unavailable(*why),
+        Why::Malformed(text) => plain(StatusCode::BAD_REQUEST, "invalid_request", text),
+        Why::UnsupportedGrant => plain(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            "grant_type must be password, refresh_token or client_credentials",
+        ),
+        Why::BadClientAuthentication(text) => plain(StatusCode::BAD_REQUEST, "invalid_request", text),
+        Why::NoClient => challenged(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "name the client: HTTP Basic authentication, or client_id and client_secret in the body",
+            BASIC,
+        ),
+        Why::Body(BodyError::TooLarge) => {
+            plain(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large")
+        }
+        Why::Body(BodyError::TooSlow) => {
+            plain(StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body took too long to arrive")
+        }
+        Why::Body(BodyError::Broken) => plain(StatusCode::BAD_REQUEST, "invalid_request", "the body broke off"),
+        Why::NoBearer => challenged(
+            StatusCode::UNAUTHORIZED,
+            "invalid_request",
+            "send the access token as Authorization: Bearer",
+            "Bearer",
+        ),
+        Why::InvalidBearer => challenged(
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            "the access token is not valid, has expired or was revoked",
+            r#"Bearer error="invalid_token""#,
+        ),
+        Why::InsufficientScope(scope) => Answer {
+            status: StatusCode::FORBIDDEN,
+            error: "insufficient_scope",
+            text: format!("the access token needs the scope {scope}"),
+            challenge: Some(r#"Bearer error="insufficient_scope""#),
+        },
+        Why::Starting => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "the server is starting: GET /health/ready says how far it is",
+        ),
+        Why::TooMany => plain(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "the server has more requests than it can take: try again later",
+        ),
+        Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
+        Why::MethodNotAllowed => {
+            plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
+        }
+    }
+}
+
+const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;
+
+/// What the rules refuse. Whoever shows a refresh token learns only that it is dead, not why; and nothing tells an unknown
+/// login id from a wrong password or from too many attempts.
+fn denied(denial: Denial) -> Answer {
+    let (status, error, text, challenge) = match denial {
+        Denial::BadTag
+        | Denial::HistoryLost
+        | Denial::ClientMismatch
+        | Denial::AheadOfJournal
+        | Denial::GrantWithdrawn
+        | Denial::Closed
+        | Denial::LateRetry
+        | Denial::ForeignRetry
+        | Denial::Superseded
+        | Denial::WrongDoor => (
+            StatusCode::BAD_REQUEST,
+            "invalid_grant",
+            "the token is not valid for this client, has expired or was revoked: log in again",
+            None,
+        ),
+        Denial::WrongCredentials | Denial::Throttled => {
+            (StatusCode::BAD_REQUEST, "invalid_grant", "the login or the password is wrong", None)
+        }
+        Denial::AccountDisabled | Denial::ClientDisabled => {
+            (StatusCode::BAD_REQUEST, "invalid_grant", "the account or the client is disabled", None)
+        }
+        Denial::NotRegistered => {
+            (StatusCode::BAD_REQUEST, "invalid_grant", "the account is not registered at this client", None)
+        }
+        Denial::InvalidScope => (
+            StatusCode::BAD_REQUEST,
+            "invalid_scope",
+            "the scope has something that this client may not ask for, or that the session was not granted",
+            None,
+        ),
+        Denial::GrantNotAllowed => {
+            (StatusCode::BAD_REQUEST, "unauthorized_client", "this client may not use this grant", None)
+        }
+        Denial::ClientUnknown | Denial::ClientSecretWrong => {
+            (StatusCode::UNAUTHORIZED, "invalid_client", "the client is unknown or its secret is wrong", Some(BASIC))
+        }
+        Denial::ClientSecretMissing => {
+            (StatusCode::UNAUTHORIZED, "invalid_client", "this client must authenticate with its secret", Some(BASIC))
+        }
+        Denial::ClientSecretUnexpected => (
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "this client is public and must not send a secret: an app that carries one has given it away",
+            Some(BASIC),
+        ),
+    };
+    Answer { status, error, text: text.to_owned(), challenge }
+}
+
+fn unavailable(why: Unavailable) -> Answer {
+    let (status, text) = match why {
+        Unavailable::Busy => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the server has more to do than it can: try again later")
+        }
+        Unavailable::Clock => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server's clock is not believed: nothing is granted until it is mended",
+        ),
+        Unavailable::Conflict => (StatusCode::SERVICE_UNAVAILABLE, "too many changes at once: try again"),
+        Unavailable::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping: try again"),
+        Unavailable::Store => (StatusCode::SERVICE_UNAVAILABLE, "the server cannot read its store: try again later"),
+        Unavailable::Fault => (StatusCode::SERVICE_UNAVAILABLE, "the server has a fault: its diagnostics say more"),
+    };
+    Answer { status, error: "temporarily_unavailable", text: text.to_owned(), challenge: None }
+}
+
+#[derive(Serialize)]
+struct OAuthBody<'a> {
+    error: &'a str,
+    error_description: &'a str,
+}
+
+#[derive(Serialize)]
+struct PlainBody<'a> {
+    error: &'a str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<RequestId>,
+}
+
+impl ResponseError for HttpError {
+    fn status_code(&self) -> StatusCode {
+        answer(&self.why).status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let Answer { status, error, text, challenge } = answer(&self.why);
+        let mut response = HttpResponseBuilder::new(status);
+        no_store(&mut response).insert_header((CONTENT_TYPE, "application/json"));
+        if let Some(challenge) = challenge {
+            response.insert_header((WWW_AUTHENTICATE, challenge));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, RETRY_SECONDS));
+        }
+        let body = match self.shape {
+            Shape::OAuth => serde_json::to_string(&OAuthBody { error, error_description: &text }),
+            Shape::Plain => serde_json::to_string(&PlainBody { error, message: &text, request_id: self.request_id }),
+        };
+        response.body(body.unwrap_or_default())
+    }
+}
+
+/// Nobody between us and the caller may keep this answer (RFC 6749 section 5.1).
+pub fn no_store(response: &mut HttpResponseBuilder) -> &mut HttpResponseBuilder {
+    response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_tells_an_unknown_login_from_a_wrong_password_or_a_throttled_one() {
+        let of = |denial: Denial| {
+            let answer = denied(denial);
+            (answer.status, answer.error, answer.text, answer.challenge)
+        };
+        assert_eq!(of(Denial::WrongCredentials), of(Denial::Throttled));
+    }
+
+    #[test]
+    fn only_a_client_that_failed_to_authenticate_is_answered_401() {
+        for denial in Denial::ALL {
+            let unauthorized = denied(*denial).status == StatusCode::UNAUTHORIZED;
+            assert_eq!(unauthorized, denied(*denial).error == "invalid_client", "{denial}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `GET` and `POST /oauth2/userinfo` (OpenID Connect Core section 5.3).
+
+use crate::http::Doors;
+use crate::http::error::{HttpError, Why, no_store};
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What is told of the person.
+#[derive(Serialize, ToSchema)]
+pub struct UserInfo {
+    /// The account.
+    sub: String,
+    /// The login id; with scope `email`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// The login id; with scope `profile`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preferred_username: Option<String>,
+    /// The account's roles at the time of the token.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    roles: Vec<String>,
+}
+
+/// Who an active access token with scope `openid` stands for.
+#[utoipa::path(get, path = "/oauth2/userinfo", tag = "oauth", responses(
+    (status = 200, description = "The person.", body = UserInfo),
+    (status = 401, description = "The access token is missing, not ours, expired or revoked."),
+    (status = 403, description = "The access token lacks the scope openid, or stands for no person."),
+    (status = 503, description = "The store cannot be read: nothing is called active."),
+), security(("access_token" = [])))]
+pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
+    let services = doors.services().map_err(HttpError::oauth)?;
+    let token = bearer(&request).ok_or(HttpError::oauth(Why::NoBearer))?;
+    let inspected = services.tokens.inspect(token)?.ok_or(HttpError::oauth(Why::InvalidBearer))?;
+    let has = |scope: &str| inspected.claims.scope.split(' ').any(|granted| granted == scope);
+    if inspected.account.is_none() || !has("openid") {
+        return Err(HttpError::oauth(Why::InsufficientScope("openid")));
+    }
+    let login = if has("email") || has("profile") { services.tokens.login(&inspected)? } else { None };
+    Ok(no_store(&mut HttpResponse::Ok()).json(UserInfo {
+        email: login.clone().filter(|_| has("email")),
+        preferred_username: login.filter(|_| has("profile")),
+        sub: inspected.claims.sub,
+        roles: inspected.claims.roles,
+    }))
+}
+
+fn bearer(request: &HttpRequest) -> Option<&str> {
+    let (scheme, token) = request.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}

@@ -1,0 +1,96 @@
+//! Around every request: its id, its place in the metrics, its line in the diagnostics, and the bound on how many there are.
+
+use super::Doors;
+use super::error::{HttpError, Why};
+use crate::clock::Stopwatch;
+use crate::domain::ids::RequestId;
+use crate::domain::time::Timestamp;
+use crate::entropy::uuid_v7;
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, ResponseError, web};
+use tracing::Instrument;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The middleware.
+///
+/// # Errors
+/// Those of the handler.
+pub async fn observe<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B>>, Error> {
+    let Some(doors) = request.app_data::<web::Data<Doors>>().cloned() else {
+        return next.call(request).await.map(ServiceResponse::map_into_left_body);
+    };
+    let id = new_request_id(&doors);
+    request.extensions_mut().insert(id);
+    let method = method_label(request.method());
+    let watch = Stopwatch::start();
+    // Questions about the server itself are answered however busy it is.
+    let permit = if is_about_the_server(request.path()) { None } else { Some(doors.in_flight.try_acquire()) };
+    let mut response = if matches!(permit, Some(Err(_))) {
+        let refused = HttpError::plain(Why::TooMany, Some(id)).error_response();
+        request.into_response(refused).map_into_right_body()
+    } else {
+        // The query is left out: clients that err put tokens there.
+        let span = tracing::info_span!("request", request_id = %id, method, path = request.path());
+        // A handler's error is a response by now.
+        next.call(request).instrument(span).await?.map_into_left_body()
+    };
+    drop(permit);
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    count(&doors, &response, method, watch);
+    Ok(response)
+}
+
+fn new_request_id(doors: &Doors) -> RequestId {
+    let now = doors.services.get().map_or(Timestamp::default(), |services| services.core.clock.read().wall);
+    RequestId(uuid_v7(&*doors.entropy, now))
+}
+
+fn is_about_the_server(path: &str) -> bool {
+    path.starts_with("/health/") || path == "/metrics"
+}
+
+/// A bounded label for a method.
+fn method_label(method: &actix_web::http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+fn count<B>(doors: &Doors, response: &ServiceResponse<B>, method: &str, watch: Stopwatch) {
+    // Only routes that exist become labels: anybody can ask for any path.
+    let pattern = response.request().match_pattern();
+    let route = pattern.as_deref().unwrap_or("none");
+    let class = match response.status().as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    };
+    doors.metrics.http_requests_total.with_label_values(&[route, method, class]).inc();
+    doors.metrics.http_request_seconds.with_label_values(&[route]).observe(watch.seconds());
+    if let Some(error) = response.response().error().and_then(|error| error.as_error::<HttpError>()) {
+        let unavailable = response.status().is_server_error();
+        let code = error.code();
+        if unavailable {
+            doors.metrics.unavailable_total.with_label_values(&[code]).inc();
+        }
+        tracing::debug!(code, status = response.status().as_u16(), route, "refused");
+    }
+}

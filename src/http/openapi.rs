@@ -1,0 +1,46 @@
+//! `/openapi.json`: generated from the annotations beside the handlers and pinned by a test.
+
+use super::{oauth, ops};
+use actix_web::HttpResponse;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Countersign", description = "An auth engine for app backends: logins, access tokens, rotating refresh tokens, and a durable journal of every decision."),
+    paths(
+        oauth::token::token,
+        oauth::revoke::revoke,
+        oauth::introspect::introspect,
+        oauth::userinfo::userinfo,
+        oauth::discovery::metadata,
+        oauth::jwks::jwks,
+        ops::health::live,
+        ops::health::ready,
+        ops::metrics::metrics,
+    ),
+    components(schemas(oauth::token::OAuthError)),
+    modifiers(&Schemes)
+)]
+struct Document;
+
+struct Schemes;
+
+impl Modify for Schemes {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = |scheme| SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("client_basic", scheme(HttpAuthScheme::Basic));
+        components.add_security_scheme("access_token", scheme(HttpAuthScheme::Bearer));
+    }
+}
+
+/// The document as pretty JSON.
+pub fn document() -> String {
+    Document::openapi().to_pretty_json().unwrap_or_default()
+}
+
+/// Serves the document.
+pub async fn serve() -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(document())
+}

@@ -1,0 +1,59 @@
+//! Health: *live* says that the process answers, *ready* that it should be sent requests.
+
+use crate::http::Doors;
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use std::sync::atomic::Ordering;
+use utoipa::ToSchema;
+
+/// What readiness looks at. Load is not among it: shedding is a 503 of the request.
+#[derive(Serialize, ToSchema)]
+pub struct Ready {
+    /// Whether requests should be sent.
+    ready: bool,
+    /// Whether recovery is done.
+    recovered: bool,
+    /// Whether the journal takes commits and its keys are unsealed.
+    journal: bool,
+    /// Whether the clock is believed.
+    clock: bool,
+    /// Whether the server is not stopping.
+    staying: bool,
+    /// While it starts: how many entries were replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayed: Option<u64>,
+    /// While it starts: how many there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<u64>,
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The process answers.")))]
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"live": true}))
+}
+
+/// Requests should be sent here.
+#[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
+    (status = 200, description = "Requests should be sent here.", body = Ready),
+    (status = 503, description = "They should not: the body says why, and how far a start has come.", body = Ready),
+))]
+pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
+    let staying = !doors.stopping.load(Ordering::Relaxed);
+    let Ok(services) = doors.services() else {
+        return HttpResponse::ServiceUnavailable().json(Ready {
+            ready: false,
+            recovered: false,
+            journal: false,
+            clock: false,
+            staying,
+            replayed: Some(doors.replayed.load(Ordering::Relaxed)),
+            of: Some(doors.to_replay.load(Ordering::Relaxed)),
+        });
+    };
+    let clock = services.core.clock.read().believed;
+    let journal = services.core.writer.is_running();
+    let ready = clock && journal && staying;
+    let body = Ready { ready, recovered: true, journal, clock, staying, replayed: None, of: None };
+    if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}

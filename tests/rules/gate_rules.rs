@@ -1,0 +1,199 @@
+//! A gate: what administration may do to an account, and what that closes.
+
+use crate::given::*;
+use countersign::domain::context::SealedAt;
+use countersign::domain::gate::{ClosedWhy, Gate, GateCommand, GateEvent, Standing};
+use countersign::domain::ids::StreamId;
+use countersign::domain::session::Closed;
+use countersign::domain::verifier::PasswordVerifier;
+use countersign::domain::{Event, Recorded, State, apply};
+
+/// The gate as its first password opened it.
+fn opened() -> Gate {
+    Gate {
+        standing: Standing::Enabled,
+        password: PasswordVerifier {
+            verifier: SealedAt { commit: commit(0), sealed: sealed("password") },
+            scheme: SCHEME,
+            password: 1,
+        },
+        registrations: None,
+        roles: scopes(&[]),
+        closed_by: 0,
+        closed_why: ClosedWhy::Nothing,
+    }
+}
+
+fn registered(clients: &[countersign::domain::ids::ClientId]) -> Gate {
+    Gate { registrations: Some(clients.iter().cloned().collect()), ..opened() }
+}
+
+fn recorded(given: &Given, event: GateEvent) -> Recorded {
+    let stream = StreamId::Gate(alice());
+    Recorded {
+        position: 99,
+        commit: commit(99),
+        version: given.version(&stream) + 1,
+        at: given.now,
+        context: server(),
+        event: Event::Gate(event),
+        command: None,
+        stream,
+    }
+}
+
+/// The gate after one more event, or why that cannot be.
+fn then(given: &Given, event: GateEvent) -> Result<State, String> {
+    let recorded = recorded(given, event);
+    apply(given.state(&recorded.stream).cloned(), &recorded).map_err(|error| error.why)
+}
+
+#[test]
+fn the_first_password_opens_and_closes_nothing() {
+    assert_eq!(given().gate(), &opened());
+}
+
+#[test]
+fn a_gate_opens_with_nothing_else() {
+    for event in [GateEvent::Disabled, GateEvent::Enabled, GateEvent::SessionsRevoked, GateEvent::Erased] {
+        let recorded = recorded(&given(), event);
+        assert_eq!(apply(None, &recorded), Err(recorded.impossible("a gate opens with a password")));
+    }
+}
+
+#[test]
+fn another_password_closes_what_was_open() {
+    let given = given()
+        .when(set_password("another"))
+        .then([GateEvent::PasswordSet { verifier: sealed("another"), scheme: SCHEME }], Ok(()));
+    let password = PasswordVerifier {
+        verifier: SealedAt { commit: commit(0), sealed: sealed("another") },
+        scheme: SCHEME,
+        password: 2,
+    };
+    let expected = Gate { password, closed_by: 2, closed_why: ClosedWhy::PasswordChanged, ..opened() };
+    assert_eq!(given.gate(), &expected);
+}
+
+#[test]
+fn the_same_password_set_again_closes_too() {
+    given()
+        .when(set_password("password"))
+        .then([GateEvent::PasswordSet { verifier: sealed("password"), scheme: SCHEME }], Ok(()));
+}
+
+#[test]
+fn disabling_closes_and_enabling_opens_the_door_but_not_the_sessions() {
+    let given = given_login().when(GateCommand::Disable).then([GateEvent::Disabled], Ok(()));
+    let disabled = Gate { standing: Standing::Disabled, closed_by: 2, closed_why: ClosedWhy::Disabled, ..opened() };
+    assert_eq!(given.gate(), &disabled);
+    let given = given.when(GateCommand::Enable).then([GateEvent::Enabled], Ok(()));
+    assert_eq!(given.gate(), &Gate { standing: Standing::Enabled, ..disabled });
+    assert_eq!(given.current().closed(given.gate(), given.client(&store()), given.now), Some(Closed::ByGate));
+}
+
+#[test]
+fn what_is_so_already_is_no_event() {
+    given().when(GateCommand::Enable).then_only(Ok(()));
+    given().done(GateCommand::Disable).when(GateCommand::Disable).then_only(Ok(()));
+    given().when(GateCommand::SetRoles(scopes(&[]))).then_only(Ok(()));
+    given().done(GateCommand::AddRegistration(store())).when(GateCommand::AddRegistration(store())).then_only(Ok(()));
+    given()
+        .done(GateCommand::WithdrawRegistration(store()))
+        .when(GateCommand::WithdrawRegistration(store()))
+        .then_only(Ok(()));
+}
+
+#[test]
+fn revoking_everything_is_an_event_each_time() {
+    let given = given()
+        .when(GateCommand::RevokeSessions)
+        .then([GateEvent::SessionsRevoked], Ok(()))
+        .when(GateCommand::RevokeSessions)
+        .then([GateEvent::SessionsRevoked], Ok(()));
+    assert_eq!(given.gate(), &Gate { closed_by: 3, closed_why: ClosedWhy::SessionsRevoked, ..opened() });
+}
+
+#[test]
+fn without_registrations_every_client_will_do_and_from_the_first_on_only_those() {
+    let given = given();
+    assert!(given.gate().is_registered_at(&store()) && given.gate().is_registered_at(&other()));
+    let given = given
+        .when(GateCommand::AddRegistration(store()))
+        .then([GateEvent::RegistrationAdded { client: store() }], Ok(()));
+    assert_eq!(given.gate(), &registered(&[store()]));
+    let given = given
+        .when(GateCommand::AddRegistration(other()))
+        .then([GateEvent::RegistrationAdded { client: other() }], Ok(()));
+    assert_eq!(given.gate(), &registered(&[other(), store()]));
+    let given = given
+        .when(GateCommand::WithdrawRegistration(store()))
+        .then([GateEvent::RegistrationWithdrawn { client: store() }], Ok(()));
+    assert_eq!(given.gate(), &registered(&[other()]));
+    let given = given.done(GateCommand::WithdrawRegistration(other()));
+    assert_eq!(given.gate(), &registered(&[]), "the last one withdrawn leaves none, not all");
+}
+
+#[test]
+fn roles_are_replaced_and_close_nothing() {
+    let roles = scopes(&["shopper", "admin"]);
+    let given = given_login()
+        .when(GateCommand::SetRoles(roles.clone()))
+        .then([GateEvent::RolesSet { roles: roles.clone() }], Ok(()));
+    assert_eq!(given.gate(), &Gate { roles, ..opened() });
+    assert_eq!(given.current().closed(given.gate(), given.client(&store()), given.now), None);
+}
+
+#[test]
+fn erased_is_final() {
+    let given = given().when(GateCommand::Erase).then([GateEvent::Erased], Ok(()));
+    let erased = Gate { standing: Standing::Erased, closed_by: 2, closed_why: ClosedWhy::Erased, ..opened() };
+    assert_eq!(given.gate(), &erased);
+    let commands = [
+        set_password("another"),
+        GateCommand::Disable,
+        GateCommand::Enable,
+        GateCommand::AddRegistration(store()),
+        GateCommand::WithdrawRegistration(store()),
+        GateCommand::SetRoles(scopes(&["admin"])),
+        GateCommand::RevokeSessions,
+        GateCommand::Erase,
+    ];
+    for command in commands {
+        let given = given.clone().when(command).then_only(Ok(()));
+        assert_eq!(given.gate(), &erased);
+    }
+}
+
+#[test]
+fn a_close_that_an_erasure_overtook_folds_and_changes_nothing() {
+    let given = given().done(GateCommand::Erase);
+    let before = given.state(&StreamId::Gate(alice())).cloned().unwrap();
+    let password = GateEvent::PasswordSet { verifier: sealed("another"), scheme: SCHEME };
+    for event in [GateEvent::SessionsRevoked, GateEvent::Disabled, GateEvent::Erased, password] {
+        assert_eq!(then(&given, event), Ok(before.clone()));
+    }
+}
+
+#[test]
+fn nothing_that_would_open_follows_an_erasure() {
+    let given = given().done(GateCommand::Erase);
+    let events = [
+        GateEvent::Enabled,
+        GateEvent::RegistrationAdded { client: store() },
+        GateEvent::RegistrationWithdrawn { client: store() },
+        GateEvent::RolesSet { roles: scopes(&[]) },
+    ];
+    for event in events {
+        assert_eq!(then(&given, event), Err("the account was erased".to_owned()));
+    }
+}
+
+#[test]
+fn an_event_of_another_kind_of_stream_does_not_fold() {
+    let given = given();
+    let mut recorded = recorded(&given, GateEvent::Disabled);
+    recorded.stream = StreamId::Account(alice());
+    let why = "the event does not belong to this kind of stream";
+    assert_eq!(apply(given.state(&recorded.stream).cloned(), &recorded), Err(recorded.impossible(why)));
+}
