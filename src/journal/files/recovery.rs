@@ -227,6 +227,7 @@ fn rewrite<D: Disk>(disk: &D, open: Scan, known: &[Known]) -> Result<Scan, OpenE
         let mut offset = 0;
         let mut buffer = vec![0; CHUNK];
         while offset < open.good_end {
+            #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK")]
             let wanted = (open.good_end - offset).min(CHUNK as u64) as usize;
             let read = read_full(&old, offset, &mut buffer[..wanted])?;
             if read == 0 {
