@@ -4,12 +4,12 @@
 use super::store::{Change, Store, StoreError};
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// An ordered map behind a lock.
-#[derive(Default)]
+/// An ordered map behind a lock. Clones share it.
+#[derive(Clone, Default)]
 pub struct MemoryStore {
-    entries: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    entries: Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>,
 }
 
 impl MemoryStore {
@@ -19,7 +19,7 @@ impl MemoryStore {
 
     /// A copy of all that it holds now.
     pub fn snapshot(&self) -> Self {
-        Self { entries: Mutex::new(self.entries().clone()) }
+        Self { entries: Arc::new(Mutex::new(self.entries().clone())) }
     }
 }
 

@@ -130,7 +130,7 @@ impl Reader {
         }
     }
 
-    /// The first login id at or after a hash, in the order of hashes, around the end to the beginning: a pick that is always
+    /// The first login id after a hash, in the order of hashes, around the end to the beginning: a pick that is always
     /// the same for one hash and spread evenly over all accounts.
     ///
     /// # Errors
@@ -242,7 +242,8 @@ fn instant(value: &[u8]) -> Result<Timestamp, StoreError> {
     Ok(Timestamp(i64::from_be_bytes(bytes)))
 }
 
-fn decode(record: &[u8]) -> Result<Folded, StoreError> {
+/// A state record's content.
+pub(super) fn decode(record: &[u8]) -> Result<Folded, StoreError> {
     postcard::from_bytes(record).map_err(|error| StoreError(format!("a state record cannot be read: {error}")))
 }
 

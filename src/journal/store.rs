@@ -149,7 +149,8 @@ impl<S: Store> CheckedStore<S> {
     }
 
     fn read_all(store: &S) -> Result<(Option<Vec<u8>>, u64, Digest), StoreError> {
-        const PAGE: usize = 1024;
+        // A value of lines may have 32 KiB, so this bounds the memory that a start needs.
+        const PAGE: usize = 128;
         let (mut head, mut entries, mut digest) = (None, 0, Digest::default());
         let mut after: Option<Vec<u8>> = None;
         loop {
