@@ -42,7 +42,7 @@ pub struct Commit {
 }
 
 /// A commit that is durable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// The position of its last entry; of the last entry before it where it has none.
     pub position: Position,
