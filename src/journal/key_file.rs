@@ -36,7 +36,7 @@ pub enum KeysError {
         why: String,
     },
     /// A key is not there that must be.
-    #[error("keys/keys lacks the key of {0}; restore this file from a back-up")]
+    #[error("keys/keys lacks the {0}; restore this file from a back-up")]
     Missing(String),
     /// There is no such file beside a journal with entries.
     #[error("keys/keys is missing, without which the journal cannot be read; restore this file from a back-up")]
@@ -211,16 +211,22 @@ impl<D: Disk> KeyFile<D> {
     /// # Errors
     /// What reached the disk is unknown.
     pub fn erase(&mut self, owner: &Owner) -> std::io::Result<()> {
-        let erased = KeyRecord::erased(&KeyKind::Data(owner.clone()));
-        let digest = *erased.owner_digest();
-        self.keys.forget(owner, &erased);
+        self.overwrite(&HashMap::from([(owner_digest(owner), owner)]), false)
+    }
+
+    /// Overwrites the records of these owners, where they are not overwritten already or must be `again`.
+    fn overwrite(&mut self, owners: &HashMap<Digest, &Owner>, again: bool) -> std::io::Result<()> {
         let mut written = false;
         for (number, slot) in self.slots.iter_mut().enumerate() {
-            if slot.owner == digest && slot.holds != Holds::Erased {
-                self.file.write_at(offset(number), &erased.encode())?;
-                slot.holds = Holds::Erased;
-                written = true;
+            let Some(owner) = owners.get(&slot.owner) else { continue };
+            if slot.holds == Holds::Erased && !again {
+                continue;
             }
+            let erased = KeyRecord::erased(&KeyKind::Data((*owner).clone()));
+            self.keys.forget(owner, &erased);
+            self.file.write_at(offset(number), &erased.encode())?;
+            slot.holds = Holds::Erased;
+            written = true;
         }
         if written { self.file.sync_data() } else { Ok(()) }
     }
@@ -232,12 +238,11 @@ impl<D: Disk> KeyFile<D> {
     /// Where a known owner has no key, or the file cannot be written.
     pub fn settle(&mut self, owners: &[(Owner, bool)], crashed: bool) -> Result<(), EngineError> {
         let io = |source| EngineError::Io { doing: "settling keys/keys", source };
-        // An overwrite that was cut short leaves a bad record under the owner's name: so this comes first.
-        let unerased = |slot: &&Slot| slot.holds != Holds::Erased;
-        let unerased: HashSet<Digest> = self.slots.iter().filter(unerased).map(|slot| slot.owner).collect();
-        for (owner, _) in owners.iter().filter(|(owner, erased)| *erased && unerased.contains(&owner_digest(owner))) {
-            self.erase(owner).map_err(io)?;
-        }
+        // First, because an overwrite that was cut short leaves a bad record under the owner's name. After a crash those that
+        // seem done are done again: where their sync failed, the kernel shows what was never written.
+        let erased = owners.iter().filter(|(_, erased)| *erased);
+        let erased = erased.map(|(owner, _)| (owner_digest(owner), owner)).collect();
+        self.overwrite(&erased, crashed).map_err(io)?;
         let known: HashSet<Digest> = owners.iter().map(|(owner, _)| owner_digest(owner)).collect();
         let is_needed = |slot: &Slot| slot.is_whole() && (known.contains(&slot.owner) || !crashed);
         let needed = self.slots.iter().rposition(is_needed).map_or(0, |last| last + 1);
@@ -264,7 +269,7 @@ impl<D: Disk> KeyFile<D> {
         let bad = if missing.is_some() { bad(&self.slots) } else { bad(&self.slots[..needed]) };
         let error = match (bad, missing) {
             (Some(number), _) => damaged(FIXED.len() + number, &KeyRecordError::Checksum),
-            (None, Some((owner, _))) => KeysError::Missing(owner.to_string()),
+            (None, Some((owner, _))) => KeysError::Missing(format!("key of {owner}")),
             (None, None) => return Ok(()),
         };
         Err(EngineError::Damaged(error.to_string()))
@@ -287,7 +292,7 @@ fn claimed_owner(chunk: &[u8; KeyRecord::LEN]) -> Digest {
 
 /// One of the keys that begin the file.
 fn fixed_key(chunks: &[[u8; KeyRecord::LEN]], number: usize, master: &MasterKey) -> Result<RawKey, KeysError> {
-    let name = || KeysError::Missing(["sealing", "names"][number].to_owned());
+    let name = || KeysError::Missing(["seal key", "name key"][number].to_owned());
     let record = KeyRecord::decode(chunks.get(number).ok_or_else(name)?).map_err(|error| damaged(number, &error))?;
     if record.is_of(&FIXED[number]) { Ok(record.unwrap(master)?) } else { Err(name()) }
 }

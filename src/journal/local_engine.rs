@@ -29,6 +29,10 @@ pub trait StoreHome {
     /// Where it cannot be opened.
     fn open(&mut self) -> Result<Self::Store, StoreError>;
 
+    /// Whether there was something of a store before [`Self::open`] was called last: if it is empty all the same, then
+    /// what was in it is lost.
+    fn was_there(&self) -> bool;
+
     /// Puts the store aside, so that the next [`Self::open`] creates an empty one. Says where it went.
     ///
     /// # Errors
@@ -94,6 +98,13 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let store_mark = store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() });
         let Started { segments, anchor, recovered } = start(&disk, origin, store_mark)?;
         // Without entries no key is needed by any: a crash while a journal was begun leaves at most keys that nobody used.
+        let (store, quarantined) = match quarantined {
+            None if store_mark.is_none() && segments.head() > 0 && home.was_there() => {
+                drop(store);
+                put_aside(home, "it opened empty, but its files were there".to_owned())?
+            }
+            found => (store, found),
+        };
         let keys =
             if segments.head() == 0 { KeyFile::create(&disk, master, entropy)? } else { KeyFile::open(&disk, master)? };
         let crashed = recovered.as_ref().is_some_and(|recovered| !recovered.clean);
@@ -158,6 +169,10 @@ fn open_store<H: StoreHome>(home: &mut H) -> Result<OpenedStore<H::Store>, Engin
         },
         Err(StoreError(why)) => why,
     };
+    put_aside(home, why)
+}
+
+fn put_aside<H: StoreHome>(home: &mut H, why: String) -> Result<OpenedStore<H::Store>, EngineOpenError> {
     let put_aside = home.quarantine().map_err(|error| EngineOpenError::Store(format!("{why}; {error}")))?;
     let store = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
     Ok((CheckedStore::new(Arc::new(store), None), Some((why, put_aside))))

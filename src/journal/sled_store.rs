@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 pub struct SledHome {
     path: PathBuf,
     cache_bytes: u64,
+    was_there: bool,
 }
 
 impl SledHome {
     /// A database in `path`, which need not exist, with a cache of `cache_bytes`.
     pub fn new(path: PathBuf, cache_bytes: u64) -> Self {
-        Self { path, cache_bytes }
+        Self { path, cache_bytes, was_there: false }
     }
 }
 
@@ -27,7 +28,13 @@ impl StoreHome for SledHome {
     type Store = SledStore;
 
     fn open(&mut self) -> Result<SledStore, StoreError> {
+        // An empty directory is what laying out a data directory leaves.
+        self.was_there = std::fs::read_dir(&self.path).is_ok_and(|mut names| names.next().is_some());
         SledStore::open(&self.path, self.cache_bytes)
+    }
+
+    fn was_there(&self) -> bool {
+        self.was_there
     }
 
     fn quarantine(&mut self) -> io::Result<String> {

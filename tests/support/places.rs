@@ -105,6 +105,10 @@ impl StoreHome for MemoryHome {
         Ok(self.store.clone())
     }
 
+    fn was_there(&self) -> bool {
+        false
+    }
+
     fn quarantine(&mut self) -> std::io::Result<String> {
         self.quarantined.push(std::mem::take(&mut self.store));
         Ok(format!("quarantine {}", self.quarantined.len()))

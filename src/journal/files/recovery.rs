@@ -73,6 +73,9 @@ pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenEr
         AnchorState::Missing => return Err(OpenError::AnchorLost("is missing")),
         AnchorState::BothBad => return Err(OpenError::AnchorLost("is damaged in both its slots")),
     };
+    // Whoever made a file here may have died before its name was durable, with a kernel that shows it all the same.
+    disk.sync_dir(JOURNAL)?;
+    disk.sync_dir("")?;
     let mut known = vec![Known { mark: anchor, by: Witness::Anchor }];
     known.extend(marks.store.map(|mark| Known { mark, by: Witness::Store }));
 
