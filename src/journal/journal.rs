@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Stream heads kept decoded by the writer; beyond that many all are forgotten and read again as needed.
 const HEADS_KEPT: usize = 50_000;
-/// Entries of the store changed at once while catching up.
+/// How much of the store is changed at once while catching up: a few megabytes.
 const CATCH_UP_CHANGES: usize = 4096;
 
 /// Events to be appended, all or nothing.

@@ -6,7 +6,7 @@
 //! torn ones, holes. Which owners are known only the entries tell, so [`KeyFile::settle`] judges, and not the opening.
 
 use super::engine::EngineError;
-use super::files::disk::{Disk, DiskFile, put_whole};
+use super::files::disk::{Disk, DiskFile, parent, put_whole};
 use crate::crypto::sealing::KeyRecordError;
 use crate::crypto::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealKey, UnwrapError, owner_digest};
 use crate::domain::ids::Owner;
@@ -143,11 +143,15 @@ pub struct KeyFile<D: Disk> {
 }
 
 impl<D: Disk> KeyFile<D> {
-    /// Makes the file of a new journal, with a seal key and a name key. May replace what a crash left.
+    /// Makes the file of a new journal, with a seal key and a name key. Where a file with keys of owners is there, a crash
+    /// left it or the journal it belongs to is gone: it is kept under another name, for it is all that opens a back-up.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn create(disk: &D, master: MasterKey, entropy: &dyn Entropy) -> Result<Self, KeysError> {
+        if disk.find(KEYS)?.is_some_and(|file| file.len().is_ok_and(|length| length > offset(0))) {
+            set_aside(disk)?;
+        }
         let records = FIXED.map(|kind| KeyRecord::wrap(&master, &kind, &RawKey::generate(entropy), entropy).encode());
         put_whole(disk, KEYS, |file| file.write_at(0, &records.concat()))?;
         Self::open(disk, master)
@@ -274,6 +278,18 @@ impl<D: Disk> KeyFile<D> {
         };
         Err(EngineError::Damaged(error.to_string()))
     }
+}
+
+/// Renames the file to a name that is free.
+fn set_aside<D: Disk>(disk: &D) -> std::io::Result<()> {
+    for number in 1u32.. {
+        let name = format!("{KEYS}.unused-{number}");
+        if disk.find(&name)?.is_none() {
+            disk.rename(KEYS, &name)?;
+            break;
+        }
+    }
+    disk.sync_dir(parent(KEYS))
 }
 
 /// Where the record of a data key begins, in bytes.

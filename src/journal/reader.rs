@@ -159,19 +159,19 @@ impl Reader {
         client: &ClientId,
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
-        self.sessions(&keys::of_account_at(account, client), None, limit)
+        self.sessions(&keys::of_account_at(account, client), limit)
     }
 
-    /// Open sessions of an account at any client, after `after`, at most `limit`.
+    /// Open sessions of an account at any client, at most `limit`.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn sessions_of(&self, account: AccountId, limit: usize) -> Result<Vec<SessionId>, StoreError> {
-        self.sessions(&keys::of_account(account), None, limit)
+        self.sessions(&keys::of_account(account), limit)
     }
 
-    fn sessions(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<SessionId>, StoreError> {
-        let page = self.store.scan(prefix, after, limit)?;
+    fn sessions(&self, prefix: &[u8], limit: usize) -> Result<Vec<SessionId>, StoreError> {
+        let page = self.store.scan(prefix, None, limit)?;
         Ok(page.iter().filter_map(|(key, _)| keys::session_at_end(key)).collect())
     }
 

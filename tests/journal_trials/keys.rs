@@ -218,3 +218,17 @@ fn an_erased_key_is_gone_at_once_for_whoever_holds_the_keys() {
     append(&mut journal, refused).unwrap_err();
     assert!(has_key(&keys, 2));
 }
+
+#[test]
+fn keys_whose_journal_is_gone_are_kept_when_another_is_begun() {
+    let mut place = stopped();
+    let before = place.read(KEYS);
+    for name in ["journal/00000000000000000001.jsonl", "anchor"] {
+        place.disk.remove(name).unwrap();
+    }
+    place.home = Default::default();
+    let Opened { mut journal, keys, .. } = place.open();
+    append(&mut journal, Teller::new(keys).genesis()).unwrap();
+    assert_eq!(place.read("keys/keys.unused-1"), before);
+    assert_eq!(place.read(KEYS).len(), 3 * KeyRecord::LEN);
+}

@@ -5,6 +5,7 @@ use crate::support::places::{InMemory, OnDisk, Opened, Place, files_below};
 use crate::support::{append, check_whole, dump, facts};
 use countersign::domain::ids::Hash;
 use countersign::domain::session::Status;
+use countersign::journal::files::memory_disk::Operation;
 use countersign::journal::store::{STATE_FORMAT, StoreHead};
 use countersign::journal::{Journal, Store};
 use std::collections::BTreeMap;
@@ -333,4 +334,35 @@ fn a_store_made_again_knows_clients_and_the_time_of_the_last_entry() {
     assert_eq!((opened.caught_up.from, opened.caught_up.to), (1, before.head));
     assert_eq!(opened.journal.last_at().0 - START.0, 1000 * 36);
     assert_eq!(opened.journal.reader().client(&client(2)).unwrap().unwrap().value.braked_by, 2);
+}
+
+#[test]
+fn catching_up_is_one_pass_in_parts_that_end_with_a_commit() {
+    const SESSIONS: u64 = 3000;
+    let mut place = InMemory { roll_at: u64::MAX, ..InMemory::new() };
+    let Opened { mut journal, keys, .. } = place.open();
+    let teller = Teller::new(keys);
+    journal.append(vec![teller.genesis(), teller.new_client(1), teller.new_account(1)]).unwrap();
+    for n in 0..SESSIONS / 100 {
+        let logins = (100 * n..100 * (n + 1)).map(|n| teller.login(n, 1, 1, 1, 1)).collect();
+        assert!(journal.append(logins).unwrap().iter().all(Result::is_ok));
+    }
+    let before = seen(&journal);
+    journal.mark(true).unwrap();
+    let bytes = journal.engine().bytes();
+    let mut place = InMemory::of(place.disk.copy(), countersign::journal::MemoryStore::default());
+    let (mut parts, mut reads) = (vec![before.head - 2 * SESSIONS], Vec::new());
+    let disk = place.disk.clone();
+    let opened = place.open_telling(|position, head| {
+        assert_eq!(head, before.head);
+        parts.push(position);
+        reads.push(disk.counts().of(Operation::Read));
+    });
+    assert!(parts.len() > 4 && parts.is_sorted() && parts.last() == Some(&before.head), "{parts:?}");
+    // A login has two events, and none is in two parts.
+    assert!(parts.windows(2).all(|pair| (pair[1] - pair[0]) % 2 == 0), "{parts:?}");
+    // The one segment is read in pieces of 256 KiB, each once, and not from its beginning for each part.
+    let read = reads.last().unwrap() - reads[0];
+    assert!(read <= bytes / (256 * 1024) + 1, "{read} reads of {bytes} bytes");
+    assert_eq!(seen(&opened.unwrap().journal), before);
 }

@@ -39,17 +39,23 @@ pub fn master(seed: u64) -> MasterKey {
     MasterKey::generate(&SeededEntropy::new(seed))
 }
 
-fn open_on<D, H>(disk: D, home: &mut H, master_seed: u64) -> Result<Opened, String>
+fn open_on<D, H>(
+    disk: D,
+    home: &mut H,
+    master_seed: u64,
+    roll_at: u64,
+    progress: impl FnMut(u64, u64),
+) -> Result<Opened, String>
 where
     D: Disk + 'static,
     D::File: 'static,
     H: StoreHome,
 {
     let entropy = SeededEntropy::new(7);
-    let engine = LocalEngine::open(disk, home, master(master_seed), "test.example/1", ROLL_AT, &entropy);
+    let engine = LocalEngine::open(disk, home, master(master_seed), "test.example/1", roll_at, &entropy);
     let (engine, found) = engine.map_err(|error| error.to_string())?;
     let keys = engine.keys();
-    let (journal, caught_up) = Journal::open(Box::new(engine), "n1", |_, _| {}).map_err(|error| error.to_string())?;
+    let (journal, caught_up) = Journal::open(Box::new(engine), "n1", progress).map_err(|error| error.to_string())?;
     Ok(Opened { journal, keys, found, caught_up })
 }
 
@@ -76,7 +82,7 @@ impl Place for OnDisk {
     fn try_open(&mut self) -> Result<Opened, String> {
         let dir = DataDir::prepare(self.root.path()).map_err(|error| error.to_string())?;
         let mut home = SledHome::new(dir.store(), 8 * 1024 * 1024);
-        open_on(dir.disk().clone(), &mut home, 1)
+        open_on(dir.disk().clone(), &mut home, 1, ROLL_AT, |_, _| {})
     }
 
     fn read(&self, path: &str) -> Vec<u8> {
@@ -89,6 +95,7 @@ pub struct InMemory {
     pub disk: MemoryDisk,
     pub home: MemoryHome,
     pub master_seed: u64,
+    pub roll_at: u64,
 }
 
 /// A store that outlives the journal, and those that were put aside.
@@ -118,12 +125,21 @@ impl StoreHome for MemoryHome {
 impl InMemory {
     /// What is found on `disk`, beside `store`.
     pub fn of(disk: MemoryDisk, store: MemoryStore) -> Self {
-        Self { disk, home: MemoryHome { store, quarantined: Vec::new() }, master_seed: 1 }
+        Self { disk, home: MemoryHome { store, quarantined: Vec::new() }, master_seed: 1, roll_at: ROLL_AT }
+    }
+
+    /// Opens, and tells how far the store has come.
+    pub fn open_telling(&mut self, progress: impl FnMut(u64, u64)) -> Result<Opened, String> {
+        open_on(self.disk.clone(), &mut self.home, self.master_seed, self.roll_at, progress)
     }
 
     /// The same place, apart: what happens to one does not happen to the other.
     pub fn copy(&self) -> Self {
-        Self { master_seed: self.master_seed, ..Self::of(self.disk.copy(), self.home.store.snapshot()) }
+        Self {
+            master_seed: self.master_seed,
+            roll_at: self.roll_at,
+            ..Self::of(self.disk.copy(), self.home.store.snapshot())
+        }
     }
 }
 
@@ -137,7 +153,7 @@ impl Place for InMemory {
     }
 
     fn try_open(&mut self) -> Result<Opened, String> {
-        open_on(self.disk.clone(), &mut self.home, self.master_seed)
+        self.open_telling(|_, _| {})
     }
 
     fn read(&self, path: &str) -> Vec<u8> {
