@@ -1,7 +1,7 @@
 //! A store in memory, for tests and simulation. It outlives a simulated crash in whole or not at all, as its owner chooses:
 //! what a real store keeps after a power cut is anything.
 
-use super::store::{Change, Store, StoreError};
+use super::store::{Change, Pair, Store, StoreError};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -28,7 +28,7 @@ impl Store for MemoryStore {
         Ok(self.entries().get(key).cloned())
     }
 
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
         let from = match after {
             Some(after) => Bound::Excluded(after.to_vec()),
             None => Bound::Included(prefix.to_vec()),

@@ -4,7 +4,7 @@
 //! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
 
 use super::local_engine::StoreHome;
-use super::store::{Change, Store, StoreError};
+use super::store::{Change, Pair, Store, StoreError};
 use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -80,7 +80,7 @@ impl Store for SledStore {
         guarded(|| self.db.get(key)).map(|value| value.map(|bytes| bytes.to_vec()))
     }
 
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
         let from = match after {
             Some(after) => Bound::Excluded(after.to_vec()),
             None => Bound::Included(prefix.to_vec()),

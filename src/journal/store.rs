@@ -19,6 +19,9 @@ pub struct StoreError(pub String);
 /// A change of one entry: a new value, or none.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// An entry: key and value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// An ordered key-value store with atomic batches.
 pub trait Store: Send + Sync + 'static {
     /// The value of a key.
@@ -31,7 +34,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError>;
 
     /// Applies all changes or none. Not durable by itself.
     ///
