@@ -81,6 +81,9 @@ pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenEr
     let mut open = scan(disk, last, &known)?;
     refuse_loss(&open, &known)?;
 
+    // Whoever made a file here may have died before its name was durable, with a kernel that shows it all the same.
+    disk.sync_dir(JOURNAL)?;
+    disk.sync_dir("")?;
     let cut = open.length - open.good_end;
     let clean = marks.anchor.clean() && cut == 0 && anchor.position == open.frontier.size();
     let cut = if cut == 0 { None } else { Some(keep_torn(disk, &open)?) };
