@@ -304,7 +304,7 @@ fn an_impossible_event_is_refused_while_others_of_its_batch_are_taken<P: Place>(
     let no_gate = teller.gate(9, GateEvent::Disabled);
     let twice = {
         let mut commit = teller.gate(1, GateEvent::Disabled);
-        commit.proposals[0].events.extend([Event::Gate(GateEvent::Erased), password()]);
+        commit.proposals[0].events.extend([Event::Gate(GateEvent::Erased), Event::Gate(GateEvent::Enabled)]);
         commit
     };
     let answers = journal

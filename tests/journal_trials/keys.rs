@@ -214,7 +214,7 @@ fn an_erased_key_is_gone_at_once_for_whoever_holds_the_keys() {
     assert!(!has_key(&keys, 1));
     // A refused erasure destroys nothing.
     let mut refused = teller.gate(2, GateEvent::Erased);
-    refused.proposals[0].events.push(countersign::domain::Event::Gate(GateEvent::Disabled));
+    refused.proposals[0].events.push(countersign::domain::Event::Gate(GateEvent::Enabled));
     append(&mut journal, refused).unwrap_err();
     assert!(has_key(&keys, 2));
 }
