@@ -12,7 +12,7 @@ use countersign::domain::{Event, Expected, Proposal};
 use countersign::journal::files::memory_disk::Operation;
 use countersign::journal::{AppendError, Journal};
 use std::collections::BTreeSet;
-use support::commits::{START, Teller, account, client, name, password, proposal, session, started, token};
+use support::commits::{START, Teller, account, client, name, proposal, session, started, token};
 use support::places::{InMemory, OnDisk, Opened, Place};
 use support::{append, check_whole, entries, facts, lines};
 
