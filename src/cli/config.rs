@@ -7,9 +7,9 @@ use clap::Subcommand;
 #[derive(Subcommand)]
 pub enum Command {
     /// Say whether the configuration is right, and what is odd about it
-    Check(super::Common),
+    Check(Common),
     /// Print the configuration that would be used, and where each value comes from; without secrets
-    Show(super::Common),
+    Show(Common),
 }
 
 pub fn run(command: Command) -> Result<(), Failure> {
