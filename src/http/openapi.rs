@@ -8,16 +8,23 @@ use utoipa::{Modify, OpenApi};
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Countersign", description = "An auth engine for app backends: logins, access tokens, rotating refresh tokens, and a durable journal of every decision."),
+    tags(
+        (name = "oauth", description = "OAuth 2, for app backends and resource servers"),
+        (name = "operations", description = "Health, metrics and this document, for those who run it"),
+    ),
     paths(
         oauth::token::token,
         oauth::revoke::revoke,
         oauth::introspect::introspect,
         oauth::userinfo::userinfo,
+        oauth::userinfo::userinfo_by_post,
         oauth::discovery::metadata,
+        oauth::discovery::openid_metadata,
         oauth::jwks::jwks,
         ops::health::live,
         ops::health::ready,
         ops::metrics::metrics,
+        serve,
     ),
     components(schemas(oauth::token::OAuthError)),
     modifiers(&Schemes)
@@ -40,7 +47,10 @@ pub fn document() -> String {
     Document::openapi().to_pretty_json().unwrap_or_default()
 }
 
-/// Serves the document.
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", responses(
+    (status = 200, description = "OpenAPI 3.1.", body = serde_json::Value),
+))]
 pub async fn serve() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document())
 }

@@ -4,9 +4,12 @@ use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use actix_web::{HttpResponse, web};
 
-/// All metrics in the text exposition format.
+/// All metrics, for Prometheus.
+///
+/// Labels are bounded, and no label holds anything personal. Served here on a loopback address only;
+/// `metrics.listen` moves it to a listener of its own.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
-    (status = 200, description = "Metrics in the Prometheus text format.", content_type = "text/plain"),
+    (status = 200, description = "Metrics in the Prometheus text format.", content_type = "text/plain", body = String),
     (status = 404, description = "Metrics are served on another listener."),
 ))]
 pub async fn metrics(doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
