@@ -126,7 +126,10 @@ clients = ["{CLIENT}"]
 fn temporary_directory() -> Result<PathBuf, Failure> {
     let name = format!("countersign-demo-{}", &token(&SystemEntropy)[..8]);
     let path = std::env::temp_dir().join(name);
-    fs::DirBuilder::new().mode(0o700).create(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     Ok(path)
 }
 

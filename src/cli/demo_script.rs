@@ -42,7 +42,8 @@ ACCESS=$(echo "$R" | field access_token); SECOND=$(echo "$R" | field refresh_tok
 # 4. That answer was lost, so the app asks again with token 0: the very same token 1 comes back.
 #    This works for 30 seconds, on the same device, and only until token 1 is used.
 R=$(owner "$U/oauth2/token" -d grant_type=refresh_token -d refresh_token="$FIRST")
-if [ "$(echo "$R" | field refresh_token)" = "$SECOND" ]; then echo the same token 1; else echo "$R"; fi
+if [ "$(echo "$R" | field refresh_token)" = "$SECOND" ]
+then echo the same token 1; else echo "$R"; fi
 
 # 5. Is the access token active: every door asks this one question.
 owner "$U/oauth2/introspect" -d token="$ACCESS"

@@ -32,7 +32,10 @@ pub fn serve(
     let listen = config.http.listen;
     let listener = bind(listen, "--listen ADDR, COUNTERSIGN__HTTP__LISTEN or http.listen")?;
     let address = listener.local_addr().map_err(Failure::new)?;
-    let metrics = config.metrics_listen.map(|listen| bind(listen, "COUNTERSIGN__METRICS__LISTEN or metrics.listen")).transpose()?;
+    let metrics = config
+        .metrics_listen
+        .map(|listen| bind(listen, "COUNTERSIGN__METRICS__LISTEN or metrics.listen"))
+        .transpose()?;
     let bound = Bound { listener, metrics, issuer: config.issuer_at(address), url: format!("http://{address}") };
     actix_rt::System::new().block_on(run(config, bootstrap, options, bound, listening))
 }

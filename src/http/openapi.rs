@@ -3,7 +3,7 @@
 use super::{oauth, ops};
 use actix_web::HttpResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, ToSchema};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,10 +26,24 @@ use utoipa::{Modify, OpenApi};
         ops::metrics::metrics,
         serve,
     ),
-    components(schemas(oauth::token::OAuthError)),
+    components(schemas(oauth::token::OAuthError, PlainError)),
     modifiers(&Schemes)
 )]
 struct Document;
+
+/// An error of the endpoints that are not OAuth's.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer of `error::Shape::Plain`")]
+pub struct PlainError {
+    /// A stable code for programs.
+    #[schema(example = "not_found")]
+    error: String,
+    /// What to do; it may change.
+    message: String,
+    /// The same as in the header `X-Request-Id`.
+    #[schema(nullable = false)]
+    request_id: Option<String>,
+}
 
 struct Schemes;
 

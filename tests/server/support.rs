@@ -134,16 +134,8 @@ impl Server {
 
     /// Asks the process to stop, and gives its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let pid = rustix_pid(self.pid());
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(60) {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server did not stop: {}", self.diagnostics());
+        signal(self.pid(), rustix::process::Signal::TERM);
+        wait_for_end(&mut self.child)
     }
 
     /// Starts it again on the same data, after it has ended.
@@ -184,6 +176,16 @@ impl Server {
 
     pub fn get(&self, path: &str) -> Answer {
         Answer::of(self.agent.get(format!("{}{path}", self.url)).call().unwrap())
+    }
+
+    /// The status of a request with this method, without body.
+    pub fn ask(&self, method: &str, path: &str) -> u16 {
+        let url = format!("{}{path}", self.url);
+        match method {
+            "get" => Answer::of(self.agent.get(url).call().unwrap()).status,
+            "post" => Answer::of(self.agent.post(url).send_empty().unwrap()).status,
+            other => panic!("{other} is not known here"),
+        }
     }
 
     /// Logs alice in at the store.
@@ -230,8 +232,22 @@ pub fn events_in(data_dir: &Path) -> Vec<Value> {
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn rustix_pid(pid: u32) -> rustix::process::Pid {
-    rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+/// Sends a signal to a process that the test started.
+pub fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Waits until a process has ended, and gives its exit code.
+pub fn wait_for_end(child: &mut Child) -> Option<i32> {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(60) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the process did not end");
 }
 
 pub fn basic(id: &str, secret: &str) -> String {

@@ -65,7 +65,20 @@ pub async fn metadata(doors: web::Data<Doors>) -> HttpResponse {
         token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
         revocation_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "none"],
         introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
-        claims_supported: ["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope", "auth_time", "sid", "roles", "email"],
+        claims_supported: [
+            "iss",
+            "sub",
+            "aud",
+            "exp",
+            "iat",
+            "jti",
+            "client_id",
+            "scope",
+            "auth_time",
+            "sid",
+            "roles",
+            "email",
+        ],
         issuer,
     })
 }

@@ -108,7 +108,7 @@ pub struct OAuthError {
         (status = 200, description = "Tokens.", body = TokenResponse),
         (status = 400, description = "Refused: `invalid_grant` (wrong login or password, dead refresh token: log in again), `invalid_scope`, `unauthorized_client` (the client may not use this grant), `unsupported_grant_type`, `invalid_request`.", body = OAuthError),
         (status = 401, description = "The client failed to authenticate: `invalid_client`.", body = OAuthError),
-        (status = 503, description = "Nothing was decided and nothing spent: try again after `Retry-After`.", body = OAuthError),
+        (status = 503, description = "Not decided, or not known to be: send the same request again after `Retry-After`.", body = OAuthError),
     ),
     security((), ("client_basic" = []))
 )]

@@ -2,6 +2,7 @@
 
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
+use crate::http::openapi::PlainError;
 use actix_web::{HttpResponse, web};
 
 /// All metrics, for Prometheus.
@@ -10,7 +11,7 @@ use actix_web::{HttpResponse, web};
 /// `metrics.listen` moves it to a listener of its own.
 #[utoipa::path(get, path = "/metrics", tag = "operations", responses(
     (status = 200, description = "Metrics in the Prometheus text format.", content_type = "text/plain", body = String),
-    (status = 404, description = "Metrics are served on another listener."),
+    (status = 404, description = "Metrics are served on another listener.", body = PlainError),
 ))]
 pub async fn metrics(doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     if !doors.settings.metrics {
