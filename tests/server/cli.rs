@@ -348,7 +348,7 @@ fn a_bootstrap_file_applied_again_changes_nothing_and_says_what_differs() {
     assert_eq!(declared(&server), before);
     assert!(!server.diagnostics().contains("was left as it is"), "{}", server.diagnostics());
 
-    server.terminate();
+    server.kill();
     let changed = BOOTSTRAP
         .replace("secret = \"store-secret\"", "secret = \"another-secret\"\naccess_ttl = \"1m\"")
         .replace(ALICE.1, "another password of hers")
