@@ -12,7 +12,8 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal, State};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::Keys;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 const PRIVATE_FIELD: &str = "private";
@@ -106,12 +107,13 @@ pub(super) fn new_refresh_key(
 pub struct KeyMaintenance {
     core: Arc<Core>,
     policy: RotationPolicy,
+    published: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl KeyMaintenance {
     /// A handle.
     pub fn new(core: Arc<Core>, policy: RotationPolicy) -> Self {
-        Self { core, policy }
+        Self { core, policy, published: Arc::default() }
     }
 
     /// How long caches may keep the JWKS.
@@ -127,7 +129,8 @@ impl KeyMaintenance {
     pub async fn run(&self) -> Result<(), Refused> {
         let now = self.core.now(Timestamp::default())?;
         let system = self.core.reader.system()?;
-        for step in rotation_due(&system.value, &self.policy, now) {
+        let due = rotation_due(&system.value, &self.policy, now);
+        for step in due.into_iter().filter(|step| self.is_known_to_caches(step, &system.value, now)) {
             tracing::info!(?step, "rotating signing keys");
             self.append(|_, id| match &step {
                 RotationStep::AddNext(alg) => {
@@ -140,8 +143,30 @@ impl KeyMaintenance {
         }
         let system = self.core.reader.system()?;
         self.renew(&system.value, now)?;
+        self.note_published(&system.value);
         self.show(&system.value, now);
         Ok(())
+    }
+
+    /// Whether every cache that may still be used holds the key of a step. The rule counts from the instant of the key's
+    /// event; that was published only once it was durable, and caches count from what they were served.
+    fn is_known_to_caches(&self, step: &RotationStep, system: &System, now: Timestamp) -> bool {
+        let RotationStep::Activate(kid) = step else { return true };
+        let alg = system.signing.iter().find(|key| key.kid == *kid).map(|key| key.alg);
+        if !system.signing.iter().any(|key| Some(key.alg) == alg && key.status == KeyStatus::Active) {
+            return true;
+        }
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).get(kid).copied();
+        published.is_some_and(|since| now >= since + self.policy.jwks_max_age)
+    }
+
+    /// Remembers since when this process publishes the keys that will sign next. Called when the keyring holds them.
+    fn note_published(&self, system: &System) {
+        let now = self.core.clock.read().wall;
+        let next = system.signing.iter().filter(|key| key.status == KeyStatus::Next);
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = next.map(|key| (key.kid.clone(), published.get(&key.kid).copied().unwrap_or(now)));
+        *published = since.collect();
     }
 
     /// Distrusts a key at once everywhere. A new one takes its place where it was active.

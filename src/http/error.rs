@@ -235,6 +235,12 @@ fn denied(denial: Denial) -> Answer {
     Answer { status, error, text: text.to_owned(), challenge }
 }
 
+/// The status and the `error` that a denial is answered with by the OAuth doors: for `docs/API.md`.
+pub fn answer_to(denial: Denial) -> (u16, &'static str) {
+    let answer = denied(denial);
+    (answer.status.as_u16(), answer.error)
+}
+
 fn unavailable(why: Unavailable) -> Answer {
     let (status, text) = match why {
         Unavailable::Busy => {

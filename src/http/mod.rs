@@ -10,6 +10,7 @@ mod ops;
 pub mod transport;
 mod who;
 
+pub use error::answer_to;
 pub use openapi::document as openapi_document;
 
 use crate::actors::Services;

@@ -1,6 +1,6 @@
 //! Starts the real binary on a data directory of its own and asks it over HTTP.
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -128,21 +128,13 @@ impl Server {
     }
 
     /// Sends the process a signal while others are asking it.
-    pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
+    pub fn signal(&self, with: Signal) {
+        signal(self.pid(), with);
     }
 
     /// Waits for the end of the process, and gives its exit code.
     pub fn ended(&mut self) -> Option<i32> {
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(60) {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server did not stop: {}", self.diagnostics());
+        wait_for_end(&mut self.child)
     }
 
     /// Ends the process as [`Self::kill`] does, and leaves its data.
@@ -212,6 +204,16 @@ impl Server {
         let request = self.agent.get(format!("{}{path}", self.url));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         Answer::of(request.call().unwrap()).unwrap()
+    }
+
+    /// The status of a request with this method, without body.
+    pub fn ask(&self, method: &str, path: &str) -> u16 {
+        let url = format!("{}{path}", self.url);
+        match method {
+            "get" => Answer::of(self.agent.get(url).call().unwrap()).unwrap().status,
+            "post" => Answer::of(self.agent.post(url).send_empty().unwrap()).unwrap().status,
+            other => panic!("{other} is not known here"),
+        }
     }
 
     /// Logs alice in at the store.
@@ -321,6 +323,24 @@ pub fn events_in(data_dir: &Path) -> Vec<Value> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Sends a signal to a process that the test started.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Waits until a process has ended, and gives its exit code.
+pub fn wait_for_end(child: &mut Child) -> Option<i32> {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(60) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the process did not end");
 }
 
 pub fn basic(id: &str, secret: &str) -> String {

@@ -27,11 +27,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(
             web::resource("/oauth2/userinfo")
                 .route(web::get().to(userinfo::userinfo))
-                .route(web::post().to(userinfo::userinfo))
+                .route(web::post().to(userinfo::userinfo_by_post))
                 .default_service(web::to(method_not_allowed)),
         )
         .route("/.well-known/oauth-authorization-server", web::get().to(discovery::metadata))
-        .route("/.well-known/openid-configuration", web::get().to(discovery::metadata))
+        .route("/.well-known/openid-configuration", web::get().to(discovery::openid_metadata))
         .route("/.well-known/jwks.json", web::get().to(jwks::jwks));
 }
 
