@@ -1,4 +1,6 @@
 //! The real binary, asked over HTTP as its users ask it.
 
 mod doors;
+mod race;
 mod support;
+mod telltale;
