@@ -11,5 +11,7 @@ mod markdown;
 mod openapi;
 mod order;
 mod python;
+mod race;
 mod random;
 mod support;
+mod telltale;

@@ -97,6 +97,7 @@ impl Server {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
+            .max_idle_connections(256)
             .max_idle_connections_per_host(256);
         Self { child, url, root, plan, agent: config.build().into() }
     }
@@ -236,6 +237,13 @@ impl Server {
         answer.json()["active"].as_bool().unwrap()
     }
 
+    /// A metric by its name with its labels, as `/metrics` shows it.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").body;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+
     /// All events of the journal as JSON, by the program itself. Waits until the last one is known to be durable.
     pub fn events(&self) -> Vec<Value> {
         std::thread::sleep(Duration::from_millis(1300));
@@ -346,6 +354,13 @@ pub fn wait_for_end(child: &mut Child) -> Option<i32> {
 pub fn basic(id: &str, secret: &str) -> String {
     use base64::Engine;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// What an access token says, unverified.
+pub fn claims(access: &str) -> Value {
+    use base64::Engine;
+    let payload = access.split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
 /// An answer, read whole.
