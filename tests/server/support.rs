@@ -260,13 +260,13 @@ impl Drop for Server {
 
 /// Whether a program is there. Without it a trial fails where `COUNTERSIGN_TEST_STRICT` is set, and says elsewhere that it
 /// was skipped.
-pub fn is_installed(program: &str, package: &str) -> bool {
+pub fn is_installed(program: &str, packages: &str) -> bool {
     let found = std::env::var_os("PATH").is_some_and(|path| {
         let mut dirs = std::env::split_paths(&path);
         dirs.any(|dir| dir.join(program).is_file())
     });
     if !found {
-        let why = format!("`{program}` is missing: install the Debian package {package}");
+        let why = format!("`{program}` is missing: apt-get install {packages}");
         assert!(std::env::var_os("COUNTERSIGN_TEST_STRICT").is_none(), "{why}");
         println!("skipped: {why}");
     }
@@ -290,6 +290,14 @@ impl Stopped {
         Server::start_in(self.root, self.plan)
     }
 
+    /// Starts it and kills it so soon that it may not have come to its end with starting.
+    pub fn start_and_kill(&self, after: Duration) {
+        let mut child = command(&self.root, &self.plan).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Starts it in vain: its exit code, and what it wrote to standard error.
     pub fn refusal(&self) -> (Option<i32>, String) {
         let stderr = || fs::read_to_string(self.root.path().join("stderr")).unwrap();
@@ -306,6 +314,14 @@ impl Stopped {
 
 /// Starts the binary and waits until it says where it listens; `None` where it ends instead.
 fn spawn(root: &TempDir, plan: &Plan) -> (Child, Option<String>) {
+    let mut child = command(root, plan).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
+    (child, url)
+}
+
+fn command(root: &TempDir, plan: &Plan) -> Command {
     let bootstrap = root.path().join("bootstrap.toml");
     fs::write(&bootstrap, &plan.bootstrap).unwrap();
     fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o600)).unwrap();
@@ -316,11 +332,7 @@ fn spawn(root: &TempDir, plan: &Plan) -> (Child, Option<String>) {
     command.args(["--listen", "127.0.0.1:0"]).arg("--bootstrap").arg(&bootstrap).args(&plan.flags);
     let stderr = File::options().create(true).append(true).open(root.path().join("stderr")).unwrap();
     command.envs(plan.env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-    let mut child = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
-    (child, url)
+    command
 }
 
 pub fn events_in(data_dir: &Path) -> Vec<Value> {
