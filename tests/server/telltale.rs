@@ -102,7 +102,8 @@ fn right_passwords_cost_nothing() {
 
 #[test]
 fn a_public_client_cannot_say_who_asks_and_a_backend_can() {
-    let backend = format!("{BOOTSTRAP}\n[[clients]]\nid = \"kiosk\"\ntype = \"public\"\nbackends = [\"127.0.0.0/8\"]\n");
+    let backend =
+        format!("{BOOTSTRAP}\n[[clients]]\nid = \"kiosk\"\ntype = \"public\"\nbackends = [\"127.0.0.0/8\"]\n");
     let guessed = Guessed::new(Plan::new(&backend));
     for network in 0..10 {
         assert_eq!(guessed.at(None, &format!("203.0.{network}.1"), ALICE.0, "wrong").status, 400);
