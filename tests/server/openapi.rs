@@ -119,7 +119,7 @@ fn routes(directory: &Path) -> BTreeSet<String> {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        for call in ["route(\"", "resource(\"", "post(\"", "get(\"", "scope(\""] {
+        for call in ["route(\"", "shown(\"", "posted(\"", "page(\""] {
             let after = text.split(call).skip(1).filter_map(|rest| rest.split('"').next());
             found.extend(after.filter(|path| path.starts_with('/')).map(str::to_owned));
         }
