@@ -24,6 +24,8 @@ pub struct SystemEntropy;
 impl Entropy for SystemEntropy {
     /// Panics when the operating system gives no randomness: any value made without it would be a guessable secret, so
     /// there is nothing to fall back to.
+    #[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system for chance")]
+    #[expect(clippy::panic, reason = "the comment above")]
     fn fill(&self, out: &mut [u8]) {
         if SystemRandom::new().fill(out).is_err() {
             panic!("the operating system gives no random bytes: refusing to make secrets that could be guessed");

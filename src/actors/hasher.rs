@@ -301,7 +301,7 @@ mod tests {
         assert_eq!(admit(&pool, Share::Familiar), Err(Shed::Full));
     }
 
-    #[actix_rt::test]
+    #[actix::test]
     async fn what_waited_past_its_deadline_is_dropped_without_a_hash() {
         let metrics = Arc::<Metrics>::default();
         let limits = HasherLimits { threads: 1, queue: 16, deadline: Span(-1), params: CHEAP };
@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(metrics.hash_shed_total.with_label_values(&["deadline"]).get(), 1);
     }
 
-    #[actix_rt::test]
+    #[actix::test]
     async fn a_password_is_hashed_and_verified() {
         let limits = HasherLimits { threads: 2, queue: 16, deadline: Span::seconds(60), params: CHEAP };
         let pool = Hasher::start(limits, Arc::default()).unwrap();

@@ -58,15 +58,21 @@ impl Sweeper {
     /// looked at in vain.
     async fn sweep_sessions(&self) -> Result<(), Refused> {
         let now = self.core.now(Timestamp::default())?;
+        let mut before = None;
         loop {
             let due = self.core.reader.ending_by(hour_after(now - Span::hours(1)), PAGE)?;
-            let full = due.len() == PAGE;
+            // Whatever was looked at has ended and left the look-up; should it not have, the next round is soon enough.
+            let (first, full) = (due.first().copied(), due.len() == PAGE);
+            if first.is_none() || first == before {
+                return Ok(());
+            }
             for session in due {
                 self.sessions.expire(session, self.asker(now)).await?;
             }
             if !full {
                 return Ok(());
             }
+            before = first;
         }
     }
 

@@ -10,6 +10,10 @@ impl Drop for Vital {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!(part = self.0, "a vital part panicked: ending the process, the next start recovers");
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "what the vital part held is in doubt; answering on would be a guess"
+            )]
             std::process::exit(EXIT_VITAL);
         }
     }

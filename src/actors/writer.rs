@@ -40,6 +40,7 @@ pub enum WriteError {
     Stopped,
 }
 
+#[expect(clippy::large_enum_variant, reason = "all but the last of them are the large one")]
 enum Request {
     Append(Waiting),
     /// Nothing follows: what waits before it is written, then the journal is closed in good order.
@@ -184,6 +185,7 @@ impl WriterThread {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "after a failed sync nobody knows what is on the disk")]
 fn give_up(error: &EngineError) -> ! {
     tracing::error!(%error, "the journal cannot go on: ending the process, the next start recovers");
     std::process::exit(EXIT_JOURNAL);

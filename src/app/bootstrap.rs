@@ -1,8 +1,10 @@
 //! Applying a bootstrap file: it declares what should exist. What never existed is created; what exists is never touched;
 //! what was erased is never made again; and what differs is said.
 
+use super::StartError;
 use crate::actors::{Administration, Asker, NewAccount, NewApiKey, NewClient, NewPassword, Refused};
 use crate::config::bootstrap::{AccountSpec, ApiKeySpec, Bootstrap, ClientSpec, Credential};
+use crate::crypto::scheme_of;
 use zeroize::Zeroizing;
 
 /// What applying came to, a line each, for people.
@@ -12,6 +14,20 @@ pub struct Applied {
     pub created: Vec<String>,
     /// What exists and differs from the file.
     pub differs: Vec<String>,
+}
+
+/// Checks what the file itself cannot: whether this program works with the password hashes in it.
+///
+/// # Errors
+/// A sentence that names the entry.
+pub fn check(bootstrap: &Bootstrap) -> Result<(), StartError> {
+    for (number, spec) in bootstrap.accounts.iter().enumerate() {
+        if let Credential::Hash(hash) = &spec.credential {
+            scheme_of(hash.expose())
+                .map_err(|error| StartError(format!("accounts[{number}].password_hash: {error}")))?;
+        }
+    }
+    Ok(())
 }
 
 /// Applies a bootstrap file.

@@ -3,7 +3,7 @@
 mod bootstrap;
 mod open;
 
-pub use bootstrap::{Applied, apply};
+pub use bootstrap::{Applied, apply, check};
 pub use open::{OpenedJournal, Start, StartError, open};
 
 use crate::actors::{

@@ -8,10 +8,10 @@ use clap::Subcommand;
 pub enum Command {
     /// Say whether the configuration is right, and what is unwise about it
     #[command(after_help = CHECK_HELP)]
-    Check(super::Common),
+    Check(Common),
     /// Print the configuration that would be used, and where each value comes from; without secrets
     #[command(after_help = SHOW_HELP)]
-    Show(super::Common),
+    Show(Common),
 }
 
 const CHECK_HELP: &str = "\

@@ -2,6 +2,7 @@
 
 use super::server::{Options, serve};
 use super::{Common, Failure, diagnostics};
+use crate::app;
 use crate::config::bootstrap::Bootstrap;
 use clap::Args;
 use std::path::PathBuf;
@@ -51,6 +52,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(path) => Bootstrap::load(path, &environment).map_err(Failure::usage)?,
         None => Bootstrap::default(),
     };
+    app::check(&bootstrap).map_err(Failure::usage)?;
     let options = Options { accept_clock: arguments.accept_clock, check_all: arguments.check_all };
     serve(&config, &bootstrap, options, |url| diagnostics::announce(&format!("listening on {url}\n")))
 }

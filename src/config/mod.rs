@@ -406,6 +406,7 @@ fn master_key(raw: &mut Raw, text: Option<Secret>, data_dir: &Path) -> Result<Ma
     Ok(MasterKeySource::File(path.into()))
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "each key has a range far below the word size")]
 fn http(raw: &Raw) -> Result<HttpConfig, ConfigError> {
     Ok(HttpConfig {
         listen: raw.socket("http.listen")?.unwrap_or_else(|| unreachable!("`http.listen` has a fixed default")),
@@ -425,6 +426,7 @@ fn http(raw: &Raw) -> Result<HttpConfig, ConfigError> {
     })
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "each key has a range far below the word size")]
 fn hash(raw: &Raw) -> Result<HashConfig, ConfigError> {
     Ok(HashConfig {
         threads: raw.count("hash.threads")?.map_or_else(|| processors().min(1024), |count| count as usize),

@@ -51,7 +51,14 @@ pub enum EngineError {
     /// What is read is not what was written.
     #[error("{0}")]
     Damaged(String),
+    /// Something failed before.
+    #[error("the journal takes no more since a write failed ({0}); restart to recover")]
+    Stopped(String),
 }
+
+/// Entries on their way out of an engine. It stands on its own: appending goes on meanwhile, and what is appended later is
+/// not in it.
+pub type StoredEntries = Box<dyn Iterator<Item = Result<StoredEntry, EngineError>> + Send>;
 
 /// Where a journal is kept.
 pub trait Engine: Send {
@@ -70,8 +77,8 @@ pub trait Engine: Send {
     /// The Merkle frontier over what the store has applied.
     fn applied_frontier(&self) -> Frontier;
 
-    /// All entries from a position on.
-    fn read(&self, from: Position) -> Box<dyn Iterator<Item = Result<StoredEntry, EngineError>> + '_>;
+    /// All entries from a position on, as far as there are any now.
+    fn read(&self, from: Position) -> StoredEntries;
 
     /// Applies to the store what the entries under `frontier` change in it.
     ///
@@ -79,11 +86,8 @@ pub trait Engine: Send {
     /// Where the store cannot be written.
     fn catch_up(&mut self, changes: Vec<Change>, frontier: &Frontier) -> Result<(), EngineError>;
 
-    /// Whether the last stop was not an orderly one, so that keys may not fit the entries: see [`Self::settle_keys`].
-    fn keys_unsettled(&self) -> bool;
-
-    /// Makes the data keys fit the entries: destroys again the keys of erased owners (`true`), drops those of owners that
-    /// no entry knows, and fails where an owner's key is gone.
+    /// Makes the data keys fit the entries, at each start: destroys again the keys of erased owners (`true`), drops those
+    /// that a crash left behind and no entry knows, and fails where an owner's key is gone.
     ///
     /// # Errors
     /// Where a key is gone that was durable, or the file cannot be written.
@@ -92,7 +96,7 @@ pub trait Engine: Send {
     /// Appends a batch. When it returns, the batch is durable and can be looked up.
     ///
     /// # Errors
-    /// What reached the disk is unknown: see [`EngineError`].
+    /// What reached the disk is unknown: see [`EngineError`]. Every later call that writes fails as well.
     fn append(&mut self, batch: Batch) -> Result<(), EngineError>;
 
     /// Writes and syncs something small: what an answer waits for that records nothing.

@@ -98,9 +98,9 @@ impl Draft {
         }
     }
 
-    /// How many entries of the store it changes.
+    /// How much it is, in small entries of the store: a value of lines is as long as many of them.
     pub fn size(&self) -> usize {
-        self.streams.len() + self.index.len() + self.lines.len()
+        self.streams.len() + self.index.len() + self.lines.len() * (LINES_PER_VALUE / 1024)
     }
 
     /// The changes of the store, and the new heads.

@@ -1,12 +1,12 @@
 //! The journal: takes commits, checks their versions, chains, folds and projects them, and has an engine write them. One
 //! thread owns it.
 
-use super::engine::{Batch, Engine, EngineError};
+use super::engine::{Batch, Engine, EngineError, StoredEntries};
 use super::files::merkle::{Frontier, leaf_hash};
 use super::files::segments::{EncodedCommit, EncodedEvent};
 use super::fold::{Draft, Folded, check_chain};
 use super::keys;
-use super::reader::{Hot, Reader, load_hot, read_folded};
+use super::reader::{Hot, Reader, decode, load_hot, read_folded};
 use super::schema::{self, Envelope};
 use super::store::Store;
 use crate::crypto::KeyRecord;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 /// Stream heads kept decoded by the writer; beyond that many all are forgotten and read again as needed.
 const HEADS_KEPT: usize = 50_000;
-/// Entries of the store changed at once while catching up.
+/// How much of the store is changed at once while catching up: a few megabytes.
 const CATCH_UP_CHANGES: usize = 4096;
 
 /// Events to be appended, all or nothing.
@@ -42,7 +42,7 @@ pub struct Commit {
 }
 
 /// A commit that is durable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// The position of its last entry; of the last entry before it where it has none.
     pub position: Position,
@@ -96,10 +96,9 @@ impl Journal {
     ) -> Result<(Self, CaughtUp), EngineError> {
         let caught_up = CaughtUp { from: engine.applied() + 1, to: engine.head() };
         catch_up(&mut *engine, &mut progress)?;
-        if engine.keys_unsettled() {
-            let owners = owners(&*engine.store())?;
-            engine.settle_keys(owners)?;
-        }
+        // At every start: keys/ may have been brought back from a back-up that is older than an erasure.
+        let owners = owners(&*engine.store())?;
+        engine.settle_keys(owners)?;
         let hot = Arc::new(load_hot(&*engine.store())?);
         let last_at = last_instant(&*engine)?;
         let node = node.to_owned();
@@ -155,7 +154,9 @@ impl Journal {
                 }
                 batch.keys.extend(taken.keys);
                 batch.erased.extend(taken.erased);
-                self.last_at = self.last_at.max(taken.at);
+                if taken.number > 0 {
+                    self.last_at = self.last_at.max(taken.at);
+                }
                 let states = touched.into_iter().filter_map(|stream| {
                     let folded = draft.get(&stream)?.clone();
                     Some((stream, folded))
@@ -217,6 +218,9 @@ impl Journal {
         }
         let head = read_folded(&*self.engine.store(), stream)?;
         if let Some(head) = &head {
+            if self.heads.len() >= HEADS_KEPT {
+                self.heads.clear();
+            }
             self.heads.insert(stream.clone(), head.clone());
         }
         Ok(head)
@@ -278,6 +282,7 @@ impl Taken {
         let prev = head.as_ref().map(|head| head.prev);
         let envelope = Envelope { recorded, number: self.number, node: node.to_owned(), prev };
         let refused = |error: &dyn std::fmt::Display| AppendError::Refused(error.to_string());
+        let next = self.number.checked_add(1).ok_or_else(|| refused(&"a commit has too many events"))?;
         let bytes = schema::encode(&envelope).map_err(|error| refused(&error))?;
         let leaf = leaf_hash(&bytes);
         let recorded = &envelope.recorded;
@@ -286,7 +291,7 @@ impl Taken {
         *head = self.draft.get(stream).cloned();
         self.entries.events.push(EncodedEvent { bytes, leaf });
         self.position += 1;
-        self.number += 1;
+        self.number = next;
         if !self.touched.contains(stream) {
             self.touched.push(stream.clone());
         }
@@ -297,23 +302,33 @@ impl Taken {
 /// Applies to the store what it does not have yet, a few thousand changes at a time and only whole commits.
 fn catch_up(engine: &mut dyn Engine, progress: &mut impl FnMut(Position, Position)) -> Result<(), EngineError> {
     let head = engine.head();
+    // One pass: whoever begins again for each part reads the segment from its first line every time.
+    let mut entries = engine.read(engine.applied() + 1);
     while engine.applied() < head {
-        let (draft, frontier) = fold_some(engine, head)?;
+        let (draft, frontier) = fold_some(engine, &mut entries, head)?;
         let (changes, _) = draft.into_changes();
         engine.catch_up(changes, &frontier)?;
         progress(frontier.size(), head);
     }
+    if engine.applied_frontier().root() != engine.root() {
+        return Err(cannot_follow(head, &"the Merkle root over what the store was built from is not the journal's"));
+    }
     Ok(())
 }
 
-/// Folds entries after the applied ones until there is enough to write, and the frontier after the last of them.
-fn fold_some(engine: &dyn Engine, head: Position) -> Result<(Draft, Frontier), EngineError> {
-    let damaged = |error: &dyn std::fmt::Display| EngineError::Damaged(error.to_string());
+/// Folds the next entries until there is enough to write, and gives the frontier after the last of them.
+fn fold_some(
+    engine: &dyn Engine,
+    entries: &mut StoredEntries,
+    head: Position,
+) -> Result<(Draft, Frontier), EngineError> {
     let store = engine.store();
     let mut draft = Draft::default();
     let mut frontier = engine.applied_frontier();
-    for entry in engine.read(engine.applied() + 1) {
-        let entry = entry?;
+    loop {
+        let position = frontier.size() + 1;
+        let damaged = |error: &dyn std::fmt::Display| cannot_follow(position, error);
+        let entry = entries.next().ok_or_else(|| damaged(&"it is not there any more"))??;
         let envelope = schema::decode(&entry.event).map_err(|error| damaged(&error))?;
         let recorded = &envelope.recorded;
         let before = match draft.get(&recorded.stream) {
@@ -326,29 +341,38 @@ fn fold_some(engine: &dyn Engine, head: Position) -> Result<(Draft, Frontier), E
         draft.keep_line(entry.position, &entry.event);
         frontier.push(leaf);
         if entry.ends_commit && (draft.size() >= CATCH_UP_CHANGES || entry.position == head) {
-            break;
+            return Ok((draft, frontier));
         }
     }
-    Ok((draft, frontier))
+}
+
+/// An entry whose bytes are whole and that makes no sense all the same.
+fn cannot_follow(position: Position, why: &dyn std::fmt::Display) -> EngineError {
+    EngineError::Damaged(format!(
+        "the journal's states cannot be made from entry {position}: {why}; start the version that wrote it, or see with \
+         `countersign audit verify` how far the journal is whole and restore it from a back-up"
+    ))
 }
 
 /// Everybody who has a data key, and whether it was to be destroyed.
 fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineError> {
-    const PAGE: usize = 1024;
-    let mut owners = vec![(Owner::System, false)];
+    const PAGE: usize = 256;
+    let mut owners = Vec::new();
+    if store.get(&keys::state(&StreamId::System))?.is_some() {
+        owners.push((Owner::System, false));
+    }
     for kind in ["gate", "client"] {
         let mut after: Option<Vec<u8>> = None;
         loop {
             let page = store.scan(&keys::states_of(kind), after.as_deref(), PAGE)?;
-            for (key, _) in &page {
+            for (key, record) in &page {
                 match keys::stream_of(key) {
                     Some(StreamId::Client(client)) => owners.push((Owner::Client(client), false)),
-                    Some(stream @ StreamId::Gate(account)) => {
-                        let folded = read_folded(store, &stream)?;
-                        let erased = folded.is_some_and(|folded| match &folded.state {
+                    Some(StreamId::Gate(account)) => {
+                        let erased = match decode(record)?.state {
                             State::Gate(gate) => gate.standing == Standing::Erased,
                             _ => false,
-                        });
+                        };
                         owners.push((Owner::Account(account), erased));
                     }
                     _ => return Err(EngineError::Damaged("a state record names no stream".to_owned())),

@@ -2,10 +2,12 @@
 //! erasure destroys one.
 //!
 //! Records have a fixed size and are appended, and a record is overwritten only to destroy its key. A key is durable before
-//! the first event that needs it, so a torn record at the end belongs to nobody.
+//! the first event that needs it, so behind the last key of a known owner a power cut may leave anything: whole records,
+//! torn ones, holes. Which owners are known only the entries tell, so [`KeyFile::settle`] judges, and not the opening.
 
 use super::engine::EngineError;
-use super::files::disk::{Disk, DiskFile, put_whole};
+use super::files::disk::{Disk, DiskFile, parent, put_whole};
+use crate::crypto::sealing::KeyRecordError;
 use crate::crypto::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealKey, UnwrapError, owner_digest};
 use crate::domain::ids::Owner;
 use crate::entropy::Entropy;
@@ -14,6 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// The file, relative to the data directory.
 pub const KEYS: &str = "keys/keys";
+/// The keys that every file begins with.
+const FIXED: [KeyKind; 2] = [KeyKind::Seal, KeyKind::Name];
 /// Unwrapped data keys kept at hand; beyond that many all are forgotten and unwrapped again as needed.
 const OPEN_KEYS: usize = 10_000;
 
@@ -23,7 +27,7 @@ pub enum KeysError {
     /// The master key is not the one that wrapped them.
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
-    /// A record is not what was written, and it is not a torn one at the end.
+    /// A record is not what was written, and it is needed.
     #[error("keys/keys is damaged at byte {offset}: {why}; restore this file from a back-up")]
     Damaged {
         /// Where.
@@ -31,9 +35,12 @@ pub enum KeysError {
         /// What is wrong.
         why: String,
     },
-    /// The file has no seal key or no name key.
-    #[error("keys/keys lacks its {0} key; restore this file from a back-up")]
-    Missing(&'static str),
+    /// A key is not there that must be.
+    #[error("keys/keys lacks the {0}; restore this file from a back-up")]
+    Missing(String),
+    /// There is no such file beside a journal with entries.
+    #[error("keys/keys is missing, without which the journal cannot be read; restore this file from a back-up")]
+    Gone,
     /// The operating system refused something.
     #[error("keys/keys: {0}")]
     Io(#[from] std::io::Error),
@@ -90,27 +97,62 @@ impl Keys {
         open.insert(owner.clone(), key.clone());
         Ok(Some(key))
     }
+
+    /// From here on there is no key of this owner, whatever the disk still holds.
+    fn forget(&self, owner: &Owner, erased: &KeyRecord) {
+        let mut wrapped = self.wrapped.write().unwrap_or_else(PoisonError::into_inner);
+        wrapped.insert(*erased.owner_digest(), erased.clone());
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(owner);
+    }
+}
+
+/// A record of a data key in the file.
+struct Slot {
+    /// The owner's digest, as it stands there.
+    owner: Digest,
+    holds: Holds,
+}
+
+/// What stands in the place of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Key,
+    Erased,
+    Damage,
+}
+
+impl Slot {
+    fn of(record: &KeyRecord) -> Self {
+        let holds = if record.is_erased() { Holds::Erased } else { Holds::Key };
+        Self { owner: *record.owner_digest(), holds }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.holds != Holds::Damage
+    }
 }
 
 /// The file, owned by the writer.
 pub struct KeyFile<D: Disk> {
     file: D::File,
-    /// The owners of the data keys, in the order of their records.
-    slots: Vec<Digest>,
-    /// Records before those of data keys.
-    fixed: usize,
-    torn: bool,
+    /// What follows the seal and name keys, in order.
+    slots: Vec<Slot>,
+    /// Whether a piece of a record follows them.
+    ragged: bool,
     keys: Arc<Keys>,
 }
 
 impl<D: Disk> KeyFile<D> {
-    /// Makes the file of a new journal, with a seal key and a name key. May replace what a crash left.
+    /// Makes the file of a new journal, with a seal key and a name key. Where a file with keys of owners is there, a crash
+    /// left it or the journal it belongs to is gone: it is kept under another name, for it is all that opens a back-up.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn create(disk: &D, master: MasterKey, entropy: &dyn Entropy) -> Result<Self, KeysError> {
-        let records = [KeyKind::Seal, KeyKind::Name]
-            .map(|kind| KeyRecord::wrap(&master, &kind, &RawKey::generate(entropy), entropy).encode());
+        if disk.find(KEYS)?.is_some_and(|file| file.len().is_ok_and(|length| length > offset(0))) {
+            set_aside(disk)?;
+        }
+        let records = FIXED.map(|kind| KeyRecord::wrap(&master, &kind, &RawKey::generate(entropy), entropy).encode());
         put_whole(disk, KEYS, |file| file.write_at(0, &records.concat()))?;
         Self::open(disk, master)
     }
@@ -120,35 +162,35 @@ impl<D: Disk> KeyFile<D> {
     /// # Errors
     /// [`KeysError`]
     pub fn open(disk: &D, master: MasterKey) -> Result<Self, KeysError> {
-        let bytes = disk.read(KEYS)?;
-        let (records, torn) = decode_all(&bytes)?;
-        let find = |kind: KeyKind, name| {
-            let record = records.iter().find(|record| record.is_of(&kind)).ok_or(KeysError::Missing(name))?;
-            Ok::<_, KeysError>(record.unwrap(&master)?)
-        };
-        let seal = SealKey::new(&find(KeyKind::Seal, "seal")?);
-        let name = NameKey::new(&find(KeyKind::Name, "name")?);
-        let data_kind = KeyKind::Data(Owner::System).byte();
-        let data: Vec<KeyRecord> = records.iter().filter(|record| record.kind_byte() == data_kind).cloned().collect();
-        let fixed = records.len() - data.len();
-        let slots = data.iter().map(|record| *record.owner_digest()).collect();
-        let wrapped = data.into_iter().map(|record| (*record.owner_digest(), record)).collect();
+        let bytes = disk.read(KEYS).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => KeysError::Gone,
+            _ => error.into(),
+        })?;
+        let (chunks, rest) = bytes.as_chunks::<{ KeyRecord::LEN }>();
+        let seal = SealKey::new(&fixed_key(chunks, 0, &master)?);
+        let name = NameKey::new(&fixed_key(chunks, 1, &master)?);
+        let mut slots = Vec::with_capacity(chunks.len());
+        let mut wrapped = HashMap::new();
+        for (number, chunk) in chunks.iter().enumerate().skip(FIXED.len()) {
+            match KeyRecord::decode(chunk) {
+                Ok(record) => {
+                    slots.push(Slot::of(&record));
+                    wrapped.insert(*record.owner_digest(), record);
+                }
+                Err(KeyRecordError::Checksum) => {
+                    slots.push(Slot { owner: claimed_owner(chunk), holds: Holds::Damage });
+                }
+                // Neither torn nor rotted: a newer version wrote it, and nothing of its is to be dropped.
+                Err(error) => return Err(damaged(number, &error)),
+            }
+        }
         let keys = Keys { master, seal, name, wrapped: RwLock::new(wrapped), open: Mutex::default() };
-        Ok(Self { file: disk.open(KEYS)?, slots, fixed, torn, keys: Arc::new(keys) })
+        Ok(Self { file: disk.open(KEYS)?, slots, ragged: !rest.is_empty(), keys: Arc::new(keys) })
     }
 
     /// The keys.
     pub fn keys(&self) -> Arc<Keys> {
         self.keys.clone()
-    }
-
-    /// Whether the last record is torn.
-    pub fn is_torn(&self) -> bool {
-        self.torn
-    }
-
-    fn offset(&self, slot: usize) -> u64 {
-        ((self.fixed + slot) * KeyRecord::LEN) as u64
     }
 
     /// Appends and syncs the records of new owners.
@@ -160,9 +202,9 @@ impl<D: Disk> KeyFile<D> {
             return Ok(());
         }
         let bytes: Vec<u8> = records.iter().flat_map(KeyRecord::encode).collect();
-        self.file.write_at(self.offset(self.slots.len()), &bytes)?;
+        self.file.write_at(offset(self.slots.len()), &bytes)?;
         self.file.sync_data()?;
-        self.slots.extend(records.iter().map(|record| *record.owner_digest()));
+        self.slots.extend(records.iter().map(Slot::of));
         let mut wrapped = self.keys.wrapped.write().unwrap_or_else(PoisonError::into_inner);
         wrapped.extend(records.iter().map(|record| (*record.owner_digest(), record.clone())));
         Ok(())
@@ -173,74 +215,100 @@ impl<D: Disk> KeyFile<D> {
     /// # Errors
     /// What reached the disk is unknown.
     pub fn erase(&mut self, owner: &Owner) -> std::io::Result<()> {
-        let digest = owner_digest(owner);
-        let erased = KeyRecord::erased(&KeyKind::Data(owner.clone()));
-        let slots: Vec<usize> = (0..self.slots.len()).filter(|slot| self.slots[*slot] == digest).collect();
-        {
-            let mut wrapped = self.keys.wrapped.write().unwrap_or_else(PoisonError::into_inner);
-            if wrapped.get(&digest).is_none_or(KeyRecord::is_erased) {
-                return Ok(());
-            }
-            wrapped.insert(digest, erased.clone());
-            self.keys.open.lock().unwrap_or_else(PoisonError::into_inner).remove(owner);
-        }
-        for slot in slots {
-            self.file.write_at(self.offset(slot), &erased.encode())?;
-        }
-        self.file.sync_data()
+        self.overwrite(&HashMap::from([(owner_digest(owner), owner)]), false)
     }
 
-    /// See [`super::engine::Engine::settle_keys`].
+    /// Overwrites the records of these owners, where they are not overwritten already or must be `again`.
+    fn overwrite(&mut self, owners: &HashMap<Digest, &Owner>, again: bool) -> std::io::Result<()> {
+        let mut written = false;
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            let Some(owner) = owners.get(&slot.owner) else { continue };
+            if slot.holds == Holds::Erased && !again {
+                continue;
+            }
+            let erased = KeyRecord::erased(&KeyKind::Data((*owner).clone()));
+            self.keys.forget(owner, &erased);
+            self.file.write_at(offset(number), &erased.encode())?;
+            slot.holds = Holds::Erased;
+            written = true;
+        }
+        if written { self.file.sync_data() } else { Ok(()) }
+    }
+
+    /// See [`super::engine::Engine::settle_keys`]. Keys of owners that nobody knows are dropped only after a crash, which
+    /// explains them: a journal brought back from a back-up beside newer keys must not cost those keys.
     ///
     /// # Errors
     /// Where a known owner has no key, or the file cannot be written.
-    pub fn settle(&mut self, owners: &[(Owner, bool)]) -> Result<(), EngineError> {
+    pub fn settle(&mut self, owners: &[(Owner, bool)], crashed: bool) -> Result<(), EngineError> {
         let io = |source| EngineError::Io { doing: "settling keys/keys", source };
-        let present: HashSet<Digest> = self.slots.iter().copied().collect();
-        let mut known = HashSet::new();
-        for (owner, erased) in owners {
-            let digest = owner_digest(owner);
-            known.insert(digest);
-            if !present.contains(&digest) && !*erased {
-                let offset = self.offset(self.slots.len());
-                let why = "the journal knows an owner whose key is not there; restore this file from a back-up";
-                return Err(EngineError::Damaged(format!("keys/keys is damaged at byte {offset}: {why}")));
-            }
-            if *erased {
-                self.erase(owner).map_err(io)?;
-            }
+        // First, because an overwrite that was cut short leaves a bad record under the owner's name. After a crash those that
+        // seem done are done again: where their sync failed, the kernel shows what was never written.
+        let erased = owners.iter().filter(|(_, erased)| *erased);
+        let erased = erased.map(|(owner, _)| (owner_digest(owner), owner)).collect();
+        self.overwrite(&erased, crashed).map_err(io)?;
+        let known: HashSet<Digest> = owners.iter().map(|(owner, _)| owner_digest(owner)).collect();
+        let is_needed = |slot: &Slot| slot.is_whole() && (known.contains(&slot.owner) || !crashed);
+        let needed = self.slots.iter().rposition(is_needed).map_or(0, |last| last + 1);
+        self.refuse_loss(owners, needed)?;
+        if needed == self.slots.len() && !self.ragged {
+            return Ok(());
         }
-        let orphans = self.slots.iter().rev().take_while(|digest| !known.contains(*digest)).count();
-        if orphans > 0 || self.torn {
-            self.slots.truncate(self.slots.len() - orphans);
-            let length = self.offset(self.slots.len());
-            self.file.truncate(length).map_err(io)?;
-            self.file.sync_data().map_err(io)?;
-            self.torn = false;
+        let mut wrapped = self.keys.wrapped.write().unwrap_or_else(PoisonError::into_inner);
+        for orphan in self.slots.drain(needed..).filter(|slot| !known.contains(&slot.owner)) {
+            wrapped.remove(&orphan.owner);
         }
+        self.file.truncate(offset(needed)).map_err(io)?;
+        self.file.sync_data().map_err(io)?;
+        self.ragged = false;
         Ok(())
+    }
+
+    /// Refuses where a bad record stands among the first `needed`, or an owner has no record.
+    fn refuse_loss(&self, owners: &[(Owner, bool)], needed: usize) -> Result<(), EngineError> {
+        let whole: HashSet<Digest> = self.slots.iter().filter(|slot| slot.is_whole()).map(|slot| slot.owner).collect();
+        let missing = owners.iter().find(|(owner, erased)| !erased && !whole.contains(&owner_digest(owner)));
+        let bad = |slots: &[Slot]| slots.iter().position(|slot| !slot.is_whole());
+        // Where a key is missing, a bad record is where it was, behind the needed ones too.
+        let bad = if missing.is_some() { bad(&self.slots) } else { bad(&self.slots[..needed]) };
+        let error = match (bad, missing) {
+            (Some(number), _) => damaged(FIXED.len() + number, &KeyRecordError::Checksum),
+            (None, Some((owner, _))) => KeysError::Missing(format!("key of {owner}")),
+            (None, None) => return Ok(()),
+        };
+        Err(EngineError::Damaged(error.to_string()))
     }
 }
 
-/// All records, and whether the last one is torn.
-fn decode_all(bytes: &[u8]) -> Result<(Vec<KeyRecord>, bool), KeysError> {
-    let mut records = Vec::with_capacity(bytes.len() / KeyRecord::LEN);
-    let (chunks, rest) = bytes.as_chunks::<{ KeyRecord::LEN }>();
-    let mut torn = !rest.is_empty();
-    for (number, chunk) in chunks.iter().enumerate() {
-        match KeyRecord::decode(chunk) {
-            Ok(record) => records.push(record),
-            // Several owners may be created by one batch, so several records may be torn; whether one of them was needed
-            // is found out when the entries are known.
-            Err(_) if chunks[number..].iter().all(|later| KeyRecord::decode(later).is_err()) => {
-                torn = true;
-                break;
-            }
-            Err(error) => {
-                let offset = (number * KeyRecord::LEN) as u64;
-                return Err(KeysError::Damaged { offset, why: error.to_string() });
-            }
+/// Renames the file to a name that is free.
+fn set_aside<D: Disk>(disk: &D) -> std::io::Result<()> {
+    for number in 1u32.. {
+        let name = format!("{KEYS}.unused-{number}");
+        if disk.find(&name)?.is_none() {
+            disk.rename(KEYS, &name)?;
+            break;
         }
     }
-    Ok((records, torn))
+    disk.sync_dir(parent(KEYS))
+}
+
+/// Where the record of a data key begins, in bytes.
+fn offset(slot: usize) -> u64 {
+    ((FIXED.len() + slot) * KeyRecord::LEN) as u64
+}
+
+fn damaged(number: usize, why: &KeyRecordError) -> KeysError {
+    KeysError::Damaged { offset: (number * KeyRecord::LEN) as u64, why: why.to_string() }
+}
+
+/// The owner's digest in a record that is none: after a torn overwrite it still stands there.
+fn claimed_owner(chunk: &[u8; KeyRecord::LEN]) -> Digest {
+    chunk[2..34].try_into().expect("32 bytes of a longer array")
+}
+
+/// One of the keys that begin the file.
+fn fixed_key(chunks: &[[u8; KeyRecord::LEN]], number: usize, master: &MasterKey) -> Result<RawKey, KeysError> {
+    let name = || KeysError::Missing(["seal key", "name key"][number].to_owned());
+    let record = KeyRecord::decode(chunks.get(number).ok_or_else(name)?).map_err(|error| damaged(number, &error))?;
+    if record.is_of(&FIXED[number]) { Ok(record.unwrap(master)?) } else { Err(name()) }
 }

@@ -2,7 +2,7 @@
 //! everything had come. On real files with sled it is the default; on a simulated disk with a store in memory the same
 //! code is tried in simulation.
 
-use super::engine::{Batch, Engine, EngineError, StoredEntry};
+use super::engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 use super::files::anchor::{Anchor, Mark};
 use super::files::disk::Disk;
 use super::files::error::OpenError;
@@ -28,6 +28,10 @@ pub trait StoreHome {
     /// # Errors
     /// Where it cannot be opened.
     fn open(&mut self) -> Result<Self::Store, StoreError>;
+
+    /// Whether there was something of a store before [`Self::open`] was called last: if it is empty all the same, then
+    /// what was in it is lost.
+    fn was_there(&self) -> bool;
 
     /// Puts the store aside, so that the next [`Self::open`] creates an empty one. Says where it went.
     ///
@@ -68,9 +72,12 @@ pub struct LocalEngine<D: Disk, S: Store> {
     anchor: Anchor<D>,
     store: CheckedStore<S>,
     keys: KeyFile<D>,
-    unsettled: bool,
+    /// Whether the last stop was not an orderly one, so that keys may be left over that no entry knows.
+    crashed: bool,
     /// What the anchor says, so that it is not written again for nothing.
-    marked: Option<(Mark, bool)>,
+    marked: (Mark, bool),
+    /// Why nothing is written any more.
+    stopped: Option<String>,
 }
 
 impl<D: Disk, S: Store> LocalEngine<D, S> {
@@ -91,12 +98,20 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let store_mark = store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() });
         let Started { segments, anchor, recovered } = start(&disk, origin, store_mark)?;
         // Without entries no key is needed by any: a crash while a journal was begun leaves at most keys that nobody used.
+        let (store, quarantined) = match quarantined {
+            None if store_mark.is_none() && segments.head() > 0 && home.was_there() => {
+                drop(store);
+                put_aside(home, "it opened empty, but its files were there".to_owned())?
+            }
+            found => (store, found),
+        };
         let keys =
             if segments.head() == 0 { KeyFile::create(&disk, master, entropy)? } else { KeyFile::open(&disk, master)? };
-        let unsettled = keys.is_torn() || recovered.as_ref().is_some_and(|recovered| !recovered.clean);
-        let marked = Some((segments.mark(), false));
+        let crashed = recovered.as_ref().is_some_and(|recovered| !recovered.clean);
+        let marked = (segments.mark(), false);
         let segments = segments.roll_at(roll_at);
-        Ok((Self { segments, anchor, store, keys, unsettled, marked }, Found { recovered, quarantined }))
+        let engine = Self { segments, anchor, store, keys, crashed, marked, stopped: None };
+        Ok((engine, Found { recovered, quarantined }))
     }
 
     /// The keys, for sealing and opening.
@@ -107,7 +122,38 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
     fn write_mark(&mut self, clean: bool) -> Result<(), EngineError> {
         let mark = self.segments.mark();
         self.anchor.write(mark, clean).map_err(|source| EngineError::Io { doing: "writing the anchor", source })?;
-        self.marked = Some((mark, clean));
+        self.marked = (mark, clean);
+        Ok(())
+    }
+
+    /// Does something that writes. After a failure nobody knows what was written, so there is no second try: a batch that
+    /// the store missed, for one, would be missing in it for ever under a digest that fits.
+    fn once(&mut self, write: impl FnOnce(&mut Self) -> Result<(), EngineError>) -> Result<(), EngineError> {
+        if let Some(why) = &self.stopped {
+            return Err(EngineError::Stopped(why.clone()));
+        }
+        let written = write(self);
+        if let Err(error) = &written {
+            self.stopped = Some(error.to_string());
+        }
+        written
+    }
+
+    fn write_batch(&mut self, batch: Batch) -> Result<(), EngineError> {
+        if self.marked.1 {
+            // Somebody goes on after a stop: it is not clean any more, and that must be known before anything is written.
+            self.write_mark(false)?;
+        }
+        self.keys.append(&batch.keys).map_err(|source| EngineError::Io { doing: "appending to keys/keys", source })?;
+        self.segments
+            .append(&batch.commits)
+            .map_err(|source| EngineError::Io { doing: "appending to the journal", source })?;
+        // The commit point is passed: whatever fails from here on, the batch is part of the journal.
+        self.store.apply(batch.changes, self.segments.frontier())?;
+        for owner in &batch.erased {
+            let erased = self.keys.erase(owner);
+            erased.map_err(|source| EngineError::Io { doing: "destroying a key in keys/keys", source })?;
+        }
         Ok(())
     }
 }
@@ -123,14 +169,20 @@ fn open_store<H: StoreHome>(home: &mut H) -> Result<OpenedStore<H::Store>, Engin
         },
         Err(StoreError(why)) => why,
     };
+    put_aside(home, why)
+}
+
+fn put_aside<H: StoreHome>(home: &mut H, why: String) -> Result<OpenedStore<H::Store>, EngineOpenError> {
     let put_aside = home.quarantine().map_err(|error| EngineOpenError::Store(format!("{why}; {error}")))?;
     let store = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
     Ok((CheckedStore::new(Arc::new(store), None), Some((why, put_aside))))
 }
 
-impl<D: Disk, S: Store> Engine for LocalEngine<D, S>
+impl<D, S> Engine for LocalEngine<D, S>
 where
-    D::File: Send,
+    D: Disk + 'static,
+    D::File: 'static,
+    S: Store,
 {
     fn origin(&self) -> &str {
         self.segments.origin()
@@ -152,7 +204,7 @@ where
         self.store.head().frontier().unwrap_or_default()
     }
 
-    fn read(&self, from: Position) -> Box<dyn Iterator<Item = Result<StoredEntry, EngineError>> + '_> {
+    fn read(&self, from: Position) -> StoredEntries {
         Box::new(self.segments.read(from).map(|entry| match entry {
             Ok(entry) => Ok(StoredEntry {
                 position: entry.position,
@@ -168,42 +220,26 @@ where
         Ok(self.store.apply(changes, frontier)?)
     }
 
-    fn keys_unsettled(&self) -> bool {
-        self.unsettled
-    }
-
     fn settle_keys(&mut self, owners: Vec<(Owner, bool)>) -> Result<(), EngineError> {
-        self.keys.settle(&owners)?;
-        self.unsettled = false;
-        Ok(())
+        let crashed = self.crashed;
+        self.once(|engine| engine.keys.settle(&owners, crashed))
     }
 
     fn append(&mut self, batch: Batch) -> Result<(), EngineError> {
-        self.keys.append(&batch.keys).map_err(|source| EngineError::Io { doing: "appending to keys/keys", source })?;
-        self.segments
-            .append(&batch.commits)
-            .map_err(|source| EngineError::Io { doing: "appending to the journal", source })?;
-        // The commit point is passed: whatever fails from here on, the batch is part of the journal.
-        self.store.apply(batch.changes, self.segments.frontier())?;
-        for owner in &batch.erased {
-            let erased = self.keys.erase(owner);
-            erased.map_err(|source| EngineError::Io { doing: "destroying a key in keys/keys", source })?;
-        }
-        Ok(())
+        self.once(|engine| engine.write_batch(batch))
     }
 
     fn touch(&mut self) -> Result<(), EngineError> {
-        self.write_mark(false)
+        self.once(|engine| engine.write_mark(false))
     }
 
     fn mark(&mut self, clean: bool) -> Result<(), EngineError> {
-        if clean {
-            self.store.reader().flush()?;
-        }
-        if self.marked == Some((self.segments.mark(), clean)) {
-            return Ok(());
-        }
-        self.write_mark(clean)
+        self.once(|engine| {
+            if clean {
+                engine.store.reader().flush()?;
+            }
+            if engine.marked == (engine.segments.mark(), clean) { Ok(()) } else { engine.write_mark(clean) }
+        })
     }
 
     fn store(&self) -> Arc<dyn Store> {

@@ -1,15 +1,15 @@
 //! A store in memory, for tests and simulation. It outlives a simulated crash in whole or not at all, as its owner chooses:
 //! what a real store keeps after a power cut is anything.
 
-use super::store::{Change, Store, StoreError};
+use super::store::{Change, Pair, Store, StoreError};
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// An ordered map behind a lock.
-#[derive(Default)]
+/// An ordered map behind a lock. Clones share it.
+#[derive(Clone, Default)]
 pub struct MemoryStore {
-    entries: Mutex<BTreeMap<Vec<u8>, Vec<u8>>>,
+    entries: Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>,
 }
 
 impl MemoryStore {
@@ -19,7 +19,7 @@ impl MemoryStore {
 
     /// A copy of all that it holds now.
     pub fn snapshot(&self) -> Self {
-        Self { entries: Mutex::new(self.entries().clone()) }
+        Self { entries: Arc::new(Mutex::new(self.entries().clone())) }
     }
 }
 
@@ -28,7 +28,7 @@ impl Store for MemoryStore {
         Ok(self.entries().get(key).cloned())
     }
 
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
         let from = match after {
             Some(after) => Bound::Excluded(after.to_vec()),
             None => Bound::Included(prefix.to_vec()),

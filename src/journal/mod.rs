@@ -18,7 +18,7 @@ pub mod schema;
 mod sled_store;
 pub mod store;
 
-pub use engine::{Batch, Engine, EngineError, StoredEntry};
+pub use engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 pub use fold::Folded;
 pub use journal::{AppendError, Appended, CaughtUp, Commit, Journal};
 pub use key_file::{KeyFile, Keys, KeysError};

@@ -130,7 +130,7 @@ impl Reader {
         }
     }
 
-    /// The first login id at or after a hash, in the order of hashes, around the end to the beginning: a pick that is always
+    /// The first login id after a hash, in the order of hashes, around the end to the beginning: a pick that is always
     /// the same for one hash and spread evenly over all accounts.
     ///
     /// # Errors
@@ -159,19 +159,19 @@ impl Reader {
         client: &ClientId,
         limit: usize,
     ) -> Result<Vec<SessionId>, StoreError> {
-        self.sessions(&keys::of_account_at(account, client), None, limit)
+        self.sessions(&keys::of_account_at(account, client), limit)
     }
 
-    /// Open sessions of an account at any client, after `after`, at most `limit`.
+    /// Open sessions of an account at any client, at most `limit`.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn sessions_of(&self, account: AccountId, limit: usize) -> Result<Vec<SessionId>, StoreError> {
-        self.sessions(&keys::of_account(account), None, limit)
+        self.sessions(&keys::of_account(account), limit)
     }
 
-    fn sessions(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<SessionId>, StoreError> {
-        let page = self.store.scan(prefix, after, limit)?;
+    fn sessions(&self, prefix: &[u8], limit: usize) -> Result<Vec<SessionId>, StoreError> {
+        let page = self.store.scan(prefix, None, limit)?;
         Ok(page.iter().filter_map(|(key, _)| keys::session_at_end(key)).collect())
     }
 
@@ -242,7 +242,8 @@ fn instant(value: &[u8]) -> Result<Timestamp, StoreError> {
     Ok(Timestamp(i64::from_be_bytes(bytes)))
 }
 
-fn decode(record: &[u8]) -> Result<Folded, StoreError> {
+/// A state record's content.
+pub(super) fn decode(record: &[u8]) -> Result<Folded, StoreError> {
     postcard::from_bytes(record).map_err(|error| StoreError(format!("a state record cannot be read: {error}")))
 }
 

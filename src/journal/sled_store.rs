@@ -4,7 +4,7 @@
 //! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
 
 use super::local_engine::StoreHome;
-use super::store::{Change, Store, StoreError};
+use super::store::{Change, Pair, Store, StoreError};
 use std::io;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,12 +14,13 @@ use std::path::{Path, PathBuf};
 pub struct SledHome {
     path: PathBuf,
     cache_bytes: u64,
+    was_there: bool,
 }
 
 impl SledHome {
     /// A database in `path`, which need not exist, with a cache of `cache_bytes`.
     pub fn new(path: PathBuf, cache_bytes: u64) -> Self {
-        Self { path, cache_bytes }
+        Self { path, cache_bytes, was_there: false }
     }
 }
 
@@ -27,7 +28,13 @@ impl StoreHome for SledHome {
     type Store = SledStore;
 
     fn open(&mut self) -> Result<SledStore, StoreError> {
+        // An empty directory is what laying out a data directory leaves.
+        self.was_there = std::fs::read_dir(&self.path).is_ok_and(|mut names| names.next().is_some());
         SledStore::open(&self.path, self.cache_bytes)
+    }
+
+    fn was_there(&self) -> bool {
+        self.was_there
     }
 
     fn quarantine(&mut self) -> io::Result<String> {
@@ -73,7 +80,7 @@ impl Store for SledStore {
         guarded(|| self.db.get(key)).map(|value| value.map(|bytes| bytes.to_vec()))
     }
 
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
         let from = match after {
             Some(after) => Bound::Excluded(after.to_vec()),
             None => Bound::Included(prefix.to_vec()),

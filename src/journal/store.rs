@@ -19,6 +19,9 @@ pub struct StoreError(pub String);
 /// A change of one entry: a new value, or none.
 pub type Change = (Vec<u8>, Option<Vec<u8>>);
 
+/// An entry: key and value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 /// An ordered key-value store with atomic batches.
 pub trait Store: Send + Sync + 'static {
     /// The value of a key.
@@ -31,7 +34,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError>;
 
     /// Applies all changes or none. Not durable by itself.
     ///
@@ -65,6 +68,24 @@ pub struct StoreHead {
 impl StoreHead {
     fn new(frontier: &Frontier, digest: Digest) -> Self {
         Self { applied: frontier.size(), hashes: frontier.hashes().to_vec(), digest, state_format: STATE_FORMAT }
+    }
+
+    /// Its bytes in the store, with a checksum behind them: it is not part of the digest that it holds.
+    ///
+    /// # Panics
+    /// Never: it is plain data, which can always be encoded.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = postcard::to_stdvec(self).expect("plain data can be encoded");
+        let checksum = crc32c::crc32c(&bytes);
+        bytes.extend_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// What [`Self::encode`] wrote; `None` for any other bytes.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (bytes, checksum) = bytes.split_last_chunk()?;
+        let intact = crc32c::crc32c(bytes) == u32::from_le_bytes(*checksum);
+        intact.then(|| postcard::from_bytes(bytes).ok()).flatten()
     }
 
     /// The Merkle frontier over all entries up to the applied one; `None` where the head contradicts itself.
@@ -134,22 +155,25 @@ impl<S: Store> CheckedStore<S> {
             Err(StoreError(why)) => Condition::Unusable(why),
             Ok((None, 0, _)) => Condition::Empty,
             Ok((None, entries, _)) => Condition::Unusable(format!("{entries} entries but no head")),
-            Ok((Some(head), entries, digest)) => match postcard::from_bytes::<StoreHead>(&head) {
-                Err(error) => Condition::Unusable(format!("its head cannot be read: {error}")),
-                Ok(head) if head.state_format != STATE_FORMAT => {
+            Ok((Some(head), entries, digest)) => match StoreHead::decode(&head) {
+                None => Condition::Unusable("its head cannot be read".to_owned()),
+                Some(head) if head.state_format != STATE_FORMAT => {
                     Condition::Unusable(format!("state format {} instead of {STATE_FORMAT}", head.state_format))
                 }
-                Ok(head) if head.frontier().is_none() => Condition::Unusable("its head contradicts itself".to_owned()),
-                Ok(head) if head.digest != digest => {
+                Some(head) if head.frontier().is_none() => {
+                    Condition::Unusable("its head contradicts itself".to_owned())
+                }
+                Some(head) if head.digest != digest => {
                     Condition::Unusable(format!("its {entries} entries do not have the digest in its head"))
                 }
-                Ok(head) => Condition::Whole(head),
+                Some(head) => Condition::Whole(head),
             },
         }
     }
 
     fn read_all(store: &S) -> Result<(Option<Vec<u8>>, u64, Digest), StoreError> {
-        const PAGE: usize = 1024;
+        // A value of lines may have 32 KiB, so this bounds the memory that a start needs.
+        const PAGE: usize = 128;
         let (mut head, mut entries, mut digest) = (None, 0, Digest::default());
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -202,8 +226,7 @@ impl<S: Store> CheckedStore<S> {
             }
         }
         let head = StoreHead::new(frontier, digest);
-        let encoded = postcard::to_stdvec(&head).map_err(|error| StoreError(error.to_string()))?;
-        changes.push((HEAD_KEY.to_vec(), Some(encoded)));
+        changes.push((HEAD_KEY.to_vec(), Some(head.encode())));
         self.store.apply(changes)?;
         self.head = head;
         Ok(())

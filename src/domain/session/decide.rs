@@ -100,9 +100,8 @@ pub fn refresh(session: &Session, command: &Refresh, around: &Around) -> Decisio
         Err(class) => return deny(session, command, class, around),
     };
     // The token is judged before the scope; a refused scope leaves the generation unused.
-    let scope = match narrow(session, command.scope.as_ref()) {
-        Some(scope) => scope,
-        None => return refused(session, Asked::Refresh, Denial::InvalidScope, Some(command.presented), around),
+    let Some(scope) = narrow(session, command.scope.as_ref()) else {
+        return refused(session, Asked::Refresh, Denial::InvalidScope, Some(command.presented), around);
     };
     match row {
         RefreshHow::Rotated | RefreshHow::Reissued => redeem(session, command, row, scope, around),

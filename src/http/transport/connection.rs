@@ -73,13 +73,22 @@ pub(super) struct Connection {
     ending: Cell<Option<(Ending, Instant)>>,
 }
 
+/// Now, by the clock that tokio's timers go by.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a socket's deadlines are no decision, and must agree with the timer that waits for them"
+)]
+pub(super) fn now() -> Instant {
+    Instant::now()
+}
+
 impl Connection {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
             calls: Cell::new(0),
             used: Cell::new(false),
-            quiet_since: Cell::new(Instant::now()),
+            quiet_since: Cell::new(now()),
             head_since: Cell::new(None),
             head_bytes: Cell::new(0),
             parsed: Cell::new(false),
@@ -122,7 +131,7 @@ impl Connection {
     /// The answer is complete, or nobody waits for it any more.
     pub(super) fn call_ended(&self) {
         self.calls.set(self.calls.get().saturating_sub(1));
-        self.quiet_since.set(Instant::now());
+        self.quiet_since.set(now());
         self.head_since.set(None);
         self.head_bytes.set(0);
         self.parsed.set(false);
@@ -175,7 +184,7 @@ impl Connection {
             return;
         }
         if self.head_since.get().is_none() {
-            self.head_since.set(Some(Instant::now()));
+            self.head_since.set(Some(now()));
         }
         if !self.body_open.get() {
             self.head_bytes.set(self.head_bytes.get() + bytes);
@@ -197,7 +206,7 @@ impl Connection {
         self.blocked.set(true);
         self.unflushed.set(true);
         if self.stall.get().is_none() {
-            self.stall.set(Some(Stall { since: Instant::now(), written: self.written.get() }));
+            self.stall.set(Some(Stall { since: now(), written: self.written.get() }));
         }
     }
 
@@ -205,7 +214,7 @@ impl Connection {
     pub(super) fn flushed(&self) {
         self.stall.set(None);
         if self.unflushed.replace(false) && self.calls.get() == 0 {
-            self.quiet_since.set(Instant::now());
+            self.quiet_since.set(now());
         }
     }
 
@@ -226,7 +235,7 @@ impl Connection {
 
     pub(super) fn end(&self, ending: Ending) {
         if self.ending.get().is_none() {
-            self.ending.set(Some((ending, Instant::now())));
+            self.ending.set(Some((ending, now())));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The timer over a connection. It owns the dispatcher's future, so no state of the dispatcher can keep it from acting.
 
 use super::Limits;
-use super::connection::Connection;
+use super::connection::{Connection, now};
 use super::io::Guarded;
 use actix_http::error::DispatchError;
 use actix_service::{Service, ServiceFactory};
@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
 
 /// Makes, for each worker, the service that takes accepted sockets.
 pub(super) struct Door<H> {
@@ -73,7 +73,7 @@ pub(super) struct Watch<D> {
 
 impl<D> Watch<D> {
     fn new(dispatcher: D, connection: Rc<Connection>) -> Self {
-        let timer = Box::pin(sleep_until(connection.deadline().unwrap_or_else(Instant::now)));
+        let timer = Box::pin(sleep_until(connection.deadline().unwrap_or_else(now)));
         Self { dispatcher: Box::pin(dispatcher), connection, timer, armed: true }
     }
 
@@ -90,7 +90,7 @@ impl<D> Watch<D> {
                 return false;
             }
             self.armed = false;
-            if deadline <= Instant::now() {
+            if deadline <= now() {
                 return true;
             }
         }

@@ -81,6 +81,9 @@ pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenEr
     let mut open = scan(disk, last, &known)?;
     refuse_loss(&open, &known)?;
 
+    // Whoever made a file here may have died before its name was durable, with a kernel that shows it all the same.
+    disk.sync_dir(JOURNAL)?;
+    disk.sync_dir("")?;
     let cut = open.length - open.good_end;
     let clean = marks.anchor.clean() && cut == 0 && anchor.position == open.frontier.size();
     let cut = if cut == 0 { None } else { Some(keep_torn(disk, &open)?) };
@@ -227,6 +230,7 @@ fn rewrite<D: Disk>(disk: &D, open: Scan, known: &[Known]) -> Result<Scan, OpenE
         let mut offset = 0;
         let mut buffer = vec![0; CHUNK];
         while offset < open.good_end {
+            #[expect(clippy::cast_possible_truncation, reason = "at most CHUNK")]
             let wanted = (open.good_end - offset).min(CHUNK as u64) as usize;
             let read = read_full(&old, offset, &mut buffer[..wanted])?;
             if read == 0 {

@@ -148,6 +148,7 @@ impl Scanner<'_> {
             return Err("the line calls itself durable before it was written".to_owned());
         }
         let commit = self.commit.get_or_insert(OpenCommit { id: line.commit, parts: line.parts, leaves: Vec::new() });
+        #[expect(clippy::cast_possible_truncation, reason = "a commit has a few hundred events at most")]
         let part = commit.leaves.len() as u32 + 1;
         if (line.commit, line.parts, line.part) != (commit.id, commit.parts, part) {
             return Err(format!("part {part} of {} of commit {} is not there", commit.parts, commit.id));

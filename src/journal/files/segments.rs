@@ -173,6 +173,7 @@ impl<D: Disk> Segments<D> {
         self.lines.clear();
         let mut position = self.head();
         for commit in batch {
+            #[expect(clippy::cast_possible_truncation, reason = "a commit has a few hundred events at most")]
             let parts = commit.events.len() as u32;
             for (part, event) in (1..).zip(&commit.events) {
                 let start = self.lines.len();

@@ -65,6 +65,20 @@ impl FileChange {
         }
     }
 
+    /// Takes over what a newer change makes of the same bytes: what was synced over them can no longer be undone by them.
+    fn give_way_to(&mut self, newer: &Self) {
+        let Self::Write { offset, bytes } = self else { return };
+        match newer {
+            Self::Length(length) => bytes.truncate(length.saturating_sub(*offset)),
+            Self::Write { offset: from, bytes: new } => {
+                let (start, end) = ((*offset).max(*from), (*offset + bytes.len()).min(from + new.len()));
+                if start < end {
+                    bytes[start - *offset..end - *offset].copy_from_slice(&new[start - from..end - from]);
+                }
+            }
+        }
+    }
+
     /// The change cut at the borders of pages.
     fn pages(&self) -> Vec<FileChange> {
         let Self::Write { offset, bytes } = self else { return Vec::new() };
@@ -109,9 +123,16 @@ impl File {
     }
 
     fn sync(&mut self) {
-        for waiting in self.unsynced.extract_if(.., |waiting| !waiting.forgotten) {
-            waiting.change.apply(&mut self.durable);
+        let mut forgotten: Vec<Unsynced> = Vec::new();
+        for waiting in std::mem::take(&mut self.unsynced) {
+            if waiting.forgotten {
+                forgotten.push(waiting);
+            } else {
+                forgotten.iter_mut().for_each(|older| older.change.give_way_to(&waiting.change));
+                waiting.change.apply(&mut self.durable);
+            }
         }
+        self.unsynced = forgotten;
     }
 
     /// `draw(n)` picks one of n outcomes: 0 is always the one that keeps nothing new, n − 1 the one that keeps all.

@@ -69,6 +69,21 @@ fn what_a_failed_sync_left_is_shown_but_no_later_sync_saves_it() {
 }
 
 #[test]
+fn what_a_failed_sync_left_does_not_come_back_over_what_was_synced_later() {
+    let (disk, mut file) = disk_with(b"old");
+    file.write_at(1, b"LOSTLOST").unwrap();
+    disk.fail(Operation::Sync, 1, ErrorKind::Other);
+    assert!(file.sync_data().is_err());
+    file.truncate(6).unwrap();
+    file.write_at(2, b"new").unwrap();
+    file.sync_data().unwrap();
+    for seed in 0..20 {
+        let found = disk.crash(seed).read("a").unwrap();
+        assert!(found.len() <= 6 && found[2..5] == *b"new", "{seed}: {found:?}");
+    }
+}
+
+#[test]
 fn the_nth_operation_fails_and_no_other() {
     let (disk, mut file) = disk_with(b"");
     disk.fail_write_after(2, 1, ErrorKind::StorageFull);

@@ -1,0 +1,10 @@
+//! Trials of the journal: what becomes of it when its store, its keys or its segments are hurt, or the power goes.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crash;
+mod cut;
+mod follow;
+mod keys;
+mod store;

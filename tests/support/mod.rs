@@ -1,0 +1,84 @@
+//! What trials of the journal share: places to keep one in, commits to put into it, and looks into its store.
+#![allow(dead_code, reason = "each test program uses its part of it")]
+
+pub mod commits;
+pub mod places;
+
+use countersign::domain::ids::StreamId;
+use countersign::domain::{Recorded, State, apply};
+use countersign::journal::schema::{self, Envelope};
+use countersign::journal::{AppendError, Appended, Commit, Journal, Store};
+use std::collections::{BTreeMap, HashMap};
+
+/// Every entry of a store.
+pub fn dump(store: &dyn Store) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    loop {
+        let after = all.keys().next_back().cloned();
+        let page = store.scan(b"", after.as_deref(), 100).unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// Every state record and look-up of a journal: what must be the same however its store came to be.
+pub fn facts(journal: &Journal) -> BTreeMap<String, Vec<u8>> {
+    let facts = dump(&*journal.engine().store());
+    let facts = facts.into_iter().filter(|(key, _)| key.starts_with(b"s/") || key.starts_with(b"i/"));
+    facts.map(|(key, value)| (String::from_utf8_lossy(&key).into_owned(), value)).collect()
+}
+
+/// The lines that a store keeps, in order.
+pub fn lines(journal: &Journal) -> Vec<u8> {
+    let all = dump(&*journal.engine().store());
+    all.into_iter().filter(|(key, _)| key.starts_with(b"e/")).flat_map(|(_, lines)| lines).collect()
+}
+
+/// Every entry of a journal, decoded.
+pub fn entries(journal: &Journal) -> Vec<Envelope> {
+    journal.engine().read(1).map(|entry| schema::decode(&entry.unwrap().event).unwrap()).collect()
+}
+
+/// What the rules make of entries, without any journal.
+pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Recorded>) -> HashMap<StreamId, State> {
+    let mut states = HashMap::new();
+    for recorded in entries {
+        let before = states.remove(&recorded.stream);
+        states.insert(recorded.stream.clone(), apply(before, recorded).unwrap());
+    }
+    states
+}
+
+/// Appends one commit.
+pub fn append(journal: &mut Journal, commit: Commit) -> Result<Appended, AppendError> {
+    journal.append(vec![commit]).unwrap().remove(0)
+}
+
+/// Fails unless the journal's chain is whole and its store holds exactly what its entries make.
+pub fn check_whole(journal: &Journal, context: &str) {
+    let entries = entries(journal);
+    let mut heads = HashMap::new();
+    for (position, (envelope, stored)) in (1..).zip(entries.iter().zip(journal.engine().read(1))) {
+        let Recorded { stream, version, position: at, .. } = &envelope.recorded;
+        assert_eq!(*at, position, "{context}: positions are dense");
+        let leaf = countersign::journal::files::merkle::leaf_hash(&stored.unwrap().event);
+        let before = heads.insert(stream.clone(), (*version, leaf));
+        assert_eq!(*version, before.map_or(0, |(version, _)| version) + 1, "{context}: {stream} at {position}");
+        assert_eq!(envelope.prev, before.map(|(_, leaf)| leaf), "{context}: {stream} at {position}");
+    }
+    assert_eq!(journal.head(), entries.len() as u64, "{context}");
+    let states = fold(entries.iter().map(|envelope| &envelope.recorded));
+    let reader = journal.reader();
+    for (stream, state) in &states {
+        let folded = reader.folded(stream).unwrap().unwrap_or_else(|| panic!("{context}: {stream} is known"));
+        assert_eq!(
+            (&folded.state, folded.version, folded.prev),
+            (state, heads[stream].0, heads[stream].1),
+            "{context}"
+        );
+    }
+    let records = dump(&*journal.engine().store()).into_keys().filter(|key| key.starts_with(b"s/")).count();
+    assert_eq!(records, states.len(), "{context}: no stream that has no entry");
+}

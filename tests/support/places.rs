@@ -1,0 +1,177 @@
+//! Places to keep a journal in: real files with sled, and a simulated disk with a store in memory.
+
+use countersign::crypto::MasterKey;
+use countersign::entropy::SeededEntropy;
+use countersign::journal::files::data_dir::DataDir;
+use countersign::journal::files::disk::Disk;
+use countersign::journal::files::memory_disk::MemoryDisk;
+use countersign::journal::{CaughtUp, Found, Journal, Keys, LocalEngine, MemoryStore, SledHome, StoreError, StoreHome};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Segments as small as this roll within a test.
+pub const ROLL_AT: u64 = 24 * 1024;
+
+/// An open journal, and what opening it found.
+pub struct Opened {
+    pub journal: Journal,
+    pub keys: Arc<Keys>,
+    pub found: Found,
+    pub caught_up: CaughtUp,
+}
+
+/// Somewhere a journal can be kept. One conformance suite runs in each.
+pub trait Place {
+    fn new() -> Self;
+
+    /// Opens what is there, or begins a journal. The error is what an operator reads.
+    fn try_open(&mut self) -> Result<Opened, String>;
+
+    fn open(&mut self) -> Opened {
+        self.try_open().unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The bytes of one of its files.
+    fn read(&self, path: &str) -> Vec<u8>;
+}
+
+pub fn master(seed: u64) -> MasterKey {
+    MasterKey::generate(&SeededEntropy::new(seed))
+}
+
+fn open_on<D, H>(
+    disk: D,
+    home: &mut H,
+    master_seed: u64,
+    roll_at: u64,
+    progress: impl FnMut(u64, u64),
+) -> Result<Opened, String>
+where
+    D: Disk + 'static,
+    D::File: 'static,
+    H: StoreHome,
+{
+    let entropy = SeededEntropy::new(7);
+    let engine = LocalEngine::open(disk, home, master(master_seed), "test.example/1", roll_at, &entropy);
+    let (engine, found) = engine.map_err(|error| error.to_string())?;
+    let keys = engine.keys();
+    let (journal, caught_up) = Journal::open(Box::new(engine), "n1", progress).map_err(|error| error.to_string())?;
+    Ok(Opened { journal, keys, found, caught_up })
+}
+
+/// Real files and sled.
+pub struct OnDisk {
+    root: tempfile::TempDir,
+}
+
+impl OnDisk {
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.path("store")
+    }
+}
+
+impl Place for OnDisk {
+    fn new() -> Self {
+        Self { root: tempfile::tempdir().unwrap() }
+    }
+
+    fn try_open(&mut self) -> Result<Opened, String> {
+        let dir = DataDir::prepare(self.root.path()).map_err(|error| error.to_string())?;
+        let mut home = SledHome::new(dir.store(), 8 * 1024 * 1024);
+        open_on(dir.disk().clone(), &mut home, 1, ROLL_AT, |_, _| {})
+    }
+
+    fn read(&self, path: &str) -> Vec<u8> {
+        std::fs::read(self.path(path)).unwrap()
+    }
+}
+
+/// A simulated disk and a store in memory, either of which may be exchanged between two openings.
+pub struct InMemory {
+    pub disk: MemoryDisk,
+    pub home: MemoryHome,
+    pub master_seed: u64,
+    pub roll_at: u64,
+}
+
+/// A store that outlives the journal, and those that were put aside.
+#[derive(Default)]
+pub struct MemoryHome {
+    pub store: MemoryStore,
+    pub quarantined: Vec<MemoryStore>,
+}
+
+impl StoreHome for MemoryHome {
+    type Store = MemoryStore;
+
+    fn open(&mut self) -> Result<MemoryStore, StoreError> {
+        Ok(self.store.clone())
+    }
+
+    fn was_there(&self) -> bool {
+        false
+    }
+
+    fn quarantine(&mut self) -> std::io::Result<String> {
+        self.quarantined.push(std::mem::take(&mut self.store));
+        Ok(format!("quarantine {}", self.quarantined.len()))
+    }
+}
+
+impl InMemory {
+    /// What is found on `disk`, beside `store`.
+    pub fn of(disk: MemoryDisk, store: MemoryStore) -> Self {
+        Self { disk, home: MemoryHome { store, quarantined: Vec::new() }, master_seed: 1, roll_at: ROLL_AT }
+    }
+
+    /// Opens, and tells how far the store has come.
+    pub fn open_telling(&mut self, progress: impl FnMut(u64, u64)) -> Result<Opened, String> {
+        open_on(self.disk.clone(), &mut self.home, self.master_seed, self.roll_at, progress)
+    }
+
+    /// The same place, apart: what happens to one does not happen to the other.
+    pub fn copy(&self) -> Self {
+        Self {
+            master_seed: self.master_seed,
+            roll_at: self.roll_at,
+            ..Self::of(self.disk.copy(), self.home.store.snapshot())
+        }
+    }
+}
+
+impl Place for InMemory {
+    fn new() -> Self {
+        let disk = MemoryDisk::new();
+        // A data directory is laid out, durably, before a journal is opened in it.
+        disk.create_dir("keys").unwrap();
+        disk.sync_dir("").unwrap();
+        Self::of(disk, MemoryStore::default())
+    }
+
+    fn try_open(&mut self) -> Result<Opened, String> {
+        self.open_telling(|_, _| {})
+    }
+
+    fn read(&self, path: &str) -> Vec<u8> {
+        self.disk.contents(path).unwrap()
+    }
+}
+
+/// All bytes of the files below a directory.
+pub fn files_below(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files.sort();
+    files
+}

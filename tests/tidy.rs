@@ -1,0 +1,192 @@
+//! The code base under test: who may import whom, how long things may be, words that do not belong here, links that lead
+//! somewhere. What this file forbids it forbids with a reason; a rule that is in the way is changed here, in the open.
+
+#[path = "tidy/documents.rs"]
+mod documents;
+#[path = "tidy/imports.rs"]
+mod imports;
+#[path = "tidy/lexer.rs"]
+mod lexer;
+#[path = "tidy/self_tests.rs"]
+mod self_tests;
+#[path = "tidy/tree.rs"]
+mod tree;
+#[path = "tidy/words.rs"]
+mod words;
+
+use lexer::tokens;
+use tree::{none, root, sources, texts};
+
+/// Each room of `src` and the rooms it may import. Nothing calls back up: from the rules at the top to the doors at the end,
+/// a room knows only what stands before it.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("clock", &["domain"]),
+    ("entropy", &["domain"]),
+    ("config", &["domain"]),
+    ("metrics", &["domain"]),
+    ("crypto", &["domain", "entropy"]),
+    ("journal", &["domain", "entropy", "crypto"]),
+    ("audit", &["domain", "crypto", "journal"]),
+    ("actors", &["domain", "clock", "entropy", "metrics", "crypto", "journal"]),
+    // `clock` and `entropy` for what is said about a request: how long it took, and its id. Not `config`: a door is handed its
+    // own limits. Not `journal`: it goes through the actors' handles.
+    ("http", &["domain", "clock", "entropy", "metrics", "crypto", "audit", "actors"]),
+    ("app", &["domain", "clock", "entropy", "config", "metrics", "crypto", "journal", "audit", "actors", "http"]),
+    (
+        "cli",
+        &["domain", "clock", "entropy", "config", "metrics", "crypto", "journal", "audit", "actors", "http", "app"],
+    ),
+    ("main", &["config", "app", "cli"]),
+];
+
+/// Crates of others that stay in their room, so that they could be exchanged there.
+const CRATES: &[(&str, &[&str])] = &[
+    ("sled", &["src/journal/sled_store.rs"]),
+    ("actix", &["src/actors/", "src/app"]),
+    ("actix_http", &["src/http/"]),
+    ("actix_server", &["src/http/", "src/app"]),
+    ("actix_service", &["src/http/"]),
+    ("actix_web", &["src/http/", "src/app"]),
+    ("argon2", &["src/crypto/"]),
+    ("aws_lc_rs", &["src/crypto/", "src/entropy.rs", "src/journal/"]),
+    ("bcrypt", &["src/crypto/"]),
+    ("clap", &["src/cli", "src/main.rs"]),
+    ("figment", &["src/config/"]),
+    ("jsonwebtoken", &["src/crypto/"]),
+    ("postcard", &["src/journal/"]),
+    ("prometheus", &["src/metrics"]),
+    ("tracing_subscriber", &["src/app", "src/cli"]),
+    ("utoipa", &["src/http/"]),
+];
+
+/// Lints of clippy that hold where the program is not a test.
+const BANS: &[&str] =
+    &["disallowed_methods", "disallowed_types", "panic", "print_stderr", "print_stdout", "unwrap_used"];
+
+const MOST_LINES: usize = 500;
+const MOST_FUNCTION_LINES: usize = 70;
+
+/// Longer files and functions that are still to be parted: `path` or `path::function`. This list only gets shorter.
+const STILL_TOO_LONG: &[&str] = &[];
+
+#[test]
+fn every_import_is_an_edge_of_the_table() {
+    let mut findings = Vec::new();
+    for file in sources().iter().filter(|file| file.path.starts_with("src/") && file.path != "src/lib.rs") {
+        let room = imports::room(&file.path);
+        let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| *name == room) else {
+            findings.push(format!("{}: the room `{room}` is not in the table", file.path));
+            continue;
+        };
+        for (named, line) in imports::rooms(file, &tokens(&file.text)) {
+            if named != room && !allowed.contains(&named.as_str()) {
+                findings.push(format!("{}:{line}: `{room}` may not import `{named}`", file.path));
+            }
+        }
+    }
+    none("rooms of src/ that import what the table in tests/tidy.rs does not let them:", &findings);
+}
+
+#[test]
+fn crates_of_others_stay_in_their_room() {
+    let mut findings = Vec::new();
+    for file in sources().iter().filter(|file| file.path.starts_with("src/")) {
+        let tokens = tokens(&file.text);
+        for (name, _) in CRATES.iter().filter(|(_, rooms)| !rooms.iter().any(|room| file.path.starts_with(room))) {
+            let uses = imports::crate_uses(&tokens, name);
+            findings.extend(uses.iter().map(|line| format!("{}:{line}: `{name}`", file.path)));
+        }
+    }
+    none("crates used outside of the rooms that tests/tidy.rs gives them:", &findings);
+}
+
+#[test]
+fn the_bans_of_clippy_toml_are_on_in_everything_that_ships() {
+    for crate_root in ["src/lib.rs", "src/main.rs"] {
+        let text = std::fs::read_to_string(root().join(crate_root)).unwrap();
+        for lint in BANS {
+            assert!(
+                text.contains(&format!("clippy::{lint}")),
+                "{crate_root} switches on {lint} where it is not a test"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_and_functions_fit_into_a_head() {
+    let (mut findings, mut long) = (Vec::new(), Vec::new());
+    for file in sources() {
+        let lines = file.text.lines().count();
+        if lines > MOST_LINES {
+            long.push((file.path.clone(), format!("{} has {lines} lines", file.path)));
+        }
+        for (name, line, lines) in imports::long_functions(&tokens(&file.text), MOST_FUNCTION_LINES) {
+            long.push((format!("{}::{name}", file.path), format!("{}:{line}: {name} has {lines} lines", file.path)));
+        }
+    }
+    findings
+        .extend(long.iter().filter(|(key, _)| !STILL_TOO_LONG.contains(&key.as_str())).map(|(_, text)| text.clone()));
+    let mended = STILL_TOO_LONG.iter().filter(|known| long.iter().all(|(key, _)| key != *known));
+    findings.extend(mended.map(|key| format!("{key} is short enough: take it off the list")));
+    none("files over 500 and functions over 70 lines:", &findings);
+}
+
+#[test]
+fn no_word_stands_here_that_does_not_belong_here() {
+    let findings: Vec<_> = texts().iter().flat_map(words::banned).collect();
+    none("words that do not belong in this repository:", &findings);
+}
+
+#[test]
+fn every_text_is_clean_to_the_last_byte() {
+    let findings: Vec<_> = texts().iter().flat_map(words::unclean).collect();
+    none("white space and invisible characters:", &findings);
+}
+
+#[test]
+fn every_source_says_on_top_what_it_is() {
+    let tests = |path: &str| path.ends_with("/tests.rs") || path.contains("/tests/");
+    let silent = sources().into_iter().filter(|file| !tests(&file.path) && !file.text.starts_with("//!"));
+    none("sources without a first line of documentation:", &silent.map(|file| file.path).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_link_and_every_file_named_in_a_document_exists() {
+    let findings: Vec<_> = texts().iter().flat_map(documents::dead_ends).collect();
+    none("documents that lead nowhere:", &findings);
+}
+
+#[test]
+fn every_crate_has_its_reason() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let reasons = std::fs::read_to_string(root().join("docs/decisions/0006-crates.md")).unwrap();
+    let crates = documents::dependencies(&manifest);
+    assert!(crates.contains(&"sled".to_owned()) && crates.contains(&"proptest".to_owned()), "{crates:?}");
+    let silent = crates.into_iter().filter(|name| !reasons.contains(&format!("`{name}`")));
+    none("crates that docs/decisions/0006-crates.md does not tell of:", &silent.collect::<Vec<_>>());
+}
+
+/// A test that is skipped or tried again until it passes says nothing.
+#[test]
+fn no_test_is_ignored_and_none_is_retried() {
+    let mut findings = Vec::new();
+    for file in texts() {
+        let tokens = if file.is_rust() { tokens(&file.text) } else { Vec::new() };
+        let ignored =
+            tokens.windows(2).filter(|pair| matches!(pair[0].text.as_str(), "[" | ",") && pair[1].text == "ignore");
+        findings.extend(ignored.map(|pair| format!("{}:{}: ignored", file.path, pair[1].line)));
+        let is_setting =
+            file.path == ".config/nextest.toml" || file.path.starts_with("scripts/") || file.path == ".ci/run";
+        for (number, line) in (1..).zip(file.text.lines()).filter(|_| is_setting) {
+            let line = line.split('#').next().unwrap_or("").trim();
+            if line.contains("retries") && line != "retries = 0" {
+                findings.push(format!("{}:{number}: {line}", file.path));
+            }
+        }
+    }
+    let nextest = std::fs::read_to_string(root().join(".config/nextest.toml")).unwrap();
+    assert!(nextest.lines().any(|line| line == "retries = 0"), "nextest is told not to retry");
+    none("tests that are not run, or run until they pass:", &findings);
+}
