@@ -1,6 +1,7 @@
 //! The keys of tokens at run time, built whole from the system's state and swapped; and their rotation.
 
 use super::asker::Asker;
+use super::closer::{Closer, Scope};
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::crypto::{Jwk, Keyring, RawKey, RefreshPart, SigningKey, SigningPart};
 use crate::domain::command::Command;
@@ -9,7 +10,7 @@ use crate::domain::ids::{CommitId, Owner, RequestId, StreamId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
 use crate::domain::system::{KeyName, RotationPolicy, RotationStep, System, SystemEvent, distrust, rotation_due};
 use crate::domain::time::Timestamp;
-use crate::domain::{Event, Expected, Proposal, State};
+use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::Keys;
 use std::collections::BTreeMap;
@@ -21,7 +22,14 @@ const REFRESH_FIELD: &str = "refresh_key";
 
 /// The present keyring. Cheap to clone.
 #[derive(Clone)]
-pub struct Keyrings(Arc<RwLock<Arc<Keyring>>>);
+pub struct Keyrings(Arc<Slot>);
+
+struct Slot {
+    current: RwLock<Arc<Keyring>>,
+    /// Held from reading the system's state to the swap: of two renewals at once the one with the older state must not come
+    /// last, or a key just distrusted would be believed again.
+    renewing: Mutex<()>,
+}
 
 impl Keyrings {
     /// Builds the first keyring.
@@ -29,16 +37,25 @@ impl Keyrings {
     /// # Errors
     /// Where a key does not open or does not fit, in words.
     pub fn new(system: &System, keys: &Keys, now: Timestamp) -> Result<Self, String> {
-        Ok(Self(Arc::new(RwLock::new(Arc::new(build(system, keys, now)?)))))
+        let current = RwLock::new(Arc::new(build(system, keys, now)?));
+        Ok(Self(Arc::new(Slot { current, renewing: Mutex::default() })))
     }
 
     /// The keyring as it is now.
     pub fn current(&self) -> Arc<Keyring> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn swap(&self, keyring: Keyring) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+    /// Builds the keyring anew from the system's state as it is now, and gives that state.
+    fn renew(&self, core: &Core, now: Timestamp) -> Result<System, Refused> {
+        let _renewing = self.0.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let system = core.reader.system()?.value;
+        let keyring = build(&system, &core.keys, now).map_err(|error| {
+            tracing::error!(%error, "the keyring cannot be built");
+            Unavailable::Fault
+        })?;
+        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+        Ok(system)
     }
 }
 
@@ -107,13 +124,14 @@ pub(super) fn new_refresh_key(
 pub struct KeyMaintenance {
     core: Arc<Core>,
     policy: RotationPolicy,
+    closer: Closer,
     published: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl KeyMaintenance {
     /// A handle.
-    pub fn new(core: Arc<Core>, policy: RotationPolicy) -> Self {
-        Self { core, policy, published: Arc::default() }
+    pub fn new(core: Arc<Core>, policy: RotationPolicy, closer: Closer) -> Self {
+        Self { core, policy, closer, published: Arc::default() }
     }
 
     /// How long caches may keep the JWKS.
@@ -132,7 +150,10 @@ impl KeyMaintenance {
         let due = rotation_due(&system.value, &self.policy, now);
         for step in due.into_iter().filter(|step| self.is_known_to_caches(step, &system.value, now)) {
             tracing::info!(?step, "rotating signing keys");
-            self.append(|_, id| match &step {
+            // Somebody else may have taken the step meanwhile.
+            let due = |system: &System| rotation_due(system, &self.policy, now).contains(&step);
+            self.append(|system, id| match &step {
+                _ if !due(system) => Ok(None),
                 RotationStep::AddNext(alg) => {
                     let (_, event) = new_signing_key(*alg, &self.core.keys, id, 1, &*self.core.entropy)?;
                     Ok(Some(event))
@@ -141,10 +162,31 @@ impl KeyMaintenance {
             })
             .await?;
         }
-        let system = self.core.reader.system()?;
-        self.renew(&system.value, now)?;
-        self.note_published(&system.value);
-        self.show(&system.value, now);
+        self.ensure_refresh_key().await?;
+        let system = self.core.keyrings.renew(&self.core, now)?;
+        self.note_published(&system);
+        self.show(&system, now);
+        Ok(())
+    }
+
+    /// A refresh key for new sessions, should the active one have been distrusted; also where a stop came in between.
+    async fn ensure_refresh_key(&self) -> Result<(), Refused> {
+        let newest = |system: &System, status| {
+            system.refresh.iter().rev().find(|(_, key)| key.status == status).map(|(number, _)| *number)
+        };
+        for _ in 0..2 {
+            self.append(|system, id| {
+                if newest(system, KeyStatus::Active).is_some() {
+                    return Ok(None);
+                }
+                if let Some(next) = newest(system, KeyStatus::Next) {
+                    return Ok(Some(SystemEvent::KeyActivated(KeyName::Refresh(next))));
+                }
+                let next = system.refresh.keys().max().map_or(0, |last| last + 1);
+                Ok(Some(new_refresh_key(next, &self.core.keys, id, 1, &*self.core.entropy)))
+            })
+            .await?;
+        }
         Ok(())
     }
 
@@ -175,15 +217,10 @@ impl KeyMaintenance {
     /// [`Refused`]
     pub async fn distrust(&self, name: &KeyName) -> Result<(), Refused> {
         self.append(|system, _| Ok(distrust(system, name))).await?;
-        let system = self.core.reader.system()?.value;
         // The keyring that knows of the distrust first; whatever follows may take its time.
-        self.renew(&system, self.core.now_to_close(Timestamp::default()))?;
-        if let KeyName::Refresh(_) = name
-            && !system.refresh.values().any(|key| key.status == KeyStatus::Active)
-        {
-            let next = system.refresh.keys().max().map_or(0, |last| last + 1);
-            self.append(|_, id| Ok(Some(new_refresh_key(next, &self.core.keys, id, 1, &*self.core.entropy)))).await?;
-            self.append(|_, _| Ok(Some(SystemEvent::KeyActivated(KeyName::Refresh(next))))).await?;
+        self.core.keyrings.renew(&self.core, self.core.now_to_close(Timestamp::default()))?;
+        if let KeyName::Refresh(_) = name {
+            self.closer.close(Scope::All);
         }
         self.run_until_settled().await
     }
@@ -214,27 +251,12 @@ impl KeyMaintenance {
                 expected: Expected::Version(system.version),
                 events: vec![Event::System(event)],
             };
-            if let Some(appended) =
-                self.core.append(commit(id, now, context, Some(Command::Server), vec![proposal])).await?
-            {
-                if let Some(folded) = appended.states.get(&StreamId::System)
-                    && let State::System(system) = &folded.state
-                {
-                    self.renew(system, now)?;
-                }
+            if self.core.append(commit(id, now, context, Some(Command::Server), vec![proposal])).await?.is_some() {
+                self.core.keyrings.renew(&self.core, now)?;
                 return Ok(());
             }
         }
         Err(Unavailable::Conflict.into())
-    }
-
-    fn renew(&self, system: &System, now: Timestamp) -> Result<(), Refused> {
-        let keyring = build(system, &self.core.keys, now).map_err(|error| {
-            tracing::error!(%error, "the keyring cannot be built");
-            Unavailable::Fault
-        })?;
-        self.core.keyrings.swap(keyring);
-        Ok(())
     }
 
     fn show(&self, system: &System, now: Timestamp) {
