@@ -21,7 +21,7 @@ pub struct Arguments {
     /// Configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Start at this position
+    /// Begin with the event at this position
     #[arg(long, value_name = "N", default_value_t = 1)]
     after: Position,
     /// Only events of a type ("session.refreshed") or of a family ("session"); may be given several times

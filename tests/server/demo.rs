@@ -123,7 +123,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn the_printed_lines_tell_the_story_in_sh_and_in_bash_and_nothing_is_left_behind() {
-    for shell in [&["dash"][..], &["bash", "--norc"]] {
+    for shell in [&["sh"][..], &["bash", "--norc"]] {
         let temporary = directory();
         let demo = Demo::start(temporary.path(), &[]);
         assert!(demo.text.contains("removed when the demo stops"), "{}", demo.text);
@@ -168,12 +168,12 @@ fn a_demo_that_is_kept_goes_on_with_the_same_secrets() {
     assert!(first.text.contains("kept for the next demo"), "{}", first.text);
     let secrets = |demo: &Demo| (demo.printed("secret").to_owned(), demo.printed("password").to_owned());
     let before = secrets(&first);
-    tells_the_story(&paste(&["dash"], first.lines()));
+    tells_the_story(&paste(&["sh"], first.lines()));
     assert_eq!(first.stop(), (Some(0), String::new()));
 
     let second = Demo::start(root.path(), &flags);
     assert_eq!(secrets(&second), before);
-    let output = paste(&["dash"], second.lines());
+    let output = paste(&["sh"], second.lines());
     let login: Value = serde_json::from_str(output.lines().next().unwrap()).unwrap();
     assert!(login["access_token"].is_string(), "{output}");
     assert_eq!(output.matches("account.created").count(), 1, "nothing is made a second time: {output}");

@@ -1,4 +1,4 @@
-//! Runs the scripts of `tests/python` with an interpreter that has what `requirements.txt` there lists.
+//! Runs the scripts of `tests/python` with an interpreter that has what `scripts/python-requirements.txt` lists.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -13,7 +13,7 @@ impl Python {
         let found = std::env::var("COUNTERSIGN_TEST_PYTHON").ok().filter(|path| !path.is_empty());
         if found.is_none() {
             let strict = std::env::var_os("COUNTERSIGN_TEST_STRICT").is_some();
-            let what = "COUNTERSIGN_TEST_PYTHON names no interpreter with what tests/python/requirements.txt lists";
+            let what = "COUNTERSIGN_TEST_PYTHON names no interpreter with what scripts/python-requirements.txt lists";
             assert!(!strict, "{what}, and COUNTERSIGN_TEST_STRICT lets nothing be skipped: scripts/test makes one");
             println!("skipped: {what}");
         }
