@@ -107,6 +107,9 @@ pub struct Reading {
     pub wall: Timestamp,
     /// Whether anything may be granted by it.
     pub believed: bool,
+    /// The instant by which something may be closed: the wall clock while it is believed, else the best guess at what it should
+    /// show. A closing event stamped ten years ahead would drag its stream, and what is granted later, along.
+    pub closing: Timestamp,
 }
 
 impl JudgedClock {
@@ -144,7 +147,12 @@ impl JudgedClock {
                 );
             }
         }
-        Reading { wall, believed }
+        let closing = match (believed, self.believed_at_start) {
+            (true, _) => wall,
+            (false, true) => by_boot,
+            (false, false) => Timestamp(self.floor.load(Ordering::Relaxed)),
+        };
+        Reading { wall, believed, closing }
     }
 
     /// Time since some fixed instant, for measuring spans.

@@ -114,12 +114,14 @@ impl Turn {
                 seen: &self.seen,
             };
             let Decision { events, outcome } = account::login(&account.value, &command, &facts);
+            let ended = if outcome.is_ok() { command.ends.len() } else { 0 };
             let proposals = self.proposals(&ask, events, outcome.is_ok());
             let recorded = self.recorded(command, &ask, &account.value, &outcome);
             let Some(appended) = self.core.append(commit(id, now, context, Some(recorded), proposals)).await? else {
                 self.look_again(&mut ask)?;
                 continue;
             };
+            (0..ended).for_each(|_| self.count_end(RevokeReason::SessionCap));
             let granted = match outcome {
                 Ok(granted) => granted,
                 Err(denial) => {
@@ -174,9 +176,6 @@ impl Turn {
         }
         for (stream, event) in events {
             let starts = matches!(event, Event::Session(SessionEvent::Started(_)));
-            if let Event::Session(SessionEvent::Revoked { reason }) = &event {
-                self.count_end(*reason);
-            }
             let expected = if starts { Expected::Version(0) } else { Expected::Any };
             proposals.push(Proposal { stream, expected, events: vec![event] });
         }

@@ -12,10 +12,14 @@ use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::uuid_v7;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Sessions looked at, and closed in one commit, at once.
 const PAGE: usize = 256;
+/// How long a failed look waits before everything is looked at.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Scopes waiting; beyond them a look at everything catches up.
 const QUEUE: usize = 1024;
 
@@ -34,30 +38,44 @@ pub enum Scope {
 #[derive(Clone)]
 pub struct Closer {
     queue: mpsc::Sender<Scope>,
+    behind: Arc<AtomicBool>,
+}
+
+/// The task's end of the queue.
+pub struct Closing {
+    waiting: mpsc::Receiver<Scope>,
+    behind: Arc<AtomicBool>,
 }
 
 impl Closer {
     /// The handle, and the task's end of the queue for [`Self::run`].
-    pub fn new() -> (Self, mpsc::Receiver<Scope>) {
+    pub fn new() -> (Self, Closing) {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        (Self { queue }, waiting)
+        let behind = Arc::new(AtomicBool::new(false));
+        (Self { queue, behind: behind.clone() }, Closing { waiting, behind })
     }
 
     /// Asks for a look at a scope. When too many wait, the next look at everything does it.
     pub fn close(&self, scope: Scope) {
         if self.queue.try_send(scope).is_err() {
-            tracing::warn!("the closer is behind: sessions that are over get their events at the next start");
+            self.behind.store(true, Ordering::Relaxed);
         }
     }
 
     /// Works off the queue until every handle is gone, beginning with what an earlier run left open.
-    pub async fn run(core: Arc<Core>, mut waiting: mpsc::Receiver<Scope>) {
+    pub async fn run(core: Arc<Core>, mut closing: Closing) {
         let mut scope = Some(Scope::All);
         while let Some(next) = scope {
             if let Err(error) = close_scope(&core, &next).await {
                 tracing::warn!(%error, scope = ?next, "sessions that are over could not all be recorded as ended");
+                closing.behind.store(true, Ordering::Relaxed);
+                tokio::time::sleep(AGAIN_AFTER).await;
             }
-            scope = waiting.recv().await;
+            scope = if closing.behind.swap(false, Ordering::Relaxed) {
+                Some(Scope::All)
+            } else {
+                closing.waiting.recv().await
+            };
         }
     }
 }
@@ -72,8 +90,13 @@ async fn close_scope(core: &Core, scope: &Scope) -> Result<(), Refused> {
     match scope {
         Scope::Account(account) => loop {
             let page = core.reader.sessions_of(*account, PAGE)?;
-            if close_page(core, &page).await? < PAGE {
+            let closed = close_page(core, &page).await?;
+            if page.len() < PAGE {
                 return Ok(());
+            }
+            // A full page of which some go on: what is over may lie behind it.
+            if closed < PAGE {
+                return close_pages(core, None).await;
             }
         },
         Scope::Client(client) => close_pages(core, Some(client)).await,

@@ -123,7 +123,7 @@ impl Core {
 
     /// The instant for a decision that only closes something.
     pub fn now_to_close(&self, stream_at: Timestamp) -> Timestamp {
-        self.clock.read().wall.max(stream_at)
+        self.clock.read().closing.max(stream_at)
     }
 
     /// A new commit's id.

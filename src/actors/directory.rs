@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// An actor that sleeps as a state record.
 pub trait Resident: Actor<Context = Context<Self>> + Unpin {
@@ -117,6 +117,8 @@ impl<R: Resident> Directory<R> {
 struct For<R: Resident, M> {
     id: R::Id,
     message: M,
+    /// Given back when the message was answered, not when whoever asked has gone.
+    permit: OwnedSemaphorePermit,
 }
 
 impl<R: Resident, M: Message> Message for For<R, M>
@@ -138,6 +140,7 @@ where
     fn handle(&mut self, routed: For<R, M>, _: &mut Self::Context) -> Self::Result {
         let found = self.find(routed.id);
         Box::pin(async move {
+            let _permit = routed.permit;
             let Some(address) = found? else { return Ok(None) };
             // A closed mailbox: the handler panicked. Only this actor is gone.
             address.send(routed.message).await.map(Some).map_err(|_| Unavailable::Fault.into())
@@ -186,10 +189,10 @@ impl<R: Resident> Residents<R> {
         M: Message + Send + 'static,
         M::Result: Send + 'static,
     {
-        let _permit = self.in_flight.try_acquire().map_err(|_| Unavailable::Busy)?;
+        let permit = self.in_flight.clone().try_acquire_owned().map_err(|_| Unavailable::Busy)?;
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
         let shard = usize::try_from(hasher.finish() % self.shards.len() as u64).unwrap_or(0);
-        self.shards[shard].send(For { id, message }).await.map_err(|_| Unavailable::Stopping)?
+        self.shards[shard].send(For { id, message, permit }).await.map_err(|_| Unavailable::Stopping)?
     }
 }

@@ -1,6 +1,7 @@
 //! The keys of tokens at run time, built whole from the system's state and swapped; and their rotation.
 
 use super::asker::Asker;
+use super::closer::{Closer, Scope};
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::crypto::{Jwk, Keyring, RawKey, RefreshPart, SigningKey, SigningPart};
 use crate::domain::command::Command;
@@ -9,10 +10,11 @@ use crate::domain::ids::{CommitId, Owner, RequestId, StreamId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
 use crate::domain::system::{KeyName, RotationPolicy, RotationStep, System, SystemEvent, distrust, rotation_due};
 use crate::domain::time::Timestamp;
-use crate::domain::{Event, Expected, Proposal, State};
+use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::Keys;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
 const PRIVATE_FIELD: &str = "private";
@@ -20,7 +22,14 @@ const REFRESH_FIELD: &str = "refresh_key";
 
 /// The present keyring. Cheap to clone.
 #[derive(Clone)]
-pub struct Keyrings(Arc<RwLock<Arc<Keyring>>>);
+pub struct Keyrings(Arc<Slot>);
+
+struct Slot {
+    current: RwLock<Arc<Keyring>>,
+    /// Held from reading the system's state to the swap: of two renewals at once the one with the older state must not come
+    /// last, or a key just distrusted would be believed again.
+    renewing: Mutex<()>,
+}
 
 impl Keyrings {
     /// Builds the first keyring.
@@ -28,16 +37,25 @@ impl Keyrings {
     /// # Errors
     /// Where a key does not open or does not fit, in words.
     pub fn new(system: &System, keys: &Keys, now: Timestamp) -> Result<Self, String> {
-        Ok(Self(Arc::new(RwLock::new(Arc::new(build(system, keys, now)?)))))
+        let current = RwLock::new(Arc::new(build(system, keys, now)?));
+        Ok(Self(Arc::new(Slot { current, renewing: Mutex::default() })))
     }
 
     /// The keyring as it is now.
     pub fn current(&self) -> Arc<Keyring> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn swap(&self, keyring: Keyring) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+    /// Builds the keyring anew from the system's state as it is now, and gives that state.
+    fn renew(&self, core: &Core, now: Timestamp) -> Result<System, Refused> {
+        let _renewing = self.0.renewing.lock().unwrap_or_else(PoisonError::into_inner);
+        let system = core.reader.system()?.value;
+        let keyring = build(&system, &core.keys, now).map_err(|error| {
+            tracing::error!(%error, "the keyring cannot be built");
+            Unavailable::Fault
+        })?;
+        *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keyring);
+        Ok(system)
     }
 }
 
@@ -106,12 +124,14 @@ pub(super) fn new_refresh_key(
 pub struct KeyMaintenance {
     core: Arc<Core>,
     policy: RotationPolicy,
+    closer: Closer,
+    published: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl KeyMaintenance {
     /// A handle.
-    pub fn new(core: Arc<Core>, policy: RotationPolicy) -> Self {
-        Self { core, policy }
+    pub fn new(core: Arc<Core>, policy: RotationPolicy, closer: Closer) -> Self {
+        Self { core, policy, closer, published: Arc::default() }
     }
 
     /// How long caches may keep the JWKS.
@@ -127,9 +147,13 @@ impl KeyMaintenance {
     pub async fn run(&self) -> Result<(), Refused> {
         let now = self.core.now(Timestamp::default())?;
         let system = self.core.reader.system()?;
-        for step in rotation_due(&system.value, &self.policy, now) {
+        let due = rotation_due(&system.value, &self.policy, now);
+        for step in due.into_iter().filter(|step| self.is_known_to_caches(step, &system.value, now)) {
             tracing::info!(?step, "rotating signing keys");
-            self.append(|_, id| match &step {
+            // Somebody else may have taken the step meanwhile.
+            let due = |system: &System| rotation_due(system, &self.policy, now).contains(&step);
+            self.append(|system, id| match &step {
+                _ if !due(system) => Ok(None),
                 RotationStep::AddNext(alg) => {
                     let (_, event) = new_signing_key(*alg, &self.core.keys, id, 1, &*self.core.entropy)?;
                     Ok(Some(event))
@@ -138,10 +162,53 @@ impl KeyMaintenance {
             })
             .await?;
         }
-        let system = self.core.reader.system()?;
-        self.renew(&system.value, now)?;
-        self.show(&system.value, now);
+        self.ensure_refresh_key().await?;
+        let system = self.core.keyrings.renew(&self.core, now)?;
+        self.note_published(&system);
+        self.show(&system, now);
         Ok(())
+    }
+
+    /// A refresh key for new sessions, should the active one have been distrusted; also where a stop came in between.
+    async fn ensure_refresh_key(&self) -> Result<(), Refused> {
+        let newest = |system: &System, status| {
+            system.refresh.iter().rev().find(|(_, key)| key.status == status).map(|(number, _)| *number)
+        };
+        for _ in 0..2 {
+            self.append(|system, id| {
+                if newest(system, KeyStatus::Active).is_some() {
+                    return Ok(None);
+                }
+                if let Some(next) = newest(system, KeyStatus::Next) {
+                    return Ok(Some(SystemEvent::KeyActivated(KeyName::Refresh(next))));
+                }
+                let next = system.refresh.keys().max().map_or(0, |last| last + 1);
+                Ok(Some(new_refresh_key(next, &self.core.keys, id, 1, &*self.core.entropy)))
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether every cache that may still be used holds the key of a step. The rule counts from the instant of the key's
+    /// event; that was published only once it was durable, and caches count from what they were served.
+    fn is_known_to_caches(&self, step: &RotationStep, system: &System, now: Timestamp) -> bool {
+        let RotationStep::Activate(kid) = step else { return true };
+        let alg = system.signing.iter().find(|key| key.kid == *kid).map(|key| key.alg);
+        if !system.signing.iter().any(|key| Some(key.alg) == alg && key.status == KeyStatus::Active) {
+            return true;
+        }
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).get(kid).copied();
+        published.is_some_and(|since| now >= since + self.policy.jwks_max_age)
+    }
+
+    /// Remembers since when this process publishes the keys that will sign next. Called when the keyring holds them.
+    fn note_published(&self, system: &System) {
+        let now = self.core.clock.read().wall;
+        let next = system.signing.iter().filter(|key| key.status == KeyStatus::Next);
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = next.map(|key| (key.kid.clone(), published.get(&key.kid).copied().unwrap_or(now)));
+        *published = since.collect();
     }
 
     /// Distrusts a key at once everywhere. A new one takes its place where it was active.
@@ -150,15 +217,10 @@ impl KeyMaintenance {
     /// [`Refused`]
     pub async fn distrust(&self, name: &KeyName) -> Result<(), Refused> {
         self.append(|system, _| Ok(distrust(system, name))).await?;
-        let system = self.core.reader.system()?.value;
         // The keyring that knows of the distrust first; whatever follows may take its time.
-        self.renew(&system, self.core.now_to_close(Timestamp::default()))?;
-        if let KeyName::Refresh(_) = name
-            && !system.refresh.values().any(|key| key.status == KeyStatus::Active)
-        {
-            let next = system.refresh.keys().max().map_or(0, |last| last + 1);
-            self.append(|_, id| Ok(Some(new_refresh_key(next, &self.core.keys, id, 1, &*self.core.entropy)))).await?;
-            self.append(|_, _| Ok(Some(SystemEvent::KeyActivated(KeyName::Refresh(next))))).await?;
+        self.core.keyrings.renew(&self.core, self.core.now_to_close(Timestamp::default()))?;
+        if let KeyName::Refresh(_) = name {
+            self.closer.close(Scope::All);
         }
         self.run_until_settled().await
     }
@@ -189,27 +251,12 @@ impl KeyMaintenance {
                 expected: Expected::Version(system.version),
                 events: vec![Event::System(event)],
             };
-            if let Some(appended) =
-                self.core.append(commit(id, now, context, Some(Command::Server), vec![proposal])).await?
-            {
-                if let Some(folded) = appended.states.get(&StreamId::System)
-                    && let State::System(system) = &folded.state
-                {
-                    self.renew(system, now)?;
-                }
+            if self.core.append(commit(id, now, context, Some(Command::Server), vec![proposal])).await?.is_some() {
+                self.core.keyrings.renew(&self.core, now)?;
                 return Ok(());
             }
         }
         Err(Unavailable::Conflict.into())
-    }
-
-    fn renew(&self, system: &System, now: Timestamp) -> Result<(), Refused> {
-        let keyring = build(system, &self.core.keys, now).map_err(|error| {
-            tracing::error!(%error, "the keyring cannot be built");
-            Unavailable::Fault
-        })?;
-        self.core.keyrings.swap(keyring);
-        Ok(())
     }
 
     fn show(&self, system: &System, now: Timestamp) {

@@ -29,9 +29,9 @@ pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPa
 pub use asker::{Asker, Person, cut};
 pub use attempts::AttemptsTable;
 pub use clients::{AuthenticatedClient, Clients};
-pub use closer::{Closer, Scope};
+pub use closer::{Closer, Closing, Scope};
 pub use core::{Core, Refused, Unavailable};
-pub use directory::{DirectoryLimits, Residents};
+pub use directory::{DirectoryLimits, Resident, Residents};
 pub use genesis::begin_journal;
 pub use hasher::{Hasher, HasherLimits, Job, Share};
 pub use keyring::{KeyMaintenance, Keyrings};

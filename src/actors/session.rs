@@ -164,8 +164,22 @@ impl Turn {
         if let Some(folded) = appended.states.get(&self.stream())
             && let State::Session(session) = &folded.state
         {
+            if self.session.value.status == Status::Open {
+                self.count_end(session.status);
+            }
             self.session = Versioned { version: folded.version, at: folded.at, value: session.clone() };
         }
+    }
+
+    /// Counts that the session was open and is not any more.
+    fn count_end(&self, status: Status) {
+        let metrics = &self.core.metrics;
+        match status {
+            Status::Open => return,
+            Status::Revoked { reason, .. } => metrics.revocations_total.with_label_values(&[reason.code()]).inc(),
+            Status::Expired { .. } => {}
+        }
+        metrics.sessions.with_label_values(&["open"]).dec();
     }
 
     /// Appends events to the session, with guards; `None` means that a stream has moved on.
@@ -245,16 +259,6 @@ impl Turn {
                 RefreshHow::Rotated | RefreshHow::Reissued => {}
             },
         }
-        if matches!(outcome, Err(Denial::LateRetry | Denial::ForeignRetry | Denial::Superseded)) {
-            self.count_end(RevokeReason::Reuse);
-        } else if *outcome == Err(Denial::AheadOfJournal) && self.session.value.status == Status::Open {
-            self.count_end(RevokeReason::HistoryLost);
-        }
-    }
-
-    fn count_end(&self, reason: RevokeReason) {
-        self.core.metrics.revocations_total.with_label_values(&[reason.code()]).inc();
-        self.core.metrics.sessions.with_label_values(&["open"]).dec();
     }
 
     async fn end(&mut self, ask: End) -> Result<(), Refused> {
@@ -274,15 +278,12 @@ impl Turn {
             let Decision { events, outcome } = session::revoke(&self.session.value, &command, &around);
             let unrecorded = self.unrecorded.clone();
             let recorded = Command::Revoke { revoke: command, session: self.session.version, unrecorded };
-            let was_open = self.session.value.status == Status::Open;
             let Some(appended) = self.append(id, now, context, recorded, events, Vec::new()).await? else {
                 self.reload()?;
                 continue;
             };
-            match outcome {
-                Ok(()) if was_open => self.count_end(ask.reason),
-                Ok(()) => {}
-                Err(denial) => self.unrecorded.count_refusal(&self.session.value, denial),
+            if let Err(denial) = outcome {
+                self.unrecorded.count_refusal(&self.session.value, denial);
             }
             self.keep(&appended);
             return outcome.map_err(Refused::from);
@@ -340,7 +341,6 @@ impl Turn {
                 self.reload()?;
                 continue;
             };
-            self.core.metrics.sessions.with_label_values(&["open"]).dec();
             self.keep(&appended);
             return Ok(());
         }

@@ -12,6 +12,7 @@ use crate::domain::command::Command;
 use crate::domain::denial::Denial;
 use crate::domain::ids::{Owner, SessionId, StreamId};
 use crate::domain::session::{RevokeReason, Session};
+use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal, system};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -181,6 +182,8 @@ impl Sessions {
         asker: Asker,
     ) -> Result<Option<(SessionId, Session)>, Refused> {
         let Ok(token) = self.verify(token) else { return Ok(None) };
+        // Nothing is called active by a clock that is not believed.
+        self.core.now(Timestamp::default())?;
         let show = Show { presented: token.generation, client: client.id.clone(), asker };
         match self.residents.ask(token.session, show).await? {
             Some(answer) => Ok(answer?.map(|session| (token.session, session))),

@@ -168,7 +168,8 @@ impl Tokens {
     /// What an access token says, if it is active now: the one function behind every door that asks.
     ///
     /// # Errors
-    /// [`Unavailable::Store`] where the store cannot be read: then nothing is called active.
+    /// [`Unavailable`] where the store cannot be read or the clock is not believed: then nothing is called active, and nobody
+    /// is logged out either.
     pub fn inspect(&self, text: &str) -> Result<Option<Inspected>, Refused> {
         let Some(claims) = self.verify(text) else { return Ok(None) };
         let Some(client) = self.core.reader.client(&claims.client_id)? else { return Ok(None) };
@@ -191,8 +192,8 @@ impl Tokens {
             client: &client.value,
             basis,
         };
-        let reading = self.core.clock.read();
-        let active = reading.believed && is_active(&token, &system.value, reading.wall);
+        let now = self.core.now(Timestamp::default())?;
+        let active = is_active(&token, &system.value, now);
         let account = session.map(|(session, _)| session.account);
         Ok(active.then_some(Inspected { claims, account }))
     }

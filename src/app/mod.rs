@@ -4,7 +4,7 @@ mod bootstrap;
 mod open;
 
 pub use bootstrap::{Applied, apply, check};
-pub use open::{OpenedJournal, Start, StartError, open};
+pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
@@ -20,7 +20,7 @@ use crate::domain::system::{RotationPolicy, SystemEvent};
 use crate::domain::time::Span;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
-use crate::journal::Commit;
+use crate::journal::{Commit, Reader, StoreError};
 use crate::metrics::Metrics;
 use actix::prelude::*;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ impl App {
             batch: config.journal.batch_max,
             anchor_interval: span(config.journal.anchor_interval),
         };
+        count_open_sessions(&reader, &metrics).map_err(|error| StartError::new(&error))?;
         let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.clock.clone(), metrics.clone())
             .map_err(|error| StartError::new(&error))?;
         let core = Arc::new(Core {
@@ -146,8 +147,8 @@ fn wire(
     };
     let attempts = Arc::new(AttemptsTable::new(budgets, config.passwords.table));
     let policy = RotationPolicy { interval: config.keys.rotation_interval, jwks_max_age: config.keys.jwks_max_age };
-    let keys = KeyMaintenance::new(core.clone(), policy);
     let (closer, closing) = Closer::new();
+    let keys = KeyMaintenance::new(core.clone(), policy, closer.clone());
     let sweeper =
         Sweeper { core: core.clone(), sessions: sessions.clone(), keys: keys.clone(), interval: sweep_every(&policy) };
     let tasks = vec![actix_rt::spawn(Closer::run(core.clone(), closing)), actix_rt::spawn(sweeper.run())];
@@ -161,6 +162,23 @@ fn wire(
         core: core.clone(),
     };
     (services, tasks)
+}
+
+/// Counts the sessions that an earlier run left open, before anything can change them. Bounded by what the store's own check
+/// at start has just read.
+fn count_open_sessions(reader: &Reader, metrics: &Metrics) -> Result<(), StoreError> {
+    const PAGE: usize = 4096;
+    let (mut open, mut after) = (0, None);
+    loop {
+        let (page, next) = reader.open_sessions(None, after.as_deref(), PAGE)?;
+        open += page.len();
+        match next {
+            Some(next) => after = Some(next),
+            None => break,
+        }
+    }
+    metrics.sessions.with_label_values(&["open"]).set(i64::try_from(open).unwrap_or(i64::MAX));
+    Ok(())
 }
 
 /// Often enough that a key is published and activated about when it should be.

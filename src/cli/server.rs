@@ -30,9 +30,12 @@ pub fn serve(
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let listen = config.http.listen;
-    let listener = bind(listen, "http.listen")?;
+    let listener = bind(listen, "--listen ADDR, COUNTERSIGN__HTTP__LISTEN or http.listen")?;
     let address = listener.local_addr().map_err(Failure::new)?;
-    let metrics = config.metrics_listen.map(|listen| bind(listen, "metrics.listen")).transpose()?;
+    let metrics = config
+        .metrics_listen
+        .map(|listen| bind(listen, "COUNTERSIGN__METRICS__LISTEN or metrics.listen"))
+        .transpose()?;
     let bound = Bound { listener, metrics, issuer: config.issuer_at(address), url: format!("http://{address}") };
     actix_rt::System::new().block_on(run(config, bootstrap, options, bound, listening))
 }
@@ -45,10 +48,15 @@ struct Bound {
     url: String,
 }
 
-fn bind(address: std::net::SocketAddr, key: &str) -> Result<TcpListener, Failure> {
+/// Listens, or says by which settings another address is chosen.
+fn bind(address: std::net::SocketAddr, settings: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+            _ => error.to_string(),
+        };
         Failure::new(format!(
-            "cannot listen on {address}: {error}; choose another address with {key} (port 0 picks one)"
+            "cannot listen on {address}: {why}; choose another address with {settings} (port 0 picks a free one)"
         ))
     })
 }

@@ -5,7 +5,7 @@ use crate::actors::{Refused, Unavailable};
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde::Serialize;
 use std::fmt;
@@ -22,7 +22,9 @@ pub enum Why {
     Malformed(String),
     /// The grant type is none of ours.
     UnsupportedGrant,
-    /// More than one way of client authentication, or one that is malformed.
+    /// The `Authorization` header is no HTTP Basic authentication that can be read.
+    BadClientHeader,
+    /// More than one way of client authentication, or half of one.
     BadClientAuthentication(String),
     /// No client at all.
     NoClient,
@@ -40,8 +42,8 @@ pub enum Why {
     TooMany,
     /// There is no such page.
     NotFound,
-    /// The page knows other methods only.
-    MethodNotAllowed,
+    /// The page knows these methods only.
+    MethodNotAllowed(&'static str),
 }
 
 /// How an error looks.
@@ -77,6 +79,8 @@ impl HttpError {
         match &self.why {
             Why::Refused(Refused::Denied(denial)) => denial.code(),
             Why::Refused(Refused::Unavailable(why)) => why.code(),
+            Why::Starting => "starting",
+            Why::TooMany => "too_many",
             other => answer(other).error,
         }
     }
@@ -131,6 +135,12 @@ fn answer(why: &Why) -> Answer {
             "unsupported_grant_type",
             "grant_type must be password, refresh_token or client_credentials",
         ),
+        Why::BadClientHeader => challenged(
+            StatusCode::UNAUTHORIZED,
+            "invalid_client",
+            "the Authorization header must be Basic and base64 of client_id:client_secret",
+            BASIC,
+        ),
         Why::BadClientAuthentication(text) => plain(StatusCode::BAD_REQUEST, "invalid_request", text),
         Why::NoClient => challenged(
             StatusCode::UNAUTHORIZED,
@@ -174,7 +184,7 @@ fn answer(why: &Why) -> Answer {
             "the server has more requests than it can take: try again later",
         ),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
-        Why::MethodNotAllowed => {
+        Why::MethodNotAllowed(_) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
         }
     }
@@ -235,6 +245,12 @@ fn denied(denial: Denial) -> Answer {
     Answer { status, error, text: text.to_owned(), challenge }
 }
 
+/// The status and the `error` that a denial is answered with by the OAuth doors: for `docs/API.md`.
+pub fn answer_to(denial: Denial) -> (u16, &'static str) {
+    let answer = denied(denial);
+    (answer.status.as_u16(), answer.error)
+}
+
 fn unavailable(why: Unavailable) -> Answer {
     let (status, text) = match why {
         Unavailable::Busy => {
@@ -277,6 +293,9 @@ impl ResponseError for HttpError {
         no_store(&mut response).insert_header((CONTENT_TYPE, "application/json"));
         if let Some(challenge) = challenge {
             response.insert_header((WWW_AUTHENTICATE, challenge));
+        }
+        if let Why::MethodNotAllowed(allowed) = self.why {
+            response.insert_header((ALLOW, allowed));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));

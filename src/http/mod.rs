@@ -10,13 +10,14 @@ mod ops;
 pub mod transport;
 mod who;
 
+pub use error::answer_to;
 pub use openapi::document as openapi_document;
 
 use crate::actors::Services;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpResponse, web};
+use actix_web::{App, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use error::{HttpError, Why};
 use ipnet::IpNet;
 use std::net::TcpListener;
@@ -99,11 +100,51 @@ impl Doors {
 pub fn routes(config: &mut web::ServiceConfig) {
     oauth::routes(config);
     ops::routes(config);
-    config.route("/openapi.json", web::get().to(openapi::serve));
+    config.service(shown("/openapi.json", openapi::serve));
     config.default_service(web::to(nothing_here));
 }
 
-async fn nothing_here(request: actix_web::HttpRequest) -> Result<HttpResponse, HttpError> {
+/// A page that is read; HEAD gives its headers.
+fn shown<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args> + Clone,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    page(path, "GET, HEAD").route(web::get().to(handler.clone())).route(web::head().to(handler))
+}
+
+/// A page that is read, by clients that post to it too.
+fn shown_or_posted<F, G, Args>(path: &str, shown: F, posted: G) -> Resource
+where
+    F: Handler<Args> + Clone,
+    G: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+    G::Output: Responder + 'static,
+{
+    let page = page(path, "GET, HEAD, POST").route(web::get().to(shown.clone()));
+    page.route(web::head().to(shown)).route(web::post().to(posted))
+}
+
+/// A page that takes a body.
+fn posted<F, Args>(path: &str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    page(path, "POST").route(web::post().to(handler))
+}
+
+fn page(path: &str, allowed: &'static str) -> Resource {
+    let refuse = move |request: HttpRequest| async move {
+        Err::<HttpResponse, _>(HttpError::plain(Why::MethodNotAllowed(allowed), who::request_id(&request)))
+    };
+    web::resource(path).default_service(web::to(refuse))
+}
+
+async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, HttpError> {
     Err(HttpError::plain(Why::NotFound, who::request_id(&request)))
 }
 

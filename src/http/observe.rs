@@ -10,7 +10,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, ResponseError, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,7 +33,7 @@ pub async fn observe<B: MessageBody + 'static>(
     // Questions about the server itself are answered however busy it is.
     let permit = if is_about_the_server(request.path()) { None } else { Some(doors.in_flight.try_acquire()) };
     let mut response = if matches!(permit, Some(Err(_))) {
-        let refused = HttpError::plain(Why::TooMany, Some(id)).error_response();
+        let refused = HttpResponse::from_error(HttpError::plain(Why::TooMany, Some(id)));
         request.into_response(refused).map_into_right_body()
     } else {
         // The query is left out: clients that err put tokens there.

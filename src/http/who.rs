@@ -18,6 +18,8 @@ use zeroize::Zeroizing;
 
 /// Client ids and secrets have at most this many bytes.
 const CREDENTIAL_LIMIT: usize = 512;
+/// Addresses of `X-Forwarded-For` that are looked at, from the nearest on.
+const FORWARDED_LIMIT: usize = 64;
 
 /// The client that a request names, and the secret it shows.
 pub struct Credentials {
@@ -58,11 +60,7 @@ impl Credentials {
 }
 
 fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Why> {
-    let malformed = || {
-        Why::BadClientAuthentication(
-            "the Authorization header must be Basic and base64 of client_id:client_secret".to_owned(),
-        )
-    };
+    let malformed = || Why::BadClientHeader;
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -143,11 +141,12 @@ impl Caller {
     }
 }
 
-/// The addresses of all `X-Forwarded-For` headers, nearest last; empty where one is malformed.
+/// The addresses of all `X-Forwarded-For` headers, nearest first. What lies behind a malformed entry, or further away than
+/// proxies can be, is left out: anybody can write there.
 fn forwarded(headers: &HeaderMap) -> Vec<IpAddr> {
-    let lists = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let addresses = lists.flat_map(|list| list.split(',')).take(64).map(|text| parse_address(text.trim()));
-    addresses.collect::<Option<Vec<_>>>().unwrap_or_default()
+    let lists: Vec<_> = headers.get_all("x-forwarded-for").map(|value| value.to_str().unwrap_or_default()).collect();
+    let nearest_first = lists.iter().rev().flat_map(|list| list.rsplit(','));
+    nearest_first.map_while(|text| parse_address(text.trim())).take(FORWARDED_LIMIT).collect()
 }
 
 fn parse_address(text: &str) -> Option<IpAddr> {
@@ -156,12 +155,12 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-/// The peer, and the address that the peer tells. A peer that is no configured proxy is the peer, and the nearest forwarded
+/// The peer, and the address that the peer tells, from the forwarded addresses, nearest first. A peer that is no configured proxy is the peer, and the nearest forwarded
 /// address is what it tells. Otherwise the nearest address that is no proxy is the peer, and the one before it what that
 /// tells.
 fn resolve(socket: Option<IpAddr>, forwarded: &[IpAddr], proxies: &[IpNet]) -> (Option<IpAddr>, Option<IpAddr>) {
     let is_proxy = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
-    let mut nearest_first = socket.iter().copied().chain(forwarded.iter().rev().copied());
+    let mut nearest_first = socket.iter().copied().chain(forwarded.iter().copied());
     let peer = nearest_first.find(|address| !is_proxy(address));
     (peer.or(socket), nearest_first.next())
 }
@@ -191,6 +190,7 @@ pub async fn authenticate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -204,7 +204,7 @@ mod tests {
             ("192.0.2.1", &[], "192.0.2.1", None),
             ("192.0.2.1", &[person], "192.0.2.1", Some(person)),
             ("10.0.0.1", &[ip("192.0.2.1")], "192.0.2.1", None),
-            ("10.0.0.1", &[person, ip("192.0.2.1"), ip("10.0.0.2")], "192.0.2.1", Some(person)),
+            ("10.0.0.1", &[ip("10.0.0.2"), ip("192.0.2.1"), person], "192.0.2.1", Some(person)),
             ("10.0.0.1", &[], "10.0.0.1", None),
         ];
         for (socket, forwarded, peer, told) in cases {
@@ -218,7 +218,26 @@ mod tests {
 
     #[test]
     fn the_leftmost_forwarded_address_is_anybodys_to_write_and_decides_nothing() {
-        let (peer, _) = resolve(Some(ip("192.0.2.1")), &[ip("10.0.0.1"), ip("203.0.113.9")], &[]);
+        let (peer, _) = resolve(Some(ip("192.0.2.1")), &[ip("203.0.113.9"), ip("10.0.0.1")], &[]);
         assert_eq!(peer, Some(ip("192.0.2.1")));
+    }
+
+    #[test]
+    fn nothing_written_before_the_nearest_address_hides_it() {
+        let read = |lists: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for list in lists {
+                headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(list).unwrap());
+            }
+            forwarded(&headers)
+        };
+        let long = "198.51.100.7, ".repeat(100) + "203.0.113.9";
+        assert_eq!(read(&[&long]).len(), FORWARDED_LIMIT);
+        assert_eq!(read(&[&long])[0], ip("203.0.113.9"));
+        assert_eq!(read(&["nonsense, 203.0.113.9"]), [ip("203.0.113.9")]);
+        assert_eq!(
+            read(&["192.0.2.1", "nonsense,, [2001:db8::1]:443, 203.0.113.9"]),
+            [ip("203.0.113.9"), ip("2001:db8::1")]
+        );
     }
 }

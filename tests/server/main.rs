@@ -1,9 +1,19 @@
 //! The real binary, asked over HTTP as its users ask it.
 
+mod bad_input;
+mod bad_start;
 mod canary;
+mod cli;
+mod clients;
 mod crash;
 mod damage;
+mod demo;
 mod doors;
+mod markdown;
+mod openapi;
 mod order;
+mod python;
+mod race;
 mod random;
 mod support;
+mod telltale;

@@ -1,9 +1,10 @@
 //! Starts the real binary on a data directory of its own and asks it over HTTP.
 
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -97,6 +98,7 @@ impl Server {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
+            .max_idle_connections(256)
             .max_idle_connections_per_host(256);
         Self { child, url, root, plan, agent: config.build().into() }
     }
@@ -128,21 +130,13 @@ impl Server {
     }
 
     /// Sends the process a signal while others are asking it.
-    pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
+    pub fn signal(&self, with: Signal) {
+        signal(self.pid(), with);
     }
 
     /// Waits for the end of the process, and gives its exit code.
     pub fn ended(&mut self) -> Option<i32> {
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(60) {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server did not stop: {}", self.diagnostics());
+        wait_for_end(&mut self.child)
     }
 
     /// Ends the process as [`Self::kill`] does, and leaves its data.
@@ -203,6 +197,24 @@ impl Server {
         Answer::of(request.send_form(form.iter().copied())?)
     }
 
+    /// Sends a request as it stands, whatever is wrong with it, over a connection of its own.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        // A body that is refused by its announced length is not waited for.
+        let _ = stream.write_all(body);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Answer::parse(&String::from_utf8(answer).unwrap())
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.get_as(path, &[])
     }
@@ -212,6 +224,16 @@ impl Server {
         let request = self.agent.get(format!("{}{path}", self.url));
         let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
         Answer::of(request.call().unwrap()).unwrap()
+    }
+
+    /// The status of a request with this method, without body.
+    pub fn ask(&self, method: &str, path: &str) -> u16 {
+        let url = format!("{}{path}", self.url);
+        match method {
+            "get" => Answer::of(self.agent.get(url).call().unwrap()).unwrap().status,
+            "post" => Answer::of(self.agent.post(url).send_empty().unwrap()).unwrap().status,
+            other => panic!("{other} is not known here"),
+        }
     }
 
     /// Logs alice in at the store.
@@ -232,6 +254,13 @@ impl Server {
         let answer = self.post("/oauth2/introspect", Some(STORE), &[("token", token)]);
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.json()["active"].as_bool().unwrap()
+    }
+
+    /// A metric by its name with its labels, as `/metrics` shows it.
+    pub fn metric(&self, name: &str) -> f64 {
+        let text = self.get("/metrics").body;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
 
     /// All events of the journal as JSON, by the program itself. Waits until the last one is known to be durable.
@@ -335,9 +364,34 @@ pub fn events_in(data_dir: &Path) -> Vec<Value> {
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+/// Sends a signal to a process that the test started.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Waits until a process has ended, and gives its exit code.
+pub fn wait_for_end(child: &mut Child) -> Option<i32> {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(60) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the process did not end");
+}
+
 pub fn basic(id: &str, secret: &str) -> String {
     use base64::Engine;
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{id}:{secret}")))
+}
+
+/// What an access token says, unverified.
+pub fn claims(access: &str) -> Value {
+    use base64::Engine;
+    let payload = access.split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
 /// An answer, read whole.
@@ -355,6 +409,15 @@ impl Answer {
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         let status = response.status().as_u16();
         Ok(Self { status, headers, body: response.body_mut().read_to_string()? })
+    }
+
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Self { status, headers, body: body.to_owned() }
     }
 
     pub fn json(&self) -> Value {

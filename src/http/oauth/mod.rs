@@ -8,35 +8,24 @@ pub mod token;
 pub mod userinfo;
 
 use super::Doors;
-use super::error::{HttpError, Why};
+use super::error::HttpError;
 use super::form::Form;
 use super::transport::read_body;
+use super::{posted, shown, shown_or_posted};
+use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse, Route};
 
 /// The routes of this group.
 pub fn routes(config: &mut ServiceConfig) {
-    let mut post = |path: &str, route: Route| {
-        config.service(web::resource(path).route(route).default_service(web::to(method_not_allowed)));
-    };
-    post("/oauth2/token", web::post().to(token::token));
-    post("/oauth2/revoke", web::post().to(revoke::revoke));
-    post("/oauth2/introspect", web::post().to(introspect::introspect));
     config
-        .service(
-            web::resource("/oauth2/userinfo")
-                .route(web::get().to(userinfo::userinfo))
-                .route(web::post().to(userinfo::userinfo))
-                .default_service(web::to(method_not_allowed)),
-        )
-        .route("/.well-known/oauth-authorization-server", web::get().to(discovery::metadata))
-        .route("/.well-known/openid-configuration", web::get().to(discovery::metadata))
-        .route("/.well-known/jwks.json", web::get().to(jwks::jwks));
-}
-
-async fn method_not_allowed(request: HttpRequest) -> Result<HttpResponse, HttpError> {
-    Err(HttpError::plain(Why::MethodNotAllowed, super::who::request_id(&request)))
+        .service(posted("/oauth2/token", token::token))
+        .service(posted("/oauth2/revoke", revoke::revoke))
+        .service(posted("/oauth2/introspect", introspect::introspect))
+        .service(shown_or_posted("/oauth2/userinfo", userinfo::userinfo, userinfo::userinfo_by_post))
+        .service(shown("/.well-known/oauth-authorization-server", discovery::metadata))
+        .service(shown("/.well-known/openid-configuration", discovery::openid_metadata))
+        .service(shown("/.well-known/jwks.json", jwks::jwks));
 }
 
 /// The form in a request's body, bounded in size and time.

@@ -3,12 +3,13 @@
 pub mod health;
 pub mod metrics;
 
-use actix_web::web::{self, ServiceConfig};
+use super::shown;
+use actix_web::web::ServiceConfig;
 
 /// The routes of this group.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .route("/health/live", web::get().to(health::live))
-        .route("/health/ready", web::get().to(health::ready))
-        .route("/metrics", web::get().to(metrics::metrics));
+        .service(shown("/health/live", health::live))
+        .service(shown("/health/ready", health::ready))
+        .service(shown("/metrics", metrics::metrics));
 }
