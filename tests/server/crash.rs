@@ -57,7 +57,8 @@ fn rounds() -> u32 {
 fn whatever_was_answered_is_there_after_every_kill() {
     let (seed, begin, rounds) = (seed(), Instant::now(), rounds());
     let (mut random, mut workers, mut audit) = (Random::new(!seed), workers(seed), Audit::new());
-    let mut server = plan().start();
+    // Small segments, so that kills come while one is closed and the next begun.
+    let mut server = plan().set("journal.segment_bytes", "1MiB").start();
     for round in 1..=rounds {
         under_load(&server, &mut workers, Signal::KILL, Duration::from_millis(20 + random.below(300)));
         let stopped = server.stopped();
@@ -82,7 +83,9 @@ fn whatever_was_answered_is_there_after_every_kill() {
     }
     assert_eq!(audit.twice(), Findings::new(), "seed {seed}");
     let counts = total(&workers);
-    println!("{rounds} kills: {counts:?}; {} answers found among {} events", audit.found, audit.events());
+    let segments = std::fs::read_dir(server.data_dir().join("journal")).unwrap().count();
+    println!("{rounds} kills: {counts:?}; {} answers in {} events, {segments} files", audit.found, audit.events());
+    assert!(segments > 1, "segments were closed");
     assert_eq!(counts.unavailable, 0, "nothing was refused for want of time");
     assert!(counts.unanswered >= u64::from(rounds), "the kills came in the middle of requests: {counts:?}");
     assert!(audit.found > 20 * rounds as usize, "there was load: {counts:?}");

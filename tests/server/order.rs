@@ -122,7 +122,7 @@ fn synced(calls: &[Call], exchange: &Range<usize>) -> Result<Behind, String> {
         return if during.is_empty() {
             Ok(Behind::Nothing)
         } else {
-            Err("more than one write and one sync".to_owned())
+            Err("other than one write and one sync".to_owned())
         };
     };
     let in_order = write.kind == Kind::Write && sync.kind == Kind::Sync && write.path == sync.path;
