@@ -148,13 +148,10 @@ fn answer(why: &Why) -> Answer {
             "name the client: HTTP Basic authentication, or client_id and client_secret in the body",
             BASIC,
         ),
-        Why::Body(BodyError::TooLarge) => {
-            plain(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large")
+        Why::Body(error) => {
+            let (status, text) = body_answer(*error);
+            plain(status, "invalid_request", text)
         }
-        Why::Body(BodyError::TooSlow) => {
-            plain(StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body took too long to arrive")
-        }
-        Why::Body(BodyError::Broken) => plain(StatusCode::BAD_REQUEST, "invalid_request", "the body broke off"),
         Why::NoBearer => challenged(
             StatusCode::UNAUTHORIZED,
             "invalid_request",
@@ -187,6 +184,14 @@ fn answer(why: &Why) -> Answer {
         Why::MethodNotAllowed(_) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
         }
+    }
+}
+
+fn body_answer(error: BodyError) -> (StatusCode, &'static str) {
+    match error {
+        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+        BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
+        BodyError::Broken => (StatusCode::BAD_REQUEST, "the body broke off"),
     }
 }
 
