@@ -4,7 +4,7 @@ mod bootstrap;
 mod open;
 
 pub use bootstrap::{Applied, apply, check};
-pub use open::{OpenedJournal, Start, StartError, open};
+pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,

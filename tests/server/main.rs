@@ -1,5 +1,7 @@
 //! The real binary, asked over HTTP as its users ask it.
 
+mod bad_input;
+mod bad_start;
 mod canary;
 mod cli;
 mod clients;

@@ -3,7 +3,8 @@
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -196,6 +197,24 @@ impl Server {
         Answer::of(request.send_form(form.iter().copied())?)
     }
 
+    /// Sends a request as it stands, whatever is wrong with it, over a connection of its own.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        // A body that is refused by its announced length is not waited for.
+        let _ = stream.write_all(body);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Answer::parse(&String::from_utf8(answer).unwrap())
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.get_as(path, &[])
     }
@@ -260,13 +279,13 @@ impl Drop for Server {
 
 /// Whether a program is there. Without it a trial fails where `COUNTERSIGN_TEST_STRICT` is set, and says elsewhere that it
 /// was skipped.
-pub fn is_installed(program: &str, package: &str) -> bool {
+pub fn is_installed(program: &str, packages: &str) -> bool {
     let found = std::env::var_os("PATH").is_some_and(|path| {
         let mut dirs = std::env::split_paths(&path);
         dirs.any(|dir| dir.join(program).is_file())
     });
     if !found {
-        let why = format!("`{program}` is missing: install the Debian package {package}");
+        let why = format!("`{program}` is missing: apt-get install {packages}");
         assert!(std::env::var_os("COUNTERSIGN_TEST_STRICT").is_none(), "{why}");
         println!("skipped: {why}");
     }
@@ -290,6 +309,14 @@ impl Stopped {
         Server::start_in(self.root, self.plan)
     }
 
+    /// Starts it and kills it so soon that it may not have come to its end with starting.
+    pub fn start_and_kill(&self, after: Duration) {
+        let mut child = command(&self.root, &self.plan).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     /// Starts it in vain: its exit code, and what it wrote to standard error.
     pub fn refusal(&self) -> (Option<i32>, String) {
         let stderr = || fs::read_to_string(self.root.path().join("stderr")).unwrap();
@@ -306,6 +333,14 @@ impl Stopped {
 
 /// Starts the binary and waits until it says where it listens; `None` where it ends instead.
 fn spawn(root: &TempDir, plan: &Plan) -> (Child, Option<String>) {
+    let mut child = command(root, plan).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
+    (child, url)
+}
+
+fn command(root: &TempDir, plan: &Plan) -> Command {
     let bootstrap = root.path().join("bootstrap.toml");
     fs::write(&bootstrap, &plan.bootstrap).unwrap();
     fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o600)).unwrap();
@@ -316,11 +351,7 @@ fn spawn(root: &TempDir, plan: &Plan) -> (Child, Option<String>) {
     command.args(["--listen", "127.0.0.1:0"]).arg("--bootstrap").arg(&bootstrap).args(&plan.flags);
     let stderr = File::options().create(true).append(true).open(root.path().join("stderr")).unwrap();
     command.envs(plan.env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-    let mut child = command.spawn().unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
-    (child, url)
+    command
 }
 
 pub fn events_in(data_dir: &Path) -> Vec<Value> {
@@ -378,6 +409,15 @@ impl Answer {
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         let status = response.status().as_u16();
         Ok(Self { status, headers, body: response.body_mut().read_to_string()? })
+    }
+
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let mut lines = head.lines();
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers = lines.filter_map(|line| line.split_once(": "));
+        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
+        Self { status, headers, body: body.to_owned() }
     }
 
     pub fn json(&self) -> Value {

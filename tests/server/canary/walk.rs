@@ -152,7 +152,7 @@ impl<'a> Walk<'a> {
         self.raw("POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json", &json);
         self.raw(
             "POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded",
-            &format!("password=%zz{}", PASSWORD),
+            &format!("password=%zz{PASSWORD}"),
         );
         self.raw(&format!("GET /{access} HTTP/9.9\r\nHost: x"), PASSWORD);
         self.raw(&format!("{CLIENT_SECRET} {PASSWORD}"), PASSWORD);

@@ -123,7 +123,7 @@ impl Audit {
         for deed in worker.deeds.drain(..) {
             match self.deeds.get(&deed) {
                 Some(1) => self.found += 1,
-                times => findings.push(format!("{deed:?} was answered and is in the journal {:?} times", times)),
+                times => findings.push(format!("{deed:?} was answered and is in the journal {times:?} times")),
             }
         }
         findings

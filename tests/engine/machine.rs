@@ -1,0 +1,312 @@
+//! A machine in memory that runs the engine, stops it, starts it again, and can be copied.
+
+use countersign::actors::{
+    Asker, AuthenticatedClient, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, Refused, Services,
+};
+use countersign::app::{App, Start, World, start_journal};
+use countersign::clock::ManualClock;
+use countersign::config::{Config, Flags, Sources};
+use countersign::crypto::{Kernel, MasterKey, Params};
+use countersign::domain::client::{ClientSettings, ClientType, Profile};
+use countersign::domain::context::ToldBy;
+use countersign::domain::ids::{AccountId, ClientId, RequestId, SessionId};
+use countersign::domain::session::{Session, Status};
+use countersign::domain::time::{Span, Timestamp};
+use countersign::entropy::{SeededEntropy, uuid_v7};
+use countersign::journal::files::disk::Disk;
+use countersign::journal::files::memory_disk::MemoryDisk;
+use countersign::journal::store::{Change, Pair};
+use countersign::journal::{Engine, LocalEngine, MemoryStore, Store, StoreError, StoreHome};
+use countersign::metrics::Metrics;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use zeroize::Zeroizing;
+
+pub const ALICE: (&str, &str) = ("alice@example.com", "correct horse battery staple");
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const CHEAP: Params = Params { m_kib: 64, t: 1, p: 1 };
+
+/// A store that several starts share.
+#[derive(Clone)]
+struct Shared(Arc<MemoryStore>);
+
+impl Store for Shared {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(key)
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        self.0.scan(prefix, after, limit)
+    }
+
+    fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        self.0.apply(changes)
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        self.0.flush()
+    }
+
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+}
+
+struct Home(Shared);
+
+impl StoreHome for Home {
+    type Store = Shared;
+
+    fn was_there(&self) -> bool {
+        self.0.bytes() > 0
+    }
+
+    fn open(&mut self) -> Result<Shared, StoreError> {
+        Ok(self.0.clone())
+    }
+
+    fn quarantine(&mut self) -> std::io::Result<String> {
+        Err(std::io::Error::other("no store of these tests is ever unusable"))
+    }
+}
+
+/// See the module.
+pub struct Machine {
+    disk: MemoryDisk,
+    store: Shared,
+    pub clock: ManualClock,
+    master: String,
+    seed: u64,
+    settings: Vec<(String, String)>,
+}
+
+impl Machine {
+    /// A new one. The seed stands in the output of a test that fails.
+    pub fn new(seed: u64) -> Self {
+        println!("seed {seed}");
+        let disk = MemoryDisk::new();
+        disk.create_dir("journal").unwrap();
+        disk.create_dir("keys").unwrap();
+        let settings = [
+            ("HASH__MEMORY_KIB", "64"),
+            ("HASH__ITERATIONS", "1"),
+            ("HASH__THREADS", "1"),
+            ("HASH__DEADLINE", "60s"),
+            ("HTTP__REQUEST_TIMEOUT", "600s"),
+            ("HTTP__WORKERS", "2"),
+            ("PASSWORDS__STRANGERS_PER_NETWORK", "100000"),
+            ("PASSWORDS__STRANGERS_TOTAL", "1000000"),
+            ("PASSWORDS__FAMILIAR", "100000"),
+        ];
+        Self {
+            disk,
+            store: Shared(Arc::default()),
+            clock: ManualClock::new(NOW),
+            master: MasterKey::generate(&SeededEntropy::new(seed)).to_text().to_string(),
+            seed,
+            settings: settings.map(|(key, value)| (format!("COUNTERSIGN__{key}"), value.to_owned())).to_vec(),
+        }
+    }
+
+    /// Sets a configuration key by the name of its environment variable.
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.settings.push((format!("COUNTERSIGN__{key}"), value.to_owned()));
+        self
+    }
+
+    /// A copy of everything it has written, on a machine of its own.
+    pub fn copy(&self) -> Self {
+        Self {
+            disk: self.disk.crash_keeping_everything(),
+            store: Shared(Arc::new(self.store.0.snapshot())),
+            clock: ManualClock::new(countersign::clock::Clock::wall(&self.clock)),
+            master: self.master.clone(),
+            seed: self.seed + 1000,
+            settings: self.settings.clone(),
+        }
+    }
+
+    /// Starts the engine. Must be called inside an actix system.
+    pub fn start(&mut self) -> Running {
+        self.start_as(Start::default())
+    }
+
+    pub fn start_as(&mut self, start: Start) -> Running {
+        self.seed += 1;
+        // The last process is gone; what it wrote is all there.
+        self.disk = self.disk.crash_keeping_everything();
+        let entropy = Arc::new(SeededEntropy::new(self.seed));
+        let flags = Flags { data_dir: Some("nowhere".into()), listen: None, master_key: None };
+        let config = Config::load(Sources { file: None, env: self.settings.clone(), flags }).unwrap();
+        let master = MasterKey::from_text(&self.master).unwrap();
+        let (disk, mut home) = (self.disk.clone(), Home(self.store.clone()));
+        let (engine, _) =
+            LocalEngine::open(disk, &mut home, master, "countersign/test", config.journal.segment_bytes, &*entropy)
+                .unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let world = World { clock: Arc::new(self.clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
+        let keys = engine.keys();
+        let opened = start_journal(Box::new(engine), keys, start, &world, |_, _| ()).unwrap();
+        let app = App::start(opened, &config, "https://auth.example.com".to_owned(), metrics, entropy).unwrap();
+        Running { services: app.services.clone(), app }
+    }
+
+    /// All events as JSON, in order.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let copy = self.copy();
+        let master = MasterKey::from_text(&self.master).unwrap();
+        let opened = LocalEngine::open(copy.disk, &mut Home(copy.store), master, "", 1 << 30, &SeededEntropy::new(0));
+        let (engine, _) = opened.unwrap();
+        engine.read(1).map(|entry| serde_json::from_slice(&entry.unwrap().event).unwrap()).collect()
+    }
+}
+
+/// A running engine.
+pub struct Running {
+    pub services: Services,
+    app: App,
+}
+
+impl Running {
+    /// Stops it in good order.
+    pub fn stop(self) {
+        self.app.stop();
+    }
+
+    /// The store as a client, with settings of its own, and alice.
+    pub async fn prepare(&self, change: impl FnOnce(&mut ClientSettings)) -> AccountId {
+        let mut settings = ClientSettings::new(ClientType::Confidential, Profile::Standard);
+        change(&mut settings);
+        self.create_client("store", settings).await;
+        self.create_account(ALICE.0, cheap_hash(ALICE.1)).await.unwrap()
+    }
+
+    pub async fn create_client(&self, id: &str, settings: ClientSettings) {
+        let secret = Some(Zeroizing::new(secret_of(id)));
+        let new = NewClient { id: id.parse().unwrap(), secret, enabled: true, settings };
+        assert!(self.services.administration.create_client(&new, &operator()).await.unwrap());
+    }
+
+    pub async fn create_account(&self, login: &str, phc: String) -> Option<AccountId> {
+        let password = NewPassword::Hash(Zeroizing::new(phc));
+        let new = NewAccount { login: login.to_owned(), password, roles: BTreeSet::new(), clients: None };
+        self.services.administration.create_account(new, &operator()).await.unwrap()
+    }
+
+    pub async fn client(&self, id: &str) -> AuthenticatedClient {
+        let (client, state) = self.services.clients.find(id).unwrap().unwrap();
+        self.services.clients.authenticate(&client, state, Some(&secret_of(id)), &person()).await.unwrap()
+    }
+
+    pub async fn login(&self) -> Result<Issued, Refused> {
+        self.login_as("store", ALICE.0, ALICE.1).await
+    }
+
+    pub async fn login_as(&self, client: &str, login: &str, password: &str) -> Result<Issued, Refused> {
+        let client = self.client(client).await;
+        let password = Zeroizing::new(password.as_bytes().to_vec());
+        let ask = LoginAsk { login: login.to_owned(), password, scope: None, asker: person() };
+        self.services.logins.login(&client, ask).await
+    }
+
+    pub async fn refresh(&self, token: &str) -> Result<Issued, Refused> {
+        let client = self.client("store").await;
+        self.services.sessions.refresh(token, &client, None, person()).await
+    }
+
+    /// Whether any door accepts what was issued. The refresh token is tried last, because that changes it.
+    pub async fn is_alive(&self, issued: &Issued) -> bool {
+        let client = self.client("store").await;
+        let refresh = issued.refresh_token.as_deref().unwrap();
+        let inspected = self.services.tokens.inspect(&issued.access_token).unwrap().is_some();
+        let shown = self.services.sessions.introspect(refresh, &client, person()).await.unwrap().is_some();
+        let redeemed = self.refresh(refresh).await.is_ok();
+        assert_eq!((inspected, shown), (redeemed, redeemed), "all doors agree");
+        redeemed
+    }
+
+    pub fn session(&self, id: SessionId) -> Session {
+        self.services.core.reader.session(id).unwrap().unwrap().value
+    }
+
+    /// How a session ended, in the word of its event; `None` while no event of its own ended it.
+    pub fn ended(&self, issued: &Issued) -> Option<&'static str> {
+        match self.session(issued.session.unwrap()).status {
+            Status::Open => None,
+            Status::Revoked { reason, .. } => Some(reason.code()),
+            Status::Expired { .. } => Some("expired"),
+        }
+    }
+
+    /// Waits until the closer or the sweeper has come round to a session.
+    pub async fn wait_for_end(&self, issued: &Issued) -> &'static str {
+        let session = issued.session.unwrap();
+        eventually(&format!("the end of {session}"), || self.ended(issued)).await
+    }
+
+    pub fn open_sessions(&self) -> i64 {
+        self.services.core.metrics.sessions.with_label_values(&["open"]).get()
+    }
+}
+
+/// Waits for something that happens in the background. The bound only ends a test that would hang.
+pub async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..6000 {
+        if let Some(found) = look() {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("still waiting for {what}");
+}
+
+fn secret_of(client: &str) -> String {
+    format!("{client}-secret")
+}
+
+pub fn cheap_hash(password: &str) -> String {
+    Kernel::new(CHEAP).hash(password.as_bytes(), &[7; 16], CHEAP).unwrap().to_string()
+}
+
+/// A hash that takes long enough for anything else to happen meanwhile.
+pub fn slow_hash(password: &str) -> String {
+    let slow = Params { m_kib: 65_536, t: 8, p: 1 };
+    Kernel::new(slow).hash(password.as_bytes(), &[7; 16], slow).unwrap().to_string()
+}
+
+pub fn person() -> Asker {
+    person_at("192.0.2.1")
+}
+
+pub fn person_at(address: &str) -> Asker {
+    let person = Person { address: Some(address.parse().unwrap()), user_agent: Some("App/1".to_owned()), device: None };
+    let request_id = RequestId(uuid_v7(&SeededEntropy::new(1), NOW));
+    Asker { request_id, peer: None, told_by: ToldBy::Client, person, claimed: None }
+}
+
+pub fn operator() -> Asker {
+    Asker::server(RequestId(uuid_v7(&SeededEntropy::new(2), NOW)))
+}
+
+pub fn client_id(id: &str) -> ClientId {
+    id.parse().unwrap()
+}
+
+/// Numbers from a seed, for interleavings.
+pub struct Draw(u64);
+
+impl Draw {
+    pub fn new(seed: u64) -> Self {
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// An hour, as [`Span`] has it.
+pub const HOUR: Span = Span::hours(1);

@@ -1,0 +1,10 @@
+//! The running engine in this process: on a disk in memory, with a clock set by hand and chance drawn from a seed.
+
+mod actix_facts;
+mod clock_rule;
+mod closing;
+mod lost_history;
+mod machine;
+mod panics;
+mod races;
+mod sweeping;
