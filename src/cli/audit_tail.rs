@@ -21,8 +21,8 @@ pub struct Arguments {
     /// Configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Begin with the event at this position
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Only events after this position
+    #[arg(long, value_name = "N", default_value_t = 0)]
     after: Position,
     /// Only events of a type ("session.refreshed") or of a family ("session"); may be given several times
     #[arg(long = "type", value_name = "TYPE")]
@@ -75,7 +75,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if !data_dir.join("journal").is_dir() {
         return Err(Failure::new(format!("{} is no data directory: name it with --data-dir", data_dir.display())));
     }
-    let mut tail = Tail::open(&data_dir, arguments.after.max(1));
+    let mut tail = Tail::open(&data_dir, arguments.after.saturating_add(1));
     loop {
         while let Some((event, bytes)) = tail.next_event().map_err(failed)? {
             if filter.lets_through(&event) {

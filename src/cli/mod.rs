@@ -105,6 +105,8 @@ impl Failure {
 
 /// Runs the command line of this process.
 pub fn run() -> ExitCode {
+    // Whatever any part makes, the store included, is for this user alone.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let outcome = match Cli::parse().command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),

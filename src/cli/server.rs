@@ -81,15 +81,20 @@ async fn run(
     }
     let opened = tokio::select! {
         opened = open(config, options, &world, &doors) => opened?,
-        () = stop.asked() => return Ok(()),
+        () = stop.asked() => end_at_once(super::OK),
     };
     let app =
         App::start(opened, config, bound.issuer, world.metrics.clone(), world.entropy.clone()).map_err(Failure::new)?;
-    match let_in(&app, bootstrap, &doors).await.and_then(|()| listening(&bound.url)) {
-        Ok(()) => {
+    let let_in = tokio::select! {
+        let_in = let_in(&app, bootstrap, &doors) => let_in.and_then(|()| listening(&bound.url).map(|()| true)),
+        () = stop.asked() => Ok(false),
+    };
+    match let_in {
+        Ok(true) => {
             stop.asked().await;
             tracing::info!("stopping: requests under way are finished first; a second signal ends the process at once");
         }
+        Ok(false) => tracing::info!("stopping before requests were let in"),
         Err(failure) => {
             app.stop();
             return Err(failure);
@@ -181,9 +186,15 @@ impl Stop {
     }
 
     /// Ends the process at the second signal.
-    #[expect(clippy::disallowed_methods, reason = "an operator asked twice")]
     async fn again(mut self) {
         self.asked().await;
-        std::process::exit(i32::from(super::FAILED));
+        end_at_once(super::FAILED)
     }
+}
+
+/// Ends the process without waiting for anybody: an operator asked twice, or nothing was let in yet that could be waited for.
+/// The journal is made to be left like this.
+#[expect(clippy::disallowed_methods, reason = "the one place where a server is left without a word")]
+fn end_at_once(code: u8) -> ! {
+    std::process::exit(i32::from(code))
 }

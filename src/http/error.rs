@@ -86,6 +86,12 @@ impl HttpError {
     }
 }
 
+impl From<Why> for HttpError {
+    fn from(why: Why) -> Self {
+        Self::oauth(why)
+    }
+}
+
 impl From<Refused> for HttpError {
     fn from(refused: Refused) -> Self {
         Self::oauth(Why::Refused(refused))
@@ -148,10 +154,7 @@ fn answer(why: &Why) -> Answer {
             "name the client: HTTP Basic authentication, or client_id and client_secret in the body",
             BASIC,
         ),
-        Why::Body(error) => {
-            let (status, text) = body_answer(*error);
-            plain(status, "invalid_request", text)
-        }
+        Why::Body(error) => body(*error),
         Why::NoBearer => challenged(
             StatusCode::UNAUTHORIZED,
             "invalid_request",
@@ -187,12 +190,14 @@ fn answer(why: &Why) -> Answer {
     }
 }
 
-fn body_answer(error: BodyError) -> (StatusCode, &'static str) {
-    match error {
+/// What a body can be at fault with.
+fn body(error: BodyError) -> Answer {
+    let (status, text) = match error {
         BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
         BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
         BodyError::Broken => (StatusCode::BAD_REQUEST, "the body broke off"),
-    }
+    };
+    Answer { status, error: "invalid_request", text: text.to_owned(), challenge: None }
 }
 
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;

@@ -150,9 +150,9 @@ pub async fn introspect(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
+    let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let (client, asker) = authenticate(&request, &doors, &form).await.map_err(HttpError::oauth)?;
+    let (client, asker) = authenticate(&request, &doors, &form).await?;
     let refused = match (client.by_secret, client.state.value.enabled) {
         (false, _) => Some(Denial::ClientSecretMissing),
         (true, false) => Some(Denial::ClientDisabled),
@@ -161,7 +161,7 @@ pub async fn introspect(
     if let Some(denial) = refused {
         return Err(services.clients.refuse(&client.id, denial, &asker).await.into());
     }
-    let token = form.need("token", TOKEN_LIMIT).map_err(HttpError::oauth)?;
+    let token = form.need("token", TOKEN_LIMIT)?;
     let found = if token.starts_with(REFRESH_PREFIX) {
         let found = services.sessions.introspect(token, &client, asker).await?;
         found.map(|(sid, session)| Introspection::of_refresh(sid, &session))

@@ -54,7 +54,7 @@ pub struct Jwk {
     (status = 503, description = "The server is starting.", body = OAuthError),
 ))]
 pub async fn jwks(doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
+    let services = doors.services()?;
     let max_age = services.keys.jwks_max_age().as_seconds();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")))

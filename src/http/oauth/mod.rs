@@ -32,5 +32,5 @@ pub fn routes(config: &mut ServiceConfig) {
 async fn read_form(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> Result<Form, HttpError> {
     let body = read_body(request, payload, doors.settings.max_body, doors.settings.body_timeout).await?;
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    Form::parse(content_type, &body).map_err(HttpError::oauth)
+    Ok(Form::parse(content_type, &body)?)
 }

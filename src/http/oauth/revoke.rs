@@ -52,10 +52,10 @@ pub async fn revoke(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
+    let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let (client, asker) = authenticate(&request, &doors, &form).await.map_err(HttpError::oauth)?;
-    let token = form.need("token", TOKEN_LIMIT).map_err(HttpError::oauth)?;
+    let (client, asker) = authenticate(&request, &doors, &form).await?;
+    let token = form.need("token", TOKEN_LIMIT)?;
     if token.starts_with(REFRESH_PREFIX) {
         services.sessions.revoke(token, &client, asker).await?;
     } else if let Some(claims) = services.tokens.verify(token) {

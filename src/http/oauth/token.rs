@@ -117,15 +117,15 @@ pub async fn token(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
+    let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let grant = grant(&form).map_err(HttpError::oauth)?;
-    let (client, asker) = authenticate(&request, &doors, &form).await.map_err(HttpError::oauth)?;
-    let scope = form.scope().map_err(HttpError::oauth)?;
+    let grant = grant(&form)?;
+    let (client, asker) = authenticate(&request, &doors, &form).await?;
+    let scope = form.scope()?;
     let issued = match grant {
         Grant::Password => password(services, &form, &client, asker).await?,
         Grant::RefreshToken => {
-            let token = form.need("refresh_token", TOKEN_LIMIT).map_err(HttpError::oauth)?;
+            let token = form.need("refresh_token", TOKEN_LIMIT)?;
             services.sessions.refresh(token, &client, scope, asker).await?
         }
         Grant::ClientCredentials => services.clients.issue_token(&client, scope, &asker).await?,
@@ -148,10 +148,10 @@ async fn password(
     client: &AuthenticatedClient,
     asker: Asker,
 ) -> Result<Issued, HttpError> {
-    let login = form.need("username", LOGIN_LIMIT).map_err(HttpError::oauth)?.to_owned();
-    let password = form.need("password", PASSWORD_LIMIT).map_err(HttpError::oauth)?;
+    let login = form.need("username", LOGIN_LIMIT)?.to_owned();
+    let password = form.need("password", PASSWORD_LIMIT)?;
     let password = Zeroizing::new(password.as_bytes().to_vec());
-    let scope = form.scope().map_err(HttpError::oauth)?;
+    let scope = form.scope()?;
     // What the client may not do at all costs no password work, and tells nothing about any account.
     let state = &client.state.value;
     let refused = if !state.enabled {

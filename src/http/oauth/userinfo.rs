@@ -36,12 +36,12 @@ pub struct UserInfo {
     (status = 503, description = "The answer is not known: try again after `Retry-After`.", body = OAuthError),
 ), security(("access_token" = [])))]
 pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
-    let token = bearer(&request).ok_or(HttpError::oauth(Why::NoBearer))?;
-    let inspected = services.tokens.inspect(token)?.ok_or(HttpError::oauth(Why::InvalidBearer))?;
+    let services = doors.services()?;
+    let token = bearer(&request).ok_or(Why::NoBearer)?;
+    let inspected = services.tokens.inspect(token)?.ok_or(Why::InvalidBearer)?;
     let has = |scope: &str| inspected.claims.scope.split(' ').any(|granted| granted == scope);
     if inspected.account.is_none() || !has("openid") {
-        return Err(HttpError::oauth(Why::InsufficientScope("openid")));
+        return Err(Why::InsufficientScope("openid").into());
     }
     let login = if has("email") || has("profile") { services.tokens.login(&inspected)? } else { None };
     Ok(no_store(&mut HttpResponse::Ok()).json(UserInfo {
