@@ -102,7 +102,7 @@ impl Audit {
     /// Reads what is new.
     pub fn read(&mut self, data_dir: &Path) {
         let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
-            .args(["audit", "tail", "--json", "--after", &self.next.to_string(), "--data-dir"])
+            .args(["audit", "tail", "--json", "--after", &self.events().to_string(), "--data-dir"])
             .arg(data_dir)
             .output()
             .unwrap();
