@@ -34,7 +34,8 @@ impl Resident for SessionActor {
     fn wake(core: &Arc<Core>, id: SessionId) -> Result<Option<Self>, Refused> {
         let Some(session) = core.reader.session(id)? else { return Ok(None) };
         core.metrics.session_wakeups_total.inc();
-        Ok(Some(Self { turn: Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default() } }))
+        let turn = Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default(), held: None };
+        Ok(Some(Self { turn }))
     }
 }
 
@@ -132,6 +133,8 @@ struct Turn {
     id: SessionId,
     session: Versioned<Session>,
     unrecorded: Unrecorded,
+    /// Why it must end, where the journal did not take the event: nothing is granted until it has.
+    held: Option<RevokeReason>,
 }
 
 /// The states around a session, with their versions.
@@ -203,6 +206,10 @@ impl Turn {
     }
 
     async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Refused> {
+        if let Some(reason) = self.held {
+            self.end(End { reason, client: None, presented: None, asker: ask.asker.clone() }).await?;
+            self.held = None;
+        }
         for _ in 0..TRIES {
             let Surroundings { gate, client } = self.surroundings()?;
             let now = self.core.now(self.session.at)?;
@@ -237,7 +244,12 @@ impl Turn {
             let unrecorded = self.unrecorded.clone();
             let recorded =
                 Command::Refresh { refresh: command, gate: gate.version, client: client.version, unrecorded };
-            let Some(appended) = self.append(id, now, context, recorded, events, guards).await? else {
+            let ends = events.iter().find_map(|event| match event {
+                SessionEvent::Revoked { reason } => Some(*reason),
+                _ => None,
+            });
+            let appended = self.append(id, now, context, recorded, events, guards).await;
+            let Some(appended) = appended.inspect_err(|_| self.held = self.held.or(ends))? else {
                 self.reload()?;
                 continue;
             };

@@ -148,13 +148,7 @@ fn answer(why: &Why) -> Answer {
             "name the client: HTTP Basic authentication, or client_id and client_secret in the body",
             BASIC,
         ),
-        Why::Body(BodyError::TooLarge) => {
-            plain(StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", "the body is too large")
-        }
-        Why::Body(BodyError::TooSlow) => {
-            plain(StatusCode::REQUEST_TIMEOUT, "invalid_request", "the body took too long to arrive")
-        }
-        Why::Body(BodyError::Broken) => plain(StatusCode::BAD_REQUEST, "invalid_request", "the body broke off"),
+        Why::Body(error) => broken_body(*error),
         Why::NoBearer => challenged(
             StatusCode::UNAUTHORIZED,
             "invalid_request",
@@ -188,6 +182,15 @@ fn answer(why: &Why) -> Answer {
             plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
         }
     }
+}
+
+fn broken_body(error: BodyError) -> Answer {
+    let (status, text) = match error {
+        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+        BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
+        BodyError::Broken => (StatusCode::BAD_REQUEST, "the body broke off"),
+    };
+    Answer { status, error: "invalid_request", text: text.to_owned(), challenge: None }
 }
 
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;

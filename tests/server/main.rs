@@ -4,5 +4,6 @@ mod bad_input;
 mod bad_start;
 mod doors;
 mod race;
+mod stopping;
 mod support;
 mod telltale;
