@@ -21,7 +21,7 @@ async fn used(running: &Running) -> (Issued, Issued) {
 
 #[actix_rt::test]
 async fn a_theft_that_could_not_be_recorded_still_ends_the_session() {
-    let mut machine = Machine::new(61).set("JOURNAL__QUEUE", "1");
+    let mut machine = Machine::new(61).set("JOURNAL__QUEUE", "1").set("JOURNAL__BATCH_MAX", "1");
     let running = machine.start();
     running.prepare(|_| ()).await;
     let core = &running.services.core;
