@@ -210,9 +210,19 @@ impl Administration {
     ) -> Result<bool, Refused> {
         for _ in 0..TRIES {
             let Some(gate) = self.core.reader.gate(account)? else { return Ok(false) };
-            let now = self.core.now_to_close(gate.at);
             let id = self.core.commit_id();
             let command = command(id);
+            let now = match command {
+                // What lets somebody in waits for a clock that is believed; what shuts somebody out does not.
+                GateCommand::Enable | GateCommand::AddRegistration(_) | GateCommand::SetRoles(_) => {
+                    self.core.now(gate.at)?
+                }
+                GateCommand::SetPassword { .. }
+                | GateCommand::Disable
+                | GateCommand::WithdrawRegistration(_)
+                | GateCommand::RevokeSessions
+                | GateCommand::Erase => self.core.now_to_close(gate.at),
+            };
             let events = gate::decide(&gate.value, &command);
             if events.is_empty() {
                 return Ok(true);
@@ -289,7 +299,12 @@ impl Administration {
             if events.is_empty() {
                 return Ok(true);
             }
-            let now = self.core.now_to_close(state.at);
+            let now = match command {
+                ClientCommand::Enable | ClientCommand::Change(_) => self.core.now(state.at)?,
+                ClientCommand::SetSecret(_) | ClientCommand::Disable | ClientCommand::RevokeSessions => {
+                    self.core.now_to_close(state.at)
+                }
+            };
             let id = self.core.commit_id();
             let context = self.core.context(asker, &Owner::Client(client.clone()), id)?;
             let proposals = vec![Proposal {

@@ -39,7 +39,7 @@ pub enum Job {
 /// What password work came to.
 #[derive(Debug)]
 pub enum Done {
-    /// Of [`Job::Verify`] and [`Job::Dummy`]; [`HashedWeakly`](Self::Verified::weak) asks for a rehash.
+    /// Of [`Job::Verify`] and [`Job::Dummy`].
     Verified {
         /// Whether the password is right.
         right: bool,

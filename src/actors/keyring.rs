@@ -13,6 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::Keys;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use zeroize::Zeroizing;
 
@@ -124,12 +125,13 @@ pub struct KeyMaintenance {
     core: Arc<Core>,
     policy: RotationPolicy,
     closer: Closer,
+    published: Arc<Mutex<BTreeMap<String, Timestamp>>>,
 }
 
 impl KeyMaintenance {
     /// A handle.
     pub fn new(core: Arc<Core>, policy: RotationPolicy, closer: Closer) -> Self {
-        Self { core, policy, closer }
+        Self { core, policy, closer, published: Arc::default() }
     }
 
     /// How long caches may keep the JWKS.
@@ -145,7 +147,8 @@ impl KeyMaintenance {
     pub async fn run(&self) -> Result<(), Refused> {
         let now = self.core.now(Timestamp::default())?;
         let system = self.core.reader.system()?;
-        for step in rotation_due(&system.value, &self.policy, now) {
+        let due = rotation_due(&system.value, &self.policy, now);
+        for step in due.into_iter().filter(|step| self.is_known_to_caches(step, &system.value, now)) {
             tracing::info!(?step, "rotating signing keys");
             // Somebody else may have taken the step meanwhile.
             let due = |system: &System| rotation_due(system, &self.policy, now).contains(&step);
@@ -161,6 +164,7 @@ impl KeyMaintenance {
         }
         self.ensure_refresh_key().await?;
         let system = self.core.keyrings.renew(&self.core, now)?;
+        self.note_published(&system);
         self.show(&system, now);
         Ok(())
     }
@@ -184,6 +188,27 @@ impl KeyMaintenance {
             .await?;
         }
         Ok(())
+    }
+
+    /// Whether every cache that may still be used holds the key of a step. The rule counts from the instant of the key's
+    /// event; that was published only once it was durable, and caches count from what they were served.
+    fn is_known_to_caches(&self, step: &RotationStep, system: &System, now: Timestamp) -> bool {
+        let RotationStep::Activate(kid) = step else { return true };
+        let alg = system.signing.iter().find(|key| key.kid == *kid).map(|key| key.alg);
+        if !system.signing.iter().any(|key| Some(key.alg) == alg && key.status == KeyStatus::Active) {
+            return true;
+        }
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner).get(kid).copied();
+        published.is_some_and(|since| now >= since + self.policy.jwks_max_age)
+    }
+
+    /// Remembers since when this process publishes the keys that will sign next. Called when the keyring holds them.
+    fn note_published(&self, system: &System) {
+        let now = self.core.clock.read().wall;
+        let next = system.signing.iter().filter(|key| key.status == KeyStatus::Next);
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = next.map(|key| (key.kid.clone(), published.get(&key.kid).copied().unwrap_or(now)));
+        *published = since.collect();
     }
 
     /// Distrusts a key at once everywhere. A new one takes its place where it was active.

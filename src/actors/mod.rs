@@ -40,6 +40,7 @@ pub use session::SessionActor;
 pub use sessions::Sessions;
 pub use sweeper::Sweeper;
 pub use tokens::{Inspected, Issued, Tokens};
+pub use vital::Vital;
 pub use writer::{WriteError, Writer, WriterLimits};
 
 use std::sync::Arc;

@@ -5,9 +5,10 @@ use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Resident;
 use crate::domain::client::Client;
 use crate::domain::command::Command;
+use crate::domain::context::Context as AskContext;
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{ClientId, Generation, Owner, SessionId, StreamId};
+use crate::domain::ids::{ClientId, CommitId, Generation, Owner, SessionId, StreamId};
 use crate::domain::session::{
     Around, Refresh, RefreshGranted, RefreshHow, Revoke, RevokeReason, Session, SessionEvent, Status, Unrecorded,
 };
@@ -137,10 +138,19 @@ struct Turn {
     held: Option<RevokeReason>,
 }
 
-/// The states around a session, with their versions.
-struct Surroundings {
+/// What one try of a decision stands on besides the session.
+struct Stage {
     gate: Versioned<Gate>,
     client: Versioned<Client>,
+    now: Timestamp,
+    id: CommitId,
+    context: AskContext,
+}
+
+impl Stage {
+    fn around<'a>(&'a self, unrecorded: &'a Unrecorded) -> Around<'a> {
+        Around { gate: &self.gate.value, client: &self.client.value, context: &self.context, now: self.now, unrecorded }
+    }
 }
 
 impl Turn {
@@ -152,10 +162,12 @@ impl Turn {
         Owner::Account(self.session.value.account)
     }
 
-    fn surroundings(&self) -> Result<Surroundings, Refused> {
+    fn stage(&self, asker: &Asker, now: Timestamp) -> Result<Stage, Refused> {
         let gate = self.core.reader.gate(self.session.value.account)?.ok_or(Unavailable::Fault)?;
         let client = self.core.reader.client(&self.session.value.client)?.ok_or(Unavailable::Fault)?;
-        Ok(Surroundings { gate, client })
+        let id = self.core.commit_id();
+        let context = self.core.context(asker, &self.owner(), id)?;
+        Ok(Stage { gate, client, now, id, context })
     }
 
     fn reload(&mut self) -> Result<(), Refused> {
@@ -185,24 +197,22 @@ impl Turn {
         metrics.sessions.with_label_values(&["open"]).dec();
     }
 
-    /// Appends events to the session, with guards; `None` means that a stream has moved on.
+    /// Appends events to the session, with guards; `None` means that a stream has moved on. Without events the session itself
+    /// is guarded: others may have ended it.
     async fn append(
         &self,
-        id: crate::domain::ids::CommitId,
-        at: Timestamp,
-        context: crate::domain::context::Context,
+        stage: &Stage,
         command: Command,
         events: Vec<SessionEvent>,
         mut proposals: Vec<Proposal>,
     ) -> Result<Option<Appended>, Refused> {
-        if !events.is_empty() {
-            proposals.push(Proposal {
-                stream: self.stream(),
-                expected: Expected::Version(self.session.version),
-                events: events.into_iter().map(Event::Session).collect(),
-            });
-        }
-        self.core.append(commit(id, at, context, Some(command), proposals)).await
+        proposals.push(Proposal {
+            stream: self.stream(),
+            expected: Expected::Version(self.session.version),
+            events: events.into_iter().map(Event::Session).collect(),
+        });
+        let context = stage.context.clone();
+        self.core.append(commit(stage.id, stage.now, context, Some(command), proposals)).await
     }
 
     async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Refused> {
@@ -211,25 +221,17 @@ impl Turn {
             self.held = None;
         }
         for _ in 0..TRIES {
-            let Surroundings { gate, client } = self.surroundings()?;
-            let now = self.core.now(self.session.at)?;
-            let id = self.core.commit_id();
-            let context = self.core.context(&ask.asker, &self.owner(), id)?;
+            let stage = self.stage(&ask.asker, self.core.now(self.session.at)?)?;
+            let (gate, client) = (&stage.gate, &stage.client);
             let command = Refresh {
                 presented: ask.presented,
                 client: ask.client.clone(),
                 scope: ask.scope.clone(),
                 jti: self.core.token_id(),
                 jitter: self.core.jitter(client.value.settings.access_ttl),
-                unavailable: self.core.reader.system()?.value.unavailable(self.session.value.born_at, now),
+                unavailable: self.core.reader.system()?.value.unavailable(self.session.value.born_at, stage.now),
             };
-            let around = Around {
-                gate: &gate.value,
-                client: &client.value,
-                context: &context,
-                now,
-                unrecorded: &self.unrecorded,
-            };
+            let around = stage.around(&self.unrecorded);
             let Decision { events, outcome } = session::refresh(&self.session.value, &command, &around);
             if events.is_empty()
                 && let Err(denial) = outcome
@@ -248,7 +250,7 @@ impl Turn {
                 SessionEvent::Revoked { reason } => Some(*reason),
                 _ => None,
             });
-            let appended = self.append(id, now, context, recorded, events, guards).await;
+            let appended = self.append(&stage, recorded, events, guards).await;
             let Some(appended) = appended.inspect_err(|_| self.held = self.held.or(ends))? else {
                 self.reload()?;
                 continue;
@@ -257,7 +259,7 @@ impl Turn {
             self.keep(&appended);
             let granted = outcome?;
             let session = self.session.value.clone();
-            return Ok(Redeemed { granted, session, gate: gate.value, client: client.value });
+            return Ok(Redeemed { granted, session, gate: stage.gate.value, client: stage.client.value });
         }
         Err(Unavailable::Conflict.into())
     }
@@ -275,22 +277,13 @@ impl Turn {
 
     async fn end(&mut self, ask: End) -> Result<(), Refused> {
         for _ in 0..TRIES {
-            let Surroundings { gate, client } = self.surroundings()?;
-            let now = self.core.now_to_close(self.session.at);
-            let id = self.core.commit_id();
-            let context = self.core.context(&ask.asker, &self.owner(), id)?;
+            let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
             let command = Revoke { reason: ask.reason, client: ask.client.clone(), presented: ask.presented };
-            let around = Around {
-                gate: &gate.value,
-                client: &client.value,
-                context: &context,
-                now,
-                unrecorded: &self.unrecorded,
-            };
+            let around = stage.around(&self.unrecorded);
             let Decision { events, outcome } = session::revoke(&self.session.value, &command, &around);
             let unrecorded = self.unrecorded.clone();
             let recorded = Command::Revoke { revoke: command, session: self.session.version, unrecorded };
-            let Some(appended) = self.append(id, now, context, recorded, events, Vec::new()).await? else {
+            let Some(appended) = self.append(&stage, recorded, events, Vec::new()).await? else {
                 self.reload()?;
                 continue;
             };
@@ -308,32 +301,21 @@ impl Turn {
             return Ok(None);
         }
         for _ in 0..TRIES {
-            let Surroundings { gate, client } = self.surroundings()?;
-            let now = self.core.now_to_close(self.session.at);
-            let id = self.core.commit_id();
-            let context = self.core.context(&ask.asker, &self.owner(), id)?;
-            let around = Around {
-                gate: &gate.value,
-                client: &client.value,
-                context: &context,
-                now,
-                unrecorded: &self.unrecorded,
-            };
+            // What is only shown is guarded by no commit, and others may have ended the session since it was kept.
+            self.reload()?;
+            let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
+            let around = stage.around(&self.unrecorded);
             let Decision { events, outcome } = session::show(&self.session.value, ask.presented, &around);
             let active = outcome?;
-            if !active && ask.presented < self.session.value.generation {
+            let superseded = ask.presented < self.session.value.generation;
+            if !events.is_empty() {
                 let unrecorded = self.unrecorded.clone();
                 let recorded = Command::Show { presented: ask.presented, unrecorded };
-                if !events.is_empty() {
-                    let Some(appended) = self.append(id, now, context, recorded, events, Vec::new()).await? else {
-                        self.reload()?;
-                        continue;
-                    };
-                    self.unrecorded.count_refusal(&self.session.value, Denial::Superseded);
-                    self.keep(&appended);
-                } else {
-                    self.unrecorded.count_refusal(&self.session.value, Denial::Superseded);
-                }
+                let Some(appended) = self.append(&stage, recorded, events, Vec::new()).await? else { continue };
+                self.unrecorded.count_refusal(&self.session.value, Denial::Superseded);
+                self.keep(&appended);
+            } else if superseded {
+                self.unrecorded.count_refusal(&self.session.value, Denial::Superseded);
             }
             return Ok(active.then(|| self.session.value.clone()));
         }
@@ -347,9 +329,8 @@ impl Turn {
             if events.is_empty() {
                 return Ok(());
             }
-            let id = self.core.commit_id();
-            let context = self.core.context(&ask.asker, &self.owner(), id)?;
-            let Some(appended) = self.append(id, now, context, Command::Expire, events, Vec::new()).await? else {
+            let stage = self.stage(&ask.asker, now)?;
+            let Some(appended) = self.append(&stage, Command::Expire, events, Vec::new()).await? else {
                 self.reload()?;
                 continue;
             };

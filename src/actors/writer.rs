@@ -165,7 +165,7 @@ impl WriterThread {
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         self.metrics.journal_batch_events.observe((self.journal.head() - before) as f64);
         for ((queued, asker), answer) in askers.into_iter().zip(answers) {
-            if answer.is_err() {
+            if matches!(answer, Err(AppendError::Conflict { .. })) {
                 self.metrics.journal_conflicts_total.inc();
             }
             self.metrics.journal_append_seconds.observe(queued.seconds());

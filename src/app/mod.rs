@@ -6,6 +6,7 @@ mod open;
 pub use bootstrap::{Applied, apply, check};
 pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 
+use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
     KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens, Writer,
@@ -15,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::Params;
 use crate::domain::account::BudgetLimits;
+use crate::domain::command::Command;
 use crate::domain::ids::{Owner, RequestId, StreamId};
 use crate::domain::system::{RotationPolicy, SystemEvent};
 use crate::domain::time::Span;
@@ -102,7 +104,7 @@ impl App {
             expected: Expected::Any,
             events: vec![Event::System(SystemEvent::Ready)],
         }];
-        let commit = Commit { id, at: now, context, command: None, proposals, keys: Vec::new() };
+        let commit = Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: Vec::new() };
         core.append(commit).await?;
         Ok(())
     }
@@ -151,7 +153,7 @@ fn wire(
     let keys = KeyMaintenance::new(core.clone(), policy, closer.clone());
     let sweeper =
         Sweeper { core: core.clone(), sessions: sessions.clone(), keys: keys.clone(), interval: sweep_every(&policy) };
-    let tasks = vec![actix_rt::spawn(Closer::run(core.clone(), closing)), actix_rt::spawn(sweeper.run())];
+    let tasks = vec![spawn_vital("closer", Closer::run(core.clone(), closing)), spawn_vital("sweeper", sweeper.run())];
     let services = Services {
         sessions,
         logins: Logins::new(core.clone(), accounts, hasher.clone(), attempts, tokens.clone()),
@@ -179,6 +181,14 @@ fn count_open_sessions(reader: &Reader, metrics: &Metrics) -> Result<(), StoreEr
     }
     metrics.sessions.with_label_values(&["open"]).set(i64::try_from(open).unwrap_or(i64::MAX));
     Ok(())
+}
+
+/// Runs a task whose panic ends the process: without it nobody would notice what is no longer done.
+fn spawn_vital(part: &'static str, task: impl Future<Output = ()> + 'static) -> actix_rt::task::JoinHandle<()> {
+    actix_rt::spawn(async move {
+        let _vital = Vital(part);
+        task.await;
+    })
 }
 
 /// Often enough that a key is published and activated about when it should be.

@@ -55,7 +55,8 @@ fn names(event: &Value, id: &str) -> bool {
 /// One event as a line for people: position, instant, stream, type, what happened, who asked.
 pub fn line(event: &Value) -> String {
     let text = |name: &str| event[name].as_str().unwrap_or_default();
-    let mut out = format!("{:>7}  {}  {:<24}", event["position"], text("at"), text("type"));
+    let position = event["position"].as_u64().unwrap_or_default();
+    let mut out = format!("{position:>7}  {}  {:<24}", text("at"), text("type"));
     let _ = write!(out, "  {}", text("stream"));
     if let Some(data) = event["data"].as_object() {
         for (name, value) in data.iter().filter(|(name, _)| !SEALED.contains(&name.as_str())) {
@@ -131,5 +132,6 @@ mod tests {
         let line = line(&event);
         assert!(line.contains("session.refresh_refused") && line.contains("class=closed"), "{line}");
         assert!(!line.contains("c2VhbGVk"), "{line}");
+        assert!(line.starts_with("      7  2026-01-31T12:00:00.000Z  session.refresh_refused   session:01"), "{line}");
     }
 }

@@ -21,8 +21,8 @@ pub struct Arguments {
     /// Configuration file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Start at this position
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Only events after this position
+    #[arg(long, value_name = "N", default_value_t = 0)]
     after: Position,
     /// Only events of a type ("session.refreshed") or of a family ("session"); may be given several times
     #[arg(long = "type", value_name = "TYPE")]
@@ -51,7 +51,13 @@ const EXAMPLES: &str = "\
 Examples:
   countersign audit tail --about 0190c0de-0000-7000-8000-00000000000a     the story of one session
   countersign audit tail --code superseded --from 2026-01-31T00:00:00Z    what stands behind a bump in the metrics
-  countersign audit tail --type session --json | jq .data                  for programs";
+  countersign audit tail --type session --json | jq .data                  for programs
+  countersign audit tail --follow --type session.reuse_detected            what happens now
+
+Shown is what is known to be on disk: with a running server, everything up to a second ago or so.
+
+Exit codes: 0 printed, or the reader had enough; 1 the journal cannot be read or is damaged; 2 wrong command line or
+configuration.";
 
 /// Prints events, oldest first.
 #[expect(clippy::disallowed_methods, reason = "following a file is waiting; nothing else runs in this process")]
@@ -69,7 +75,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if !data_dir.join("journal").is_dir() {
         return Err(Failure::new(format!("{} is no data directory: name it with --data-dir", data_dir.display())));
     }
-    let mut tail = Tail::open(&data_dir, arguments.after.max(1));
+    let mut tail = Tail::open(&data_dir, arguments.after.saturating_add(1));
     loop {
         while let Some((event, bytes)) = tail.next_event().map_err(failed)? {
             if filter.lets_through(&event) {

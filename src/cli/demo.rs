@@ -1,15 +1,16 @@
 //! `countersign demo`: a working server with a demo client and account, to be tried out with a shell.
 
 use super::demo_script::script;
-use super::diagnostics::{self, print};
+use super::diagnostics::{self, announce};
 use super::server::{Options, serve};
 use super::{Common, Failure};
 use crate::config::bootstrap::Bootstrap;
 use crate::entropy::{SystemEntropy, token};
 use clap::Args;
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The demo's client.
@@ -18,14 +19,26 @@ pub const CLIENT: &str = "demo-backend";
 pub const LOGIN: &str = "alice@example.com";
 
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// Keep the demo here and go on with it next time [default: a new temporary directory, removed at the end]
+    /// Keep the demo here, and go on with it next time [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Address to listen on; port 0 picks one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
 }
+
+const AFTER_HELP: &str = "\
+Prints lines to paste into another shell (sh, bash or zsh, with curl): they log in, refresh, lose an answer and ask again,
+replay a stolen token, and show what the journal tells of it. Ctrl-C ends the demo.
+
+Examples:
+  countersign demo
+  countersign demo --data-dir ./demo --listen 127.0.0.1:0
+
+Exit codes: 0 stopped; 1 it could not start, standard error says why; 2 wrong command line or configuration; 70 and 74 as
+for serve.";
 
 /// The demo's secrets, made at its first start.
 pub struct Secrets {
@@ -42,6 +55,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             (root.join("data"), Some(Remove(root)))
         }
     };
+    // The printed lines are for another shell, which is somewhere else.
+    let directory = std::path::absolute(directory).map_err(Failure::new)?;
     let common = Common { data_dir: Some(directory.clone()), listen: Some(arguments.listen), ..Common::default() };
     let config = common.load()?;
     diagnostics::start(&crate::config::LogConfig { level: crate::config::LogLevel::Warn, ..config.log.clone() });
@@ -50,7 +65,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let bootstrap = Bootstrap::parse(&file, PathBuf::from("."), &super::serve::environment).map_err(Failure::new)?;
     let program = std::env::current_exe().map_err(Failure::new)?;
     let outcome = serve(&config, &bootstrap, Options::default(), |url| {
-        print(&script(url, &secrets, &program, &directory, temporary.is_some()))
+        announce(&script(url, &secrets, &program, &directory, temporary.is_some()))
     });
     drop(temporary);
     outcome
@@ -58,7 +73,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// The secrets of this demo: kept beside its data directory, or the next start could not say them again.
 fn secrets(directory: &Path) -> Result<Secrets, Failure> {
-    let path = directory.with_extension("demo-secrets");
+    let path = secrets_file(directory);
     let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
     if let Ok(text) = fs::read_to_string(&path) {
         let mut lines = text.lines().map(str::to_owned);
@@ -67,6 +82,13 @@ fn secrets(directory: &Path) -> Result<Secrets, Failure> {
             _ => Err(Failure::new(format!("{} is damaged: remove it and the data directory", path.display()))),
         };
     }
+    if directory.join("journal").exists() {
+        return Err(Failure::new(format!(
+            "{} was made by no demo ({} is missing): choose another directory with --data-dir",
+            directory.display(),
+            path.display()
+        )));
+    }
     let secrets = Secrets { client_secret: token(&SystemEntropy), password: token(&SystemEntropy) };
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(failed)?;
@@ -74,6 +96,13 @@ fn secrets(directory: &Path) -> Result<Secrets, Failure> {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
     writeln!(file, "{}\n{}", secrets.client_secret, secrets.password).map_err(failed)?;
     Ok(secrets)
+}
+
+fn secrets_file(directory: &Path) -> PathBuf {
+    // `components` drops a trailing slash, after which the name could not be continued.
+    let mut path: OsString = directory.components().as_path().into();
+    path.push(".demo-secrets");
+    path.into()
 }
 
 fn bootstrap_file(secrets: &Secrets) -> String {
@@ -97,7 +126,10 @@ clients = ["{CLIENT}"]
 fn temporary_directory() -> Result<PathBuf, Failure> {
     let name = format!("countersign-demo-{}", &token(&SystemEntropy)[..8]);
     let path = std::env::temp_dir().join(name);
-    fs::create_dir(&path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(&path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     Ok(path)
 }
 

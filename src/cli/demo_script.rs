@@ -1,4 +1,5 @@
-//! What the demo prints: who can log in, and lines that show every answer, to be pasted into a shell one by one or all at once.
+//! What the demo prints: who can log in, and lines that show every answer, to be pasted into a shell one by one or all at
+//! once. Comments hold no quotes, question marks or brackets: zsh reads pasted comments as commands unless told otherwise.
 
 use super::demo::{CLIENT, LOGIN, Secrets};
 use std::path::Path;
@@ -7,45 +8,57 @@ use std::path::Path;
 pub fn script(url: &str, secrets: &Secrets, program: &Path, data_dir: &Path, temporary: bool) -> String {
     let Secrets { client_secret, password } = secrets;
     let (program, data) = (quote(program), quote(data_dir));
-    let kept = if temporary { "It is removed when the demo stops." } else { "It is kept for the next demo." };
+    let kept = if temporary { "removed when the demo stops" } else { "kept for the next demo" };
     format!(
-        r#"Countersign demo on {url}
+        r##"Countersign demo on {url}
 
-  client    {CLIENT}   secret    {client_secret}
+  client    {CLIENT}        secret    {client_secret}
   account   {LOGIN}   password  {password}
-  data      {data}   {kept}
+  data      {data}
+            {kept}
 
-Paste these lines into another shell (Ctrl-C here ends the demo):
+Paste these lines into another shell, one by one or all at once. Ctrl-C here ends the demo.
 
-# 1. Log in: an access token and refresh token number 0.
-U='{url}'; C='{CLIENT}:{client_secret}'
-field() {{ sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }}
-R=$(curl -s -u "$C" "$U/oauth2/token" -H 'X-Forwarded-For: 203.0.113.9' -H 'X-Forwarded-User-Agent: Store/1.0' -d grant_type=password -d 'username={LOGIN}' -d 'password={password}' -d 'scope=openid email cart'); echo "$R"
+# 1. Alice logs in at an app. Its backend asks for her, and tells her address and user agent.
+#    The answer has an access token and refresh token number 0.
+U={url}; C={CLIENT}:{client_secret}
+owner() {{ curl -sS -u "$C" -H 'X-Forwarded-For: 203.0.113.9' \
+  -H 'X-Forwarded-User-Agent: Store/1.0' "$@"; echo; }}
+thief() {{ curl -sS -u "$C" -H 'X-Forwarded-For: 198.51.100.7' \
+  -H 'X-Forwarded-User-Agent: curl/8' "$@"; echo; }}
+field() {{ sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }}
+R=$(owner "$U/oauth2/token" -d grant_type=password -d scope='openid email cart' \
+  -d username={LOGIN} -d password={password}); echo "$R"
 ACCESS=$(echo "$R" | field access_token); FIRST=$(echo "$R" | field refresh_token)
 
 # 2. What the access token says.
-echo "$ACCESS" | cut -d. -f2 | tr '_-' '/+' | awk '{{while (length($0) % 4) $0 = $0 "="; print}}' | base64 -d; echo
+echo "$ACCESS" | cut -d. -f2 | tr '_-' '/+' \
+  | awk '{{ while (length($0) % 4) $0 = $0 "="; print }}' | base64 -d; echo
 
-# 3. Refresh: token 0 is spent, token 1 takes its place.
-R=$(curl -s -u "$C" "$U/oauth2/token" -H 'X-Forwarded-For: 203.0.113.9' -H 'X-Forwarded-User-Agent: Store/1.0' -d grant_type=refresh_token -d "refresh_token=$FIRST"); echo "$R"
-SECOND=$(echo "$R" | field refresh_token); ACCESS=$(echo "$R" | field access_token)
+# 3. The app refreshes: token 0 is spent, token 1 takes its place.
+R=$(owner "$U/oauth2/token" -d grant_type=refresh_token -d refresh_token="$FIRST"); echo "$R"
+ACCESS=$(echo "$R" | field access_token); SECOND=$(echo "$R" | field refresh_token)
 
-# 4. The answer was lost? Ask again with token 0: within 30 seconds the very same token 1 comes back.
-curl -s -u "$C" "$U/oauth2/token" -H 'X-Forwarded-For: 203.0.113.9' -H 'X-Forwarded-User-Agent: Store/1.0' -d grant_type=refresh_token -d "refresh_token=$FIRST" | grep -o "\"refresh_token\":\"$SECOND\""
+# 4. That answer was lost, so the app asks again with token 0: the very same token 1 comes back.
+#    This works for 30 seconds, on the same device, and only until token 1 is used.
+R=$(owner "$U/oauth2/token" -d grant_type=refresh_token -d refresh_token="$FIRST")
+if [ "$(echo "$R" | field refresh_token)" = "$SECOND" ]
+then echo the same token 1; else echo "$R"; fi
 
-# 5. Is the access token active? The one question behind every door.
-curl -s -u "$C" "$U/oauth2/introspect" -d "token=$ACCESS"; echo
+# 5. Is the access token active: every door asks this one question.
+owner "$U/oauth2/introspect" -d token="$ACCESS"
 
-# 6. A thief replays the spent token 0 from another agent: refused, and the whole session ends.
-curl -s -u "$C" "$U/oauth2/token" -H 'X-Forwarded-For: 198.51.100.7' -H 'X-Forwarded-User-Agent: curl' -d grant_type=refresh_token -d "refresh_token=$FIRST"; echo
+# 6. A thief shows the spent token 0 from elsewhere: refused, and the session ends.
+thief "$U/oauth2/token" -d grant_type=refresh_token -d refresh_token="$FIRST"
 
-# 7. So the thief's and the owner's tokens are dead at once.
-curl -s -u "$C" "$U/oauth2/introspect" -d "token=$ACCESS"; echo
-curl -s -u "$C" "$U/oauth2/token" -H 'X-Forwarded-For: 203.0.113.9' -H 'X-Forwarded-User-Agent: Store/1.0' -d grant_type=refresh_token -d "refresh_token=$SECOND"; echo
+# 7. From that answer on the access token and token 1 are dead too.
+owner "$U/oauth2/introspect" -d token="$ACCESS"
+owner "$U/oauth2/token" -d grant_type=refresh_token -d refresh_token="$SECOND"
 
-# 8. And the journal tells the story.
-sleep 2; {program} audit tail --data-dir {data} --type account --type session
-"#
+# 8. The journal tells the story. It shows what is on disk for sure, so give it two seconds.
+sleep 2; {program} audit tail --data-dir {data} \
+  --type account --type session
+"##
     )
 }
 

@@ -30,17 +30,34 @@ pub fn start(config: &LogConfig) {
 
 /// Says why the command failed.
 pub fn complain(text: &str) {
+    if text.is_empty() {
+        return;
+    }
     // Nobody is left to tell when standard error is closed.
     let _ = writeln!(io::stderr(), "countersign: {text}");
 }
 
-/// Prints data, flushed.
+/// Prints data, flushed. When the reader has gone, as `head` does when it has seen enough, the command ends quietly.
 ///
 /// # Errors
 /// Where standard output is closed or full.
 pub fn print(text: &str) -> Result<(), Failure> {
+    write(text).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::enough(),
+        _ => Failure::new(format!("standard output: {error}")),
+    })
+}
+
+/// Prints what somebody must read, or the command is of no use.
+///
+/// # Errors
+/// Where standard output is closed or full.
+pub fn announce(text: &str) -> Result<(), Failure> {
+    write(text).map_err(|error| Failure::new(format!("standard output: {error}")))
+}
+
+fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(|error| Failure::new(format!("standard output: {error}")))
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }

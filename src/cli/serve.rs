@@ -8,19 +8,38 @@ use clap::Args;
 use std::path::PathBuf;
 
 #[derive(Args)]
+#[command(after_help = AFTER_HELP)]
 pub struct Arguments {
     #[command(flatten)]
     common: Common,
     /// File that declares API keys, clients and accounts; applied at every start, changes nothing that exists
     #[arg(long, value_name = "FILE")]
     bootstrap: Option<PathBuf>,
-    /// Go on with a clock that disagrees with the journal; recorded
+    /// Go on although the clock is behind the journal or far ahead of it; recorded
     #[arg(long)]
     accept_clock: bool,
     /// Read and check every entry of the journal before serving
     #[arg(long)]
     check_all: bool,
 }
+
+const AFTER_HELP: &str = "\
+Once requests are let in, `listening on http://HOST:PORT` is printed to standard output, and nothing else; diagnostics go to
+standard error. SIGTERM or SIGINT: requests under way are finished, everything is on disk, exit 0; a second one ends at once.
+
+Every key of the configuration may also be set by the environment: COUNTERSIGN__HTTP__LISTEN is `http.listen`. Flags win
+over the environment, the environment over the file; `countersign config show` says what is in force.
+
+Examples:
+  countersign serve --data-dir ./data --bootstrap bootstrap.toml
+  countersign serve --config countersign.toml --listen 127.0.0.1:0
+
+Exit codes:
+  0   stopped in good order
+  1   it could not start, or was told twice to stop; standard error says why
+  2   wrong command line, configuration or bootstrap file
+  70  a vital part panicked: start it again, it recovers
+  74  the journal could not be written: mend the disk and start it again, it recovers";
 
 /// Serves until it is told to stop.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -35,7 +54,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     app::check(&bootstrap).map_err(Failure::usage)?;
     let options = Options { accept_clock: arguments.accept_clock, check_all: arguments.check_all };
-    serve(&config, &bootstrap, options, |url| diagnostics::print(&format!("listening on {url}\n")))
+    serve(&config, &bootstrap, options, |url| diagnostics::announce(&format!("listening on {url}\n")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line is where the environment comes in")]

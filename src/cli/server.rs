@@ -30,9 +30,12 @@ pub fn serve(
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let listen = config.http.listen;
-    let listener = bind(listen, "http.listen")?;
+    let listener = bind(listen, "--listen ADDR, COUNTERSIGN__HTTP__LISTEN or http.listen")?;
     let address = listener.local_addr().map_err(Failure::new)?;
-    let metrics = config.metrics_listen.map(|listen| bind(listen, "metrics.listen")).transpose()?;
+    let metrics = config
+        .metrics_listen
+        .map(|listen| bind(listen, "COUNTERSIGN__METRICS__LISTEN or metrics.listen"))
+        .transpose()?;
     let bound = Bound { listener, metrics, issuer: config.issuer_at(address), url: format!("http://{address}") };
     actix_rt::System::new().block_on(run(config, bootstrap, options, bound, listening))
 }
@@ -45,10 +48,15 @@ struct Bound {
     url: String,
 }
 
-fn bind(address: std::net::SocketAddr, key: &str) -> Result<TcpListener, Failure> {
+/// Listens, or says by which settings another address is chosen.
+fn bind(address: std::net::SocketAddr, settings: &str) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
+            _ => error.to_string(),
+        };
         Failure::new(format!(
-            "cannot listen on {address}: {error}; choose another address with {key} (port 0 picks one)"
+            "cannot listen on {address}: {why}; choose another address with {settings} (port 0 picks a free one)"
         ))
     })
 }
@@ -73,15 +81,20 @@ async fn run(
     }
     let opened = tokio::select! {
         opened = open(config, options, &world, &doors) => opened?,
-        () = stop.asked() => return Ok(()),
+        () = stop.asked() => end_at_once(super::OK),
     };
     let app =
         App::start(opened, config, bound.issuer, world.metrics.clone(), world.entropy.clone()).map_err(Failure::new)?;
-    match let_in(&app, bootstrap, &doors).await.and_then(|()| listening(&bound.url)) {
-        Ok(()) => {
+    let let_in = tokio::select! {
+        let_in = let_in(&app, bootstrap, &doors) => let_in.and_then(|()| listening(&bound.url).map(|()| true)),
+        () = stop.asked() => Ok(false),
+    };
+    match let_in {
+        Ok(true) => {
             stop.asked().await;
             tracing::info!("stopping: requests under way are finished first; a second signal ends the process at once");
         }
+        Ok(false) => tracing::info!("stopping before requests were let in"),
         Err(failure) => {
             app.stop();
             return Err(failure);
@@ -173,9 +186,15 @@ impl Stop {
     }
 
     /// Ends the process at the second signal.
-    #[expect(clippy::disallowed_methods, reason = "an operator asked twice")]
     async fn again(mut self) {
         self.asked().await;
-        std::process::exit(i32::from(super::FAILED));
+        end_at_once(super::FAILED)
     }
+}
+
+/// Ends the process without waiting for anybody: an operator asked twice, or nothing was let in yet that could be waited for.
+/// The journal is made to be left like this.
+#[expect(clippy::disallowed_methods, reason = "the one place where a server is left without a word")]
+fn end_at_once(code: u8) -> ! {
+    std::process::exit(i32::from(code))
 }

@@ -238,7 +238,7 @@ pub static KEYS: &[Key] = &[
         "What the store keeps: what live sessions need, or every event as well.",
     ),
     key("store.cache_bytes", Kind::Size(MIB, 64 * GIB), "64MiB", "Memory of the store's page cache."),
-    key("keys.rotation_interval", seconds(3600, 3650 * 86_400), "90d", "Age at which a signing key is replaced."),
+    key("keys.rotation_interval", seconds(1, 3650 * 86_400), "90d", "Age at which a signing key is replaced."),
     key("keys.jwks_max_age", seconds(0, 86_400), "5m", "How long others may cache our public keys."),
     key("log.format", Kind::Choice(&["text", "json"]), "text", "Form of the diagnostics on standard error."),
     key(

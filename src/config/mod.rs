@@ -355,6 +355,11 @@ impl Config {
             warnings
                 .push("`issuer` is http: clients outside this machine should only be given an https address".into());
         }
+        if self.keys.rotation_interval < Span::hours(1) {
+            warnings.push(
+                "`keys.rotation_interval` is below an hour: replaced keys are published for 25 hours, so the JWKS will grow long".into(),
+            );
+        }
         if self.metrics_listen.is_some_and(|address| !address.ip().is_loopback()) {
             warnings
                 .push("`metrics.listen` is not loopback: whoever reaches it can read the metrics without a key".into());

@@ -129,6 +129,7 @@ fn what_is_unwise_is_allowed_with_a_warning() {
         ("[http]\nbehind_proxy = true", "`http.trusted_proxies` is empty"),
         ("[http]\ntrusted_proxies = [\"0.0.0.0/0\"]", "holds every address"),
         ("issuer = \"http://auth.example.com\"", "`issuer` is http"),
+        ("[keys]\nrotation_interval = \"59m\"", "`keys.rotation_interval` is below an hour"),
         ("[metrics]\nlisten = \"0.0.0.0:9000\"", "`metrics.listen` is not loopback"),
     ] {
         let warnings = from_file(unwise).unwrap().warnings;

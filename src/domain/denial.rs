@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! denials {
-    ($($(#[$doc:meta])* $variant:ident => $code:literal,)+) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident => $code:literal,)+) => {
         /// Why a request is refused.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-        pub enum Denial { $($(#[$doc])* $variant,)+ }
+        pub enum Denial { $($(#[doc = $doc])+ $variant,)+ }
 
         impl Denial {
             /// Every denial there is: the bound of the metrics' labels.
@@ -18,6 +18,11 @@ macro_rules! denials {
             pub fn code(self) -> &'static str {
                 match self { $(Self::$variant => $code,)+ }
             }
+
+            /// What it means, in a sentence: for `docs/API.md`.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii(),)+ }
+            }
         }
     };
 }
@@ -25,11 +30,11 @@ macro_rules! denials {
 denials! {
     /// The refresh token is not one of ours, or its key is unknown or distrusted.
     BadTag => "bad_tag",
-    /// The tag is right, but nothing is known of the session: history was lost.
+    /// A refresh token of ours for a session that the journal does not know: history was lost.
     HistoryLost => "history_lost",
     /// The token belongs to another client.
     ClientMismatch => "client_mismatch",
-    /// A refresh token generation that was never issued according to the journal.
+    /// A refresh token of ours that the journal never issued: the journal is older than tokens in use.
     AheadOfJournal => "ahead_of_journal",
     /// The account is disabled or erased.
     AccountDisabled => "account",
@@ -39,15 +44,15 @@ denials! {
     GrantWithdrawn => "grant",
     /// The session has ended.
     Closed => "closed",
-    /// The parent came back after the retry window.
+    /// The parent, which is the refresh token before the present one, came back after the retry window.
     LateRetry => "late_retry",
-    /// The parent came back from another user agent, or a second time from another network.
+    /// The parent came back from another user agent or DPoP key, or a second time from another network.
     ForeignRetry => "foreign_retry",
-    /// A generation that was replaced long ago, or burned.
+    /// A refresh token that was replaced two or more refreshes ago, or burned.
     Superseded => "superseded",
-    /// A door that authenticates no client, and a token that may not be redeemed there.
+    /// A token at a door that authenticates no client, where it may not be redeemed.
     WrongDoor => "wrong_door",
-    /// A scope that the client may not ask for, or that the session was not granted.
+    /// A scope was asked for that the client may not have, or that the session was not granted.
     InvalidScope => "invalid_scope",
     /// Unknown login id or wrong password: nothing tells them apart.
     WrongCredentials => "wrong_credentials",
@@ -55,13 +60,13 @@ denials! {
     Throttled => "throttled",
     /// Right password, but the account is not registered at this client.
     NotRegistered => "not_registered",
-    /// No such client.
+    /// There is no such client.
     ClientUnknown => "client_unknown",
-    /// A confidential client that sent no secret.
+    /// A confidential client sent no secret.
     ClientSecretMissing => "client_secret_missing",
-    /// A wrong client secret.
+    /// The client secret is wrong.
     ClientSecretWrong => "client_secret_wrong",
-    /// A public client that sent a secret: an app that carries one has given it away.
+    /// A public client sent a secret: an app that carries one has given it away.
     ClientSecretUnexpected => "client_secret_unexpected",
     /// The client may not use this grant.
     GrantNotAllowed => "grant_not_allowed",

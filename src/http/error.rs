@@ -86,6 +86,12 @@ impl HttpError {
     }
 }
 
+impl From<Why> for HttpError {
+    fn from(why: Why) -> Self {
+        Self::oauth(why)
+    }
+}
+
 impl From<Refused> for HttpError {
     fn from(refused: Refused) -> Self {
         Self::oauth(Why::Refused(refused))
@@ -148,7 +154,7 @@ fn answer(why: &Why) -> Answer {
             "name the client: HTTP Basic authentication, or client_id and client_secret in the body",
             BASIC,
         ),
-        Why::Body(error) => broken_body(*error),
+        Why::Body(error) => body(*error),
         Why::NoBearer => challenged(
             StatusCode::UNAUTHORIZED,
             "invalid_request",
@@ -184,7 +190,8 @@ fn answer(why: &Why) -> Answer {
     }
 }
 
-fn broken_body(error: BodyError) -> Answer {
+/// What a body can be at fault with.
+fn body(error: BodyError) -> Answer {
     let (status, text) = match error {
         BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
         BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, "the body took too long to arrive"),
@@ -246,6 +253,12 @@ fn denied(denial: Denial) -> Answer {
         ),
     };
     Answer { status, error, text: text.to_owned(), challenge }
+}
+
+/// The status and the `error` that a denial is answered with by the OAuth doors: for `docs/API.md`.
+pub fn answer_to(denial: Denial) -> (u16, &'static str) {
+    let answer = denied(denial);
+    (answer.status.as_u16(), answer.error)
 }
 
 fn unavailable(why: Unavailable) -> Answer {

@@ -10,6 +10,7 @@ mod ops;
 pub mod transport;
 mod who;
 
+pub use error::answer_to;
 pub use openapi::document as openapi_document;
 
 use crate::actors::Services;
@@ -114,14 +115,16 @@ where
 }
 
 /// A page that is read, by clients that post to it too.
-fn shown_or_posted<F, Args>(path: &str, handler: F) -> Resource
+fn shown_or_posted<F, G, Args>(path: &str, shown: F, posted: G) -> Resource
 where
     F: Handler<Args> + Clone,
+    G: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
+    G::Output: Responder + 'static,
 {
-    let page = page(path, "GET, HEAD, POST").route(web::get().to(handler.clone()));
-    page.route(web::head().to(handler.clone())).route(web::post().to(handler))
+    let page = page(path, "GET, HEAD, POST").route(web::get().to(shown.clone()));
+    page.route(web::head().to(shown)).route(web::post().to(posted))
 }
 
 /// A page that takes a body.

@@ -3,26 +3,47 @@
 use super::{oauth, ops};
 use actix_web::HttpResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, ToSchema};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Countersign", description = "An auth engine for app backends: logins, access tokens, rotating refresh tokens, and a durable journal of every decision."),
+    tags(
+        (name = "oauth", description = "OAuth 2, for app backends and resource servers"),
+        (name = "operations", description = "Health, metrics and this document, for those who run it"),
+    ),
     paths(
         oauth::token::token,
         oauth::revoke::revoke,
         oauth::introspect::introspect,
         oauth::userinfo::userinfo,
+        oauth::userinfo::userinfo_by_post,
         oauth::discovery::metadata,
+        oauth::discovery::openid_metadata,
         oauth::jwks::jwks,
         ops::health::live,
         ops::health::ready,
         ops::metrics::metrics,
+        serve,
     ),
-    components(schemas(oauth::token::OAuthError)),
+    components(schemas(oauth::token::OAuthError, PlainError)),
     modifiers(&Schemes)
 )]
 struct Document;
+
+/// An error of the endpoints that are not OAuth's.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer of `error::Shape::Plain`")]
+pub struct PlainError {
+    /// A stable code for programs.
+    #[schema(example = "not_found")]
+    error: String,
+    /// What to do; it may change.
+    message: String,
+    /// The same as in the header `X-Request-Id`.
+    #[schema(nullable = false)]
+    request_id: Option<String>,
+}
 
 struct Schemes;
 
@@ -40,7 +61,10 @@ pub fn document() -> String {
     Document::openapi().to_pretty_json().unwrap_or_default()
 }
 
-/// Serves the document.
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "operations", responses(
+    (status = 200, description = "OpenAPI 3.1.", body = serde_json::Value),
+))]
 pub async fn serve() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(document())
 }

@@ -51,3 +51,22 @@ fn everything_stands_after_a_restart() {
     assert_eq!(server.refresh(&revoked.refresh()).status, 400);
     assert_eq!(server.login_as(ALICE.0, "wrong").status, 400);
 }
+
+#[test]
+fn a_session_that_another_login_ended_is_dead_to_whoever_still_holds_it_awake() {
+    let capped = BOOTSTRAP.replace("id = \"store\"", "id = \"store\"\nmax_sessions = 1");
+    let server = Plan::new(&capped).start();
+    let first = server.login();
+    let spent = first.refresh();
+    let next = server.refresh(&spent).refresh();
+    // So many retries that the next ones are no events.
+    for _ in 0..12 {
+        assert_eq!(server.refresh(&spent).refresh(), next);
+    }
+    assert!(server.is_active(&next));
+    let second = server.login();
+    assert!(!server.is_active(&next), "its refresh token");
+    assert!(!server.is_active(&first.access()), "its access token");
+    assert_eq!(server.refresh(&spent).status, 400, "a retry that would be no event");
+    assert!(server.is_active(&second.refresh()));
+}

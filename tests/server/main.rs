@@ -2,8 +2,19 @@
 
 mod bad_input;
 mod bad_start;
+mod canary;
+mod cli;
+mod clients;
+mod crash;
+mod damage;
+mod demo;
 mod doors;
+mod markdown;
+mod openapi;
+mod order;
+mod python;
 mod race;
+mod random;
 mod stopping;
 mod support;
 mod telltale;

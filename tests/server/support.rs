@@ -1,5 +1,6 @@
 //! Starts the real binary on a data directory of its own and asks it over HTTP.
 
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -88,20 +89,8 @@ impl Server {
     }
 
     fn start_in(root: Arc<TempDir>, plan: Plan) -> Self {
-        let bootstrap = root.path().join("bootstrap.toml");
-        fs::write(&bootstrap, &plan.bootstrap).unwrap();
-        fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o600)).unwrap();
-        let mut words = plan.under.clone();
-        words.push(env!("CARGO_BIN_EXE_countersign").to_owned());
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).arg("serve").arg("--data-dir").arg(root.path().join("data"));
-        command.args(["--listen", "127.0.0.1:0"]).arg("--bootstrap").arg(&bootstrap).args(&plan.flags);
-        let stderr = File::options().create(true).append(true).open(root.path().join("stderr")).unwrap();
-        command.envs(plan.env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(url) = line.strip_prefix("listening on ") else {
+        let (mut child, url) = spawn(&root, &plan);
+        let Some(url) = url else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("the server did not start: {}", fs::read_to_string(root.path().join("stderr")).unwrap());
@@ -111,7 +100,7 @@ impl Server {
             .timeout_global(Some(Duration::from_secs(60)))
             .max_idle_connections(256)
             .max_idle_connections_per_host(256);
-        Self { child, url: url.trim_end().to_owned(), root, plan, agent: config.build().into() }
+        Self { child, url, root, plan, agent: config.build().into() }
     }
 
     /// The data directory.
@@ -136,16 +125,32 @@ impl Server {
 
     /// Asks the process to stop, and gives its exit code.
     pub fn terminate(&mut self) -> Option<i32> {
-        let pid = rustix_pid(self.pid());
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(60) {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the server did not stop: {}", self.diagnostics());
+        self.signal(Signal::TERM);
+        self.ended()
+    }
+
+    /// Sends the process a signal while others are asking it.
+    pub fn signal(&self, with: Signal) {
+        signal(self.pid(), with);
+    }
+
+    /// Waits for the end of the process, and gives its exit code.
+    pub fn ended(&mut self) -> Option<i32> {
+        wait_for_end(&mut self.child)
+    }
+
+    /// Ends the process as [`Self::kill`] does, and leaves its data.
+    pub fn stopped(mut self) -> Stopped {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let plan = std::mem::replace(&mut self.plan, Plan::new(""));
+        Stopped { root: self.root.clone(), plan }
+    }
+
+    /// The same, with another plan for the next start.
+    pub fn stopped_with(self, change: impl FnOnce(Plan) -> Plan) -> Stopped {
+        let Stopped { root, plan } = self.stopped();
+        Stopped { root, plan: change(plan) }
     }
 
     /// Starts it again on the same data, after it has ended.
@@ -154,11 +159,8 @@ impl Server {
     }
 
     /// The same with another plan.
-    pub fn again_with(mut self, change: impl FnOnce(Plan) -> Plan) -> Self {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let plan = std::mem::replace(&mut self.plan, Plan::new(""));
-        Self::start_in(self.root.clone(), change(plan))
+    pub fn again_with(self, change: impl FnOnce(Plan) -> Plan) -> Self {
+        self.stopped_with(change).start()
     }
 
     /// Posts a form.
@@ -174,6 +176,17 @@ impl Server {
         form: &[(&str, &str)],
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.try_post(path, client, form, headers).unwrap()
+    }
+
+    /// The same where the server may end before it answers.
+    pub fn try_post(
+        &self,
+        path: &str,
+        client: Option<(&str, &str)>,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Result<Answer, ureq::Error> {
         let mut request = self.agent.post(format!("{}{path}", self.url));
         if let Some((id, secret)) = client {
             request = request.header("Authorization", basic(id, secret));
@@ -181,7 +194,7 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        Answer::of(request.send_form(form.iter().copied()).unwrap())
+        Answer::of(request.send_form(form.iter().copied())?)
     }
 
     /// Sends a request as it stands, whatever is wrong with it, over a connection of its own.
@@ -203,7 +216,24 @@ impl Server {
     }
 
     pub fn get(&self, path: &str) -> Answer {
-        Answer::of(self.agent.get(format!("{}{path}", self.url)).call().unwrap())
+        self.get_as(path, &[])
+    }
+
+    /// Gets with headers.
+    pub fn get_as(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.agent.get(format!("{}{path}", self.url));
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        Answer::of(request.call().unwrap()).unwrap()
+    }
+
+    /// The status of a request with this method, without body.
+    pub fn ask(&self, method: &str, path: &str) -> u16 {
+        let url = format!("{}{path}", self.url);
+        match method {
+            "get" => Answer::of(self.agent.get(url).call().unwrap()).unwrap().status,
+            "post" => Answer::of(self.agent.post(url).send_empty().unwrap()).unwrap().status,
+            other => panic!("{other} is not known here"),
+        }
     }
 
     /// Logs alice in at the store.
@@ -247,6 +277,83 @@ impl Drop for Server {
     }
 }
 
+/// Whether a program is there. Without it a trial fails where `COUNTERSIGN_TEST_STRICT` is set, and says elsewhere that it
+/// was skipped.
+pub fn is_installed(program: &str, packages: &str) -> bool {
+    let found = std::env::var_os("PATH").is_some_and(|path| {
+        let mut dirs = std::env::split_paths(&path);
+        dirs.any(|dir| dir.join(program).is_file())
+    });
+    if !found {
+        let why = format!("`{program}` is missing: apt-get install {packages}");
+        assert!(std::env::var_os("COUNTERSIGN_TEST_STRICT").is_none(), "{why}");
+        println!("skipped: {why}");
+    }
+    found
+}
+
+/// A server that has ended. Its data stay while this lives.
+pub struct Stopped {
+    root: Arc<TempDir>,
+    plan: Plan,
+}
+
+impl Stopped {
+    /// The data directory.
+    pub fn data_dir(&self) -> PathBuf {
+        self.root.path().join("data")
+    }
+
+    /// Starts it again.
+    pub fn start(self) -> Server {
+        Server::start_in(self.root, self.plan)
+    }
+
+    /// Starts it and kills it so soon that it may not have come to its end with starting.
+    pub fn start_and_kill(&self, after: Duration) {
+        let mut child = command(&self.root, &self.plan).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts it in vain: its exit code, and what it wrote to standard error.
+    pub fn refusal(&self) -> (Option<i32>, String) {
+        let stderr = || fs::read_to_string(self.root.path().join("stderr")).unwrap();
+        let before = stderr().len();
+        let (mut child, url) = spawn(&self.root, &self.plan);
+        if url.is_some() {
+            let _ = child.kill();
+        }
+        let status = child.wait().unwrap();
+        assert_eq!(url, None, "the server started: {}", stderr());
+        (status.code(), stderr()[before..].to_owned())
+    }
+}
+
+/// Starts the binary and waits until it says where it listens; `None` where it ends instead.
+fn spawn(root: &TempDir, plan: &Plan) -> (Child, Option<String>) {
+    let mut child = command(root, plan).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let url = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
+    (child, url)
+}
+
+fn command(root: &TempDir, plan: &Plan) -> Command {
+    let bootstrap = root.path().join("bootstrap.toml");
+    fs::write(&bootstrap, &plan.bootstrap).unwrap();
+    fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o600)).unwrap();
+    let mut words = plan.under.clone();
+    words.push(env!("CARGO_BIN_EXE_countersign").to_owned());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]).arg("serve").arg("--data-dir").arg(root.path().join("data"));
+    command.args(["--listen", "127.0.0.1:0"]).arg("--bootstrap").arg(&bootstrap).args(&plan.flags);
+    let stderr = File::options().create(true).append(true).open(root.path().join("stderr")).unwrap();
+    command.envs(plan.env.iter().cloned()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+    command
+}
+
 pub fn events_in(data_dir: &Path) -> Vec<Value> {
     let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
         .args(["audit", "tail", "--json", "--data-dir"])
@@ -257,8 +364,22 @@ pub fn events_in(data_dir: &Path) -> Vec<Value> {
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn rustix_pid(pid: u32) -> rustix::process::Pid {
-    rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap()
+/// Sends a signal to a process that the test started.
+pub fn signal(pid: u32, signal: Signal) {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Waits until a process has ended, and gives its exit code.
+pub fn wait_for_end(child: &mut Child) -> Option<i32> {
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(60) {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the process did not end");
 }
 
 pub fn basic(id: &str, secret: &str) -> String {
@@ -283,11 +404,11 @@ pub struct Answer {
 }
 
 impl Answer {
-    fn of(mut response: ureq::http::Response<ureq::Body>) -> Self {
+    fn of(mut response: ureq::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         let status = response.status().as_u16();
-        Self { status, headers, body: response.body_mut().read_to_string().unwrap() }
+        Ok(Self { status, headers, body: response.body_mut().read_to_string()? })
     }
 
     fn parse(text: &str) -> Self {

@@ -23,6 +23,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> Result<ClientSpec, ConfigError> {
     let mut settings = ClientSettings::new(client_type, profile);
     read_rights(&mut fields, &mut settings)?;
     read_times(&mut fields, &mut settings)?;
+    fields.finish()?;
     check(&fields, &settings)?;
     match (&secret, client_type) {
         (None, ClientType::Confidential) => Err(fields
@@ -33,7 +34,7 @@ pub(super) fn read(mut fields: Fields<'_>) -> Result<ClientSpec, ConfigError> {
         (Some(secret), _) if !text_without(secret.expose(), 1, SECRET_MAX, char::is_control) => {
             Err(fields.error("the secret must have 1 to 1024 bytes and no control characters"))
         }
-        _ => fields.finish().map(|()| ClientSpec { id, secret, enabled, settings }),
+        _ => Ok(ClientSpec { id, secret, enabled, settings }),
     }
 }
 

@@ -160,8 +160,8 @@ impl<'a> Fields<'a> {
         Ok(Secret::new(text))
     }
 
-    /// Refuses what was not asked for.
-    pub(super) fn finish(self) -> Result<(), ConfigError> {
+    /// Refuses what was not asked for. Called before anything is said to be missing: it may only be mistyped.
+    pub(super) fn finish(&self) -> Result<(), ConfigError> {
         let Some(unknown) = self.dict.keys().next() else { return Ok(()) };
         let line = line_of(self.around.text, &format!("{}.{unknown}", self.place));
         let line = line.map(|line| format!(" on line {line}")).unwrap_or_default();

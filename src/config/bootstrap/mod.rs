@@ -195,23 +195,23 @@ fn api_key(mut fields: Fields<'_>) -> Result<ApiKeySpec, ConfigError> {
     if !text_without(&name, 1, NAME_MAX, char::is_control) {
         return Err(fields.error("`name` must have 1 to 64 bytes and no control characters"));
     }
-    let key =
-        fields.secret("key")?.ok_or_else(|| fields.error("give exactly one of `key`, `key_file` and `key_env`"))?;
+    let key = fields.secret("key")?;
+    let permissions = fields.parsed_list("permissions", |text| match PERMISSIONS.contains(&text) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not a permission: use {}", PERMISSIONS.join(", "))),
+    })?;
+    let clients = client_ids(&mut fields)?;
+    fields.finish()?;
+    let key = key.ok_or_else(|| fields.error("give exactly one of `key`, `key_file` and `key_env`"))?;
     if !text_without(key.expose(), KEY_MIN, KEY_MAX, |c| !c.is_ascii_graphic()) {
         return Err(fields.error(
             "the key must have 32 to 1024 visible ASCII characters and no spaces; `openssl rand -hex 32` makes one",
         ));
     }
-    let permissions = fields.parsed_list("permissions", |text| match PERMISSIONS.contains(&text) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("{text:?} is not a permission: use {}", PERMISSIONS.join(", "))),
-    })?;
     let permissions = BTreeSet::from_iter(permissions.unwrap_or_default());
     if permissions.is_empty() {
         return Err(fields.error("`permissions` must name at least one permission"));
     }
-    let clients = client_ids(&mut fields)?;
-    fields.finish()?;
     Ok(ApiKeySpec { name, key, permissions, clients })
 }
 
@@ -220,7 +220,14 @@ fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
     if !text_without(&login, 1, LOGIN_MAX, char::is_control) {
         return Err(fields.error("`login` must have 1 to 256 bytes and no control characters"));
     }
-    let credential = match (fields.secret("password")?, fields.text("password_hash")?) {
+    let given = (fields.secret("password")?, fields.text("password_hash")?);
+    let roles = fields.parsed_list("roles", |text| match text_without(text, 1, NAME_MAX, char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not a role: use 1 to 64 bytes without control characters")),
+    })?;
+    let clients = client_ids(&mut fields)?;
+    fields.finish()?;
+    let credential = match given {
         (Some(password), None) => {
             if !(1..=PASSWORD_MAX).contains(&password.expose().len()) {
                 return Err(fields.error("the password must have 1 to 1024 bytes"));
@@ -241,15 +248,9 @@ fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
             );
         }
     };
-    let roles = fields.parsed_list("roles", |text| match text_without(text, 1, NAME_MAX, char::is_control) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("{text:?} is not a role: use 1 to 64 bytes without control characters")),
-    })?;
     let roles = BTreeSet::from_iter(roles.unwrap_or_default());
     if roles.len() > ROLES_MAX {
         return Err(fields.error("`roles` has more than 100 roles, which would not fit into a token"));
     }
-    let clients = client_ids(&mut fields)?;
-    fields.finish()?;
     Ok(AccountSpec { login, credential, roles, clients })
 }

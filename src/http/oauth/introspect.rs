@@ -26,7 +26,14 @@ pub struct IntrospectRequest {
     /// An access token, or a refresh token of the asking client.
     token: String,
     /// Taken and not needed.
+    #[schema(nullable = false)]
     token_type_hint: Option<String>,
+    /// The client, where it does not authenticate by HTTP Basic.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// Its secret.
+    #[schema(nullable = false)]
+    client_secret: Option<String>,
 }
 
 /// What is known of a token (RFC 7662 section 2.2). Of a token that is not active nothing is told.
@@ -34,31 +41,56 @@ pub struct IntrospectRequest {
 pub struct Introspection {
     /// Whether the token is active now.
     active: bool,
+    /// `Bearer`; of access tokens only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     token_type: Option<&'static str>,
+    /// The issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     iss: Option<String>,
+    /// The account; of a token for a client itself, the client id.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     sub: Option<String>,
+    /// For whom it is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     aud: Option<String>,
+    /// The client that it was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     client_id: Option<String>,
+    /// Scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     scope: Option<String>,
+    /// When it ends, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     exp: Option<i64>,
+    /// When it was issued, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     iat: Option<i64>,
+    /// When the person logged in, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     auth_time: Option<i64>,
+    /// The access token's own id, the same as in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     jti: Option<String>,
+    /// The session, the same as in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     sid: Option<String>,
+    /// The account's roles at the time of the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
+    /// The login id; with scope `email`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     email: Option<String>,
 }
 
@@ -97,14 +129,19 @@ impl Introspection {
     }
 }
 
-/// Whether a token is active now.
+/// Whether a token is active now (RFC 7662).
+///
+/// An access token is active when its signature, its end, its session, its account, its client and its key all are. A
+/// resource server that must know of a revocation at once asks here; one that can wait for the token's end checks the
+/// signature by itself. A client learns of tokens issued to it or meant for its audience (with `introspect = "all"`, of
+/// every access token), and of no refresh token but its own.
 #[utoipa::path(post, path = "/oauth2/introspect", tag = "oauth",
     request_body(content = IntrospectRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "What is known of it; of a token that is none of the caller's business only that it is not active.", body = Introspection),
-        (status = 400, description = "invalid_request", body = OAuthError),
-        (status = 401, description = "The client failed to authenticate: invalid_client. A public client cannot.", body = OAuthError),
-        (status = 503, description = "The store cannot be read: nothing is called active.", body = OAuthError),
+        (status = 200, description = "What is known of the token. `{\"active\":false}` and no more where it is not active, or none of the caller's business.", body = Introspection),
+        (status = 400, description = "The parameter `token` is missing: `invalid_request`.", body = OAuthError),
+        (status = 401, description = "The client failed to authenticate: `invalid_client`. A public client has no secret and cannot ask here.", body = OAuthError),
+        (status = 503, description = "The answer is not known: try again after `Retry-After`, and let nobody in.", body = OAuthError),
     ),
     security(("client_basic" = []))
 )]
@@ -113,9 +150,9 @@ pub async fn introspect(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
+    let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let (client, asker) = authenticate(&request, &doors, &form).await.map_err(HttpError::oauth)?;
+    let (client, asker) = authenticate(&request, &doors, &form).await?;
     let refused = match (client.by_secret, client.state.value.enabled) {
         (false, _) => Some(Denial::ClientSecretMissing),
         (true, false) => Some(Denial::ClientDisabled),
@@ -124,7 +161,7 @@ pub async fn introspect(
     if let Some(denial) = refused {
         return Err(services.clients.refuse(&client.id, denial, &asker).await.into());
     }
-    let token = form.need("token", TOKEN_LIMIT).map_err(HttpError::oauth)?;
+    let token = form.need("token", TOKEN_LIMIT)?;
     let found = if token.starts_with(REFRESH_PREFIX) {
         let found = services.sessions.introspect(token, &client, asker).await?;
         found.map(|(sid, session)| Introspection::of_refresh(sid, &session))

@@ -22,9 +22,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(posted("/oauth2/token", token::token))
         .service(posted("/oauth2/revoke", revoke::revoke))
         .service(posted("/oauth2/introspect", introspect::introspect))
-        .service(shown_or_posted("/oauth2/userinfo", userinfo::userinfo))
+        .service(shown_or_posted("/oauth2/userinfo", userinfo::userinfo, userinfo::userinfo_by_post))
         .service(shown("/.well-known/oauth-authorization-server", discovery::metadata))
-        .service(shown("/.well-known/openid-configuration", discovery::metadata))
+        .service(shown("/.well-known/openid-configuration", discovery::openid_metadata))
         .service(shown("/.well-known/jwks.json", jwks::jwks));
 }
 
@@ -32,5 +32,5 @@ pub fn routes(config: &mut ServiceConfig) {
 async fn read_form(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> Result<Form, HttpError> {
     let body = read_body(request, payload, doors.settings.max_body, doors.settings.body_timeout).await?;
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    Form::parse(content_type, &body).map_err(HttpError::oauth)
+    Ok(Form::parse(content_type, &body)?)
 }

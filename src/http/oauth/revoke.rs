@@ -22,21 +22,28 @@ pub struct RevokeRequest {
     /// listed as revoked.
     token: String,
     /// Taken and not needed.
+    #[schema(nullable = false)]
     token_type_hint: Option<String>,
     /// The client, where it does not authenticate by HTTP Basic.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// Its secret, where it has one.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
-/// End a session, or list a token as revoked.
+/// End a session, or list a token as revoked (RFC 7009).
+///
+/// This is what a logout calls. A refresh token of any generation ends its session, and so does an access token that has
+/// one: refresh token and access tokens of the session are dead from the answer on, at every door of this server. A token
+/// that was none of ours, or has ended, is answered with 200 as well.
 #[utoipa::path(post, path = "/oauth2/revoke", tag = "oauth",
     request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "The token is revoked, or was none of ours. From this answer on no door calls it active."),
-        (status = 400, description = "invalid_request, or the token is another client's: invalid_grant.", body = OAuthError),
-        (status = 401, description = "The client failed to authenticate: invalid_client.", body = OAuthError),
-        (status = 503, description = "Not decided: try again after Retry-After.", body = OAuthError),
+        (status = 200, description = "The token is dead. The body is empty."),
+        (status = 400, description = "The token is another client's: `invalid_grant`; or `invalid_request`.", body = OAuthError),
+        (status = 401, description = "The client failed to authenticate: `invalid_client`.", body = OAuthError),
+        (status = 503, description = "Nothing was revoked: try again after `Retry-After`.", body = OAuthError),
     ),
     security((), ("client_basic" = []))
 )]
@@ -45,10 +52,10 @@ pub async fn revoke(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
+    let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let (client, asker) = authenticate(&request, &doors, &form).await.map_err(HttpError::oauth)?;
-    let token = form.need("token", TOKEN_LIMIT).map_err(HttpError::oauth)?;
+    let (client, asker) = authenticate(&request, &doors, &form).await?;
+    let token = form.need("token", TOKEN_LIMIT)?;
     if token.starts_with(REFRESH_PREFIX) {
         services.sessions.revoke(token, &client, asker).await?;
     } else if let Some(claims) = services.tokens.verify(token) {

@@ -26,54 +26,89 @@ const TOKEN_LIMIT: usize = 512;
 #[expect(dead_code, reason = "describes the form for /openapi.json; the form itself is read strictly, by name")]
 pub struct TokenRequest {
     /// `password`, `refresh_token` or `client_credentials`.
+    #[schema(example = "password")]
     grant_type: String,
     /// The login id (grant `password`).
+    #[schema(example = "alice@example.com")]
+    #[schema(nullable = false)]
     username: Option<String>,
     /// The password (grant `password`).
+    #[schema(nullable = false)]
     password: Option<String>,
     /// The refresh token (grant `refresh_token`).
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
-    /// Space-separated scopes; all of the client's (grant `refresh_token`: the session's) where absent.
+    /// Space-separated scopes. Absent: all of the client's but `offline_access`, or, at a refresh, all of the session's.
+    #[schema(example = "openid email cart")]
+    #[schema(nullable = false)]
     scope: Option<String>,
     /// The client, where it does not authenticate by HTTP Basic.
+    #[schema(nullable = false)]
     client_id: Option<String>,
     /// Its secret, where it has one.
+    #[schema(nullable = false)]
     client_secret: Option<String>,
 }
 
 /// Tokens (RFC 6749 section 5.1).
 #[derive(Serialize, ToSchema)]
 pub struct TokenResponse {
-    /// A JWT (RFC 9068).
+    /// A JWT (RFC 9068) of type `at+jwt` with `iss`, `sub`, `aud`, `exp`, `iat`, `jti`, `client_id` and `scope`; for a
+    /// person also `auth_time` and `sid` (the session), and `roles` and `email` where granted.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6Ii4uLiJ9...")]
     access_token: String,
     /// Always `Bearer`.
+    #[schema(example = "Bearer")]
     token_type: &'static str,
-    /// Seconds that the access token lives.
+    /// Seconds that the access token lives from now.
+    #[schema(example = 297)]
     expires_in: i64,
-    /// The refresh token to use next: throw every older one away.
+    /// The refresh token to use next: throw every older one away. Opaque.
+    #[schema(example = "csr_AQAB...")]
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     refresh_token: Option<String>,
-    /// The access token's scope.
+    /// The access token's scopes, separated by spaces.
+    #[schema(example = "cart email openid")]
     scope: String,
 }
 
 /// An error (RFC 6749 section 5.2).
 #[derive(Serialize, ToSchema)]
 pub struct OAuthError {
-    /// A stable code.
+    /// A stable code for programs.
+    #[schema(example = "invalid_grant")]
     error: String,
-    /// What to do.
+    /// A sentence for people; it may change.
+    #[schema(example = "the login or the password is wrong")]
     error_description: String,
 }
 
 /// Log in, refresh, or get a token for a client itself.
+///
+/// `grant_type=password` logs a person in: an access token, and a refresh token where the client has the grant
+/// `refresh_token`.
+///
+/// `grant_type=refresh_token` spends a refresh token and gives the next one. Throw the old one away, and let only one
+/// request at a time refresh a session. Where the answer was lost, send the same request again: within the client's
+/// `retry_window` (30 seconds), from the same device, and while the next token is unused, the very same next token is
+/// given. A spent token shown at any other time looks stolen: the session ends, and so does every token of it.
+///
+/// `grant_type=client_credentials` gives an access token for the client itself, without refresh token.
+///
+/// Parameters stand in the body, form-encoded; one without a value was not sent, and none may stand twice.
 #[utoipa::path(post, path = "/oauth2/token", tag = "oauth",
+    params(
+        ("X-Forwarded-For" = Option<String>, Header, description = "The person's address, from a client that may tell the person.", example = "203.0.113.9"),
+        ("X-Forwarded-User-Agent" = Option<String>, Header, description = "The person's user agent, from a client that may tell the person.", example = "Store/1.0"),
+        ("X-Device-Id" = Option<String>, Header, description = "The app's own name for the person's device, from a client that may tell the person."),
+    ),
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "Tokens.", body = TokenResponse),
-        (status = 400, description = "Refused: invalid_request, invalid_grant, invalid_scope, unauthorized_client, unsupported_grant_type.", body = OAuthError),
-        (status = 401, description = "The client failed to authenticate: invalid_client.", body = OAuthError),
-        (status = 503, description = "Not decided: try again after Retry-After.", body = OAuthError),
+        (status = 400, description = "Refused: `invalid_grant` (wrong login or password, dead refresh token: log in again), `invalid_scope`, `unauthorized_client` (the client may not use this grant), `unsupported_grant_type`, `invalid_request`.", body = OAuthError),
+        (status = 401, description = "The client failed to authenticate: `invalid_client`.", body = OAuthError),
+        (status = 503, description = "Not decided, or not known to be: send the same request again after `Retry-After`.", body = OAuthError),
     ),
     security((), ("client_basic" = []))
 )]
@@ -82,15 +117,15 @@ pub async fn token(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
+    let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let grant = grant(&form).map_err(HttpError::oauth)?;
-    let (client, asker) = authenticate(&request, &doors, &form).await.map_err(HttpError::oauth)?;
-    let scope = form.scope().map_err(HttpError::oauth)?;
+    let grant = grant(&form)?;
+    let (client, asker) = authenticate(&request, &doors, &form).await?;
+    let scope = form.scope()?;
     let issued = match grant {
         Grant::Password => password(services, &form, &client, asker).await?,
         Grant::RefreshToken => {
-            let token = form.need("refresh_token", TOKEN_LIMIT).map_err(HttpError::oauth)?;
+            let token = form.need("refresh_token", TOKEN_LIMIT)?;
             services.sessions.refresh(token, &client, scope, asker).await?
         }
         Grant::ClientCredentials => services.clients.issue_token(&client, scope, &asker).await?,
@@ -113,10 +148,10 @@ async fn password(
     client: &AuthenticatedClient,
     asker: Asker,
 ) -> Result<Issued, HttpError> {
-    let login = form.need("username", LOGIN_LIMIT).map_err(HttpError::oauth)?.to_owned();
-    let password = form.need("password", PASSWORD_LIMIT).map_err(HttpError::oauth)?;
+    let login = form.need("username", LOGIN_LIMIT)?.to_owned();
+    let password = form.need("password", PASSWORD_LIMIT)?;
     let password = Zeroizing::new(password.as_bytes().to_vec());
-    let scope = form.scope().map_err(HttpError::oauth)?;
+    let scope = form.scope()?;
     // What the client may not do at all costs no password work, and tells nothing about any account.
     let state = &client.state.value;
     let refused = if !state.enabled {

@@ -1,5 +1,6 @@
 //! `GET` and `POST /oauth2/userinfo` (OpenID Connect Core section 5.3).
 
+use super::token::OAuthError;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why, no_store};
 use actix_web::http::header::AUTHORIZATION;
@@ -10,33 +11,37 @@ use utoipa::ToSchema;
 /// What is told of the person.
 #[derive(Serialize, ToSchema)]
 pub struct UserInfo {
-    /// The account.
+    /// The account's id; it never changes.
     sub: String,
     /// The login id; with scope `email`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     email: Option<String>,
     /// The login id; with scope `profile`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     preferred_username: Option<String>,
     /// The account's roles at the time of the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
 }
 
-/// Who an active access token with scope `openid` stands for.
+/// Who an access token stands for (OpenID Connect Core, section 5.3).
+///
+/// The access token must be active and have the scope `openid`.
 #[utoipa::path(get, path = "/oauth2/userinfo", tag = "oauth", responses(
     (status = 200, description = "The person.", body = UserInfo),
-    (status = 401, description = "The access token is missing, not ours, expired or revoked."),
-    (status = 403, description = "The access token lacks the scope openid, or stands for no person."),
-    (status = 503, description = "The store cannot be read: nothing is called active."),
+    (status = 401, description = "The access token is missing (`invalid_request`), or it is not ours, expired or revoked (`invalid_token`).", body = OAuthError),
+    (status = 403, description = "The access token lacks the scope `openid`, or stands for no person: `insufficient_scope`.", body = OAuthError),
+    (status = 503, description = "The answer is not known: try again after `Retry-After`.", body = OAuthError),
 ), security(("access_token" = [])))]
 pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
-    let services = doors.services().map_err(HttpError::oauth)?;
-    let token = bearer(&request).ok_or(HttpError::oauth(Why::NoBearer))?;
-    let inspected = services.tokens.inspect(token)?.ok_or(HttpError::oauth(Why::InvalidBearer))?;
+    let services = doors.services()?;
+    let token = bearer(&request).ok_or(Why::NoBearer)?;
+    let inspected = services.tokens.inspect(token)?.ok_or(Why::InvalidBearer)?;
     let has = |scope: &str| inspected.claims.scope.split(' ').any(|granted| granted == scope);
     if inspected.account.is_none() || !has("openid") {
-        return Err(HttpError::oauth(Why::InsufficientScope("openid")));
+        return Err(Why::InsufficientScope("openid").into());
     }
     let login = if has("email") || has("profile") { services.tokens.login(&inspected)? } else { None };
     Ok(no_store(&mut HttpResponse::Ok()).json(UserInfo {
@@ -45,6 +50,19 @@ pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<H
         sub: inspected.claims.sub,
         roles: inspected.claims.roles,
     }))
+}
+
+/// The same by POST.
+///
+/// For clients that must not send GET; the token stands in the header all the same.
+#[utoipa::path(post, path = "/oauth2/userinfo", tag = "oauth", responses(
+    (status = 200, description = "The person.", body = UserInfo),
+    (status = 401, description = "As with GET.", body = OAuthError),
+    (status = 403, description = "As with GET.", body = OAuthError),
+    (status = 503, description = "As with GET.", body = OAuthError),
+), security(("access_token" = [])))]
+pub async fn userinfo_by_post(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
+    userinfo(request, doors).await
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {

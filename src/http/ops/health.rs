@@ -21,21 +21,34 @@ pub struct Ready {
     staying: bool,
     /// While it starts: how many entries were replayed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     replayed: Option<u64>,
     /// While it starts: how many there are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     of: Option<u64>,
 }
 
-/// The process answers.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The process answers.")))]
-pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({"live": true}))
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+pub struct Live {
+    /// Always `true`.
+    live: bool,
 }
 
-/// Requests should be sent here.
+/// Whether the process answers.
+///
+/// For a supervisor that restarts what hangs. It says nothing about the journal.
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does.", body = Live)))]
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(Live { live: true })
+}
+
+/// Whether requests should be sent here.
+///
+/// For a load balancer: 503 while the server starts or stops, and when it cannot decide anything.
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses(
-    (status = 200, description = "Requests should be sent here.", body = Ready),
+    (status = 200, description = "They should.", body = Ready),
     (status = 503, description = "They should not: the body says why, and how far a start has come.", body = Ready),
 ))]
 pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {

@@ -69,8 +69,7 @@ pub enum OpenError {
     /// The store has applied what the segments do not have: the segments lost it.
     #[error(
         "the journal was not opened and not changed: the store has applied entries up to {store}, but the segments end \
-         at entry {journal} ({file}, byte {offset}), so the segments lost some; restore this file from a back-up, or \
-         run `countersign journal repair --from-store`"
+         at entry {journal} ({file}, byte {offset}), so the segments lost some; restore this file from a back-up"
     )]
     StoreAhead {
         /// The file that should have them, relative to the data directory.
@@ -85,7 +84,7 @@ pub enum OpenError {
     /// There are segments, but the anchor beside them is gone or unreadable.
     #[error(
         "the journal was not opened and not changed: the file anchor {0}, so nothing tells how far the journal had come; \
-         restore the file from a back-up, or run `countersign journal accept-loss`"
+         restore the file from a back-up"
     )]
     AnchorLost(&'static str),
     /// The disk failed.
