@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 /// Sessions looked at, and closed in one commit, at once.
 const PAGE: usize = 256;
 /// How long a failed look waits before everything is looked at.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Scopes waiting; beyond them a look at everything catches up.
 const QUEUE: usize = 1024;
 

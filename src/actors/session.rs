@@ -35,7 +35,8 @@ impl Resident for SessionActor {
     fn wake(core: &Arc<Core>, id: SessionId) -> Result<Option<Self>, Refused> {
         let Some(session) = core.reader.session(id)? else { return Ok(None) };
         core.metrics.session_wakeups_total.inc();
-        Ok(Some(Self { turn: Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default() } }))
+        let turn = Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default(), held: None };
+        Ok(Some(Self { turn }))
     }
 }
 
@@ -133,6 +134,8 @@ struct Turn {
     id: SessionId,
     session: Versioned<Session>,
     unrecorded: Unrecorded,
+    /// Why it must end, where the journal did not take the event: nothing is granted until it has.
+    held: Option<RevokeReason>,
 }
 
 /// What one try of a decision stands on besides the session.
@@ -213,6 +216,10 @@ impl Turn {
     }
 
     async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Refused> {
+        if let Some(reason) = self.held {
+            self.end(End { reason, client: None, presented: None, asker: ask.asker.clone() }).await?;
+            self.held = None;
+        }
         for _ in 0..TRIES {
             let stage = self.stage(&ask.asker, self.core.now(self.session.at)?)?;
             let (gate, client) = (&stage.gate, &stage.client);
@@ -239,7 +246,12 @@ impl Turn {
             let unrecorded = self.unrecorded.clone();
             let recorded =
                 Command::Refresh { refresh: command, gate: gate.version, client: client.version, unrecorded };
-            let Some(appended) = self.append(&stage, recorded, events, guards).await? else {
+            let ends = events.iter().find_map(|event| match event {
+                SessionEvent::Revoked { reason } => Some(*reason),
+                _ => None,
+            });
+            let appended = self.append(&stage, recorded, events, guards).await;
+            let Some(appended) = appended.inspect_err(|_| self.held = self.held.or(ends))? else {
                 self.reload()?;
                 continue;
             };

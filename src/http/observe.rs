@@ -10,7 +10,7 @@ use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, HttpMessage, web};
 use tracing::Instrument;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -33,8 +33,7 @@ pub async fn observe<B: MessageBody + 'static>(
     // Questions about the server itself are answered however busy it is.
     let permit = if is_about_the_server(request.path()) { None } else { Some(doors.in_flight.try_acquire()) };
     let mut response = if matches!(permit, Some(Err(_))) {
-        let refused = HttpResponse::from_error(HttpError::plain(Why::TooMany, Some(id)));
-        request.into_response(refused).map_into_right_body()
+        request.error_response(HttpError::plain(Why::TooMany, Some(id))).map_into_right_body()
     } else {
         // The query is left out: clients that err put tokens there.
         let span = tracing::info_span!("request", request_id = %id, method, path = request.path());

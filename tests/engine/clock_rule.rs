@@ -89,6 +89,25 @@ async fn a_clock_ten_years_ahead_grants_nothing_and_revokes() {
 }
 
 #[actix_rt::test]
+async fn a_token_given_again_is_said_to_live_as_long_as_it_does() {
+    let mut machine = Machine::new(24);
+    let running = machine.start();
+    running.prepare(|_| ()).await;
+    let issued = running.login().await.unwrap();
+    let token = issued.refresh_token.as_deref().unwrap();
+    let first = running.refresh(token).await.unwrap();
+    machine.clock.advance(Span::seconds(10));
+    let again = running.refresh(token).await.unwrap();
+    let claims = |issued: &Issued| running.services.tokens.verify(&issued.access_token).unwrap();
+    let (before, after) = (claims(&first), claims(&again));
+    assert_eq!((before.jti, before.exp, before.iat), (after.jti, after.exp, after.iat));
+    assert_eq!(again.refresh_token, first.refresh_token);
+    assert_eq!(again.expires_in, first.expires_in - Span::seconds(10));
+    assert_eq!(first.expires_in.as_seconds(), before.exp - before.iat);
+    running.stop();
+}
+
+#[actix_rt::test]
 async fn after_a_gap_of_years_an_operator_answers_for_the_clock() {
     let mut machine = Machine::new(23);
     let running = machine.start();

@@ -296,4 +296,23 @@ fn beyond_what_it_can_take_the_server_says_so_and_when_to_come_back() {
     }
     assert!(answers.iter().all(|answer| [200, 503].contains(&answer.status)), "{answers:?}");
     assert_eq!(server.login().status, 200);
+    assert!(server.metric(r#"countersign_unavailable_total{why="busy"}"#) >= 1.0);
+}
+
+#[test]
+fn beyond_the_requests_allowed_at_once_the_server_says_so_and_still_tells_of_itself() {
+    let plan = Plan::new(BOOTSTRAP).set("http.max_in_flight", "1").set("hash.memory_kib", "65536");
+    let server = plan.start();
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let askers: Vec<_> = (0..20).map(|_| scope.spawn(|| (server.login(), server.get("/health/ready")))).collect();
+        askers.into_iter().map(|asker| asker.join().unwrap()).collect()
+    });
+    assert!(answers.iter().all(|(_, ready)| ready.status == 200));
+    let refused: Vec<_> = answers.iter().map(|(login, _)| login).filter(|login| login.status != 200).collect();
+    assert!(!refused.is_empty());
+    for login in &refused {
+        assert_eq!((login.status, login.header("retry-after")), (503, Some("1")));
+    }
+    let counted = server.metric(r#"countersign_unavailable_total{why="too_many"}"#);
+    assert_eq!(counted, refused.len() as f64);
 }

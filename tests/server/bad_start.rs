@@ -90,10 +90,12 @@ fn a_data_directory_that_cannot_be_used_is_refused() {
 
 #[test]
 fn a_second_server_on_the_same_directory_is_refused_and_the_first_lives() {
-    let server = Plan::new(BOOTSTRAP).start();
+    let mut server = Plan::new(BOOTSTRAP).start();
     let data = server.data_dir().to_str().unwrap().to_owned();
     says(Start::new().run_on(&data), 1, &["in use", &data]);
     assert_eq!(server.login().status, 200);
+    server.kill();
+    assert_eq!(server.again().login().status, 200, "a dead server leaves no lock behind");
 }
 
 #[test]

@@ -15,5 +15,6 @@ mod order;
 mod python;
 mod race;
 mod random;
+mod stopping;
 mod support;
 mod telltale;
