@@ -203,7 +203,7 @@ fn audit_tail_finds_events_by_type_session_code_and_time() {
     let expected = |keep: &dyn Fn(&Value) -> bool| all.iter().filter(|event| keep(event)).count();
     assert_eq!(types(&server, &["--from", &at(revoked)]).len(), expected(&|event| at(event) >= at(revoked)));
     assert_eq!(types(&server, &["--to", &at(revoked)]).len(), expected(&|event| at(event) < at(revoked)));
-    let position = revoked["position"].to_string();
+    let position = (revoked["position"].as_u64().unwrap() - 1).to_string();
     let first = tail(&server, &["--json", "--after", &position]).remove(0);
     assert_eq!(serde_json::from_str::<Value>(&first).unwrap(), *revoked);
     let line = tail(&server, &["--type", "session.revoked"]).remove(0);
