@@ -155,9 +155,9 @@ fn parse_address(text: &str) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-/// The peer, and the address that the peer tells, from the forwarded addresses, nearest first. A peer that is no configured proxy is the peer, and the nearest forwarded
-/// address is what it tells. Otherwise the nearest address that is no proxy is the peer, and the one before it what that
-/// tells.
+/// The peer, and the address that the peer tells, from the forwarded addresses, nearest first. A socket's other end that is
+/// no configured proxy is the peer, and the nearest forwarded address is what it tells. Otherwise the nearest address that is
+/// no proxy is the peer, and the one behind it what that tells.
 fn resolve(socket: Option<IpAddr>, forwarded: &[IpAddr], proxies: &[IpNet]) -> (Option<IpAddr>, Option<IpAddr>) {
     let is_proxy = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
     let mut nearest_first = socket.iter().copied().chain(forwarded.iter().copied());
