@@ -121,8 +121,6 @@ metrics! {
     awake: IntGaugeVec["kind"],
     /// Open sessions: started and not ended by an event, since the last start counted from the store.
     sessions: IntGaugeVec["state"],
-    /// Actors woken from their state record, by kind.
-    wakeups_total: IntCounterVec["kind"],
     /// Sessions woken from their state record.
     session_wakeups_total: IntCounter,
     /// Seconds a signature took, by algorithm.

@@ -84,7 +84,6 @@ impl<R: Resident> Directory<R> {
         let address = actor.start();
         self.awake.insert(id, Awake { address: address.clone(), used });
         self.by_use.insert(used, (id, now));
-        self.core.metrics.wakeups_total.with_label_values(&[R::KIND]).inc();
         self.show();
         Ok(Some(address))
     }
