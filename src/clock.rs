@@ -149,7 +149,8 @@ impl JudgedClock {
         }
         let closing = match (believed, self.believed_at_start) {
             (true, _) => wall,
-            (false, true) => by_boot,
+            // Never earlier than what was: or the next start would judge itself by less than it knows.
+            (false, true) => by_boot.max(Timestamp(self.floor.load(Ordering::Relaxed))),
             (false, false) => Timestamp(self.floor.load(Ordering::Relaxed)),
         };
         Reading { wall, believed, closing }

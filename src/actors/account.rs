@@ -14,13 +14,13 @@ use crate::domain::session::{RevokeReason, Session, SessionEvent};
 use crate::domain::tally::Seen;
 use crate::domain::{Decision, Event, Expected, Proposal, State};
 use crate::entropy::uuid_v7;
-use crate::journal::Versioned;
+use crate::journal::{Commit, Versioned};
 use actix::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Sessions ended by one login at most, should the cap have been lowered.
-const ENDED_AT_ONCE: usize = 64;
+const ENDED_AT_ONCE: usize = 16;
 
 /// See the module.
 pub struct AccountActor {
@@ -46,7 +46,7 @@ impl Resident for AccountActor {
 
 /// Finish a login whose password was checked.
 #[derive(Message)]
-#[rtype(result = "Result<LoggedIn, Refused>")]
+#[rtype(result = "Result<Finished, Refused>")]
 pub struct FinishLogin {
     /// Where.
     pub client_id: ClientId,
@@ -62,6 +62,15 @@ pub struct FinishLogin {
     pub asker: Asker,
 }
 
+/// How a login ended.
+pub enum Finished {
+    /// With a session; its events are durable.
+    LoggedIn(Box<LoggedIn>),
+    /// Refused; whoever asked appends the commit and answers then. The actor does not wait for it: many wrong passwords at once
+    /// would wait for one another, and those for a login that does not exist would not.
+    Refused(Denial, Box<Commit>),
+}
+
 /// A login that gave a session, with what its tokens are written from.
 pub struct LoggedIn {
     /// The session's id.
@@ -75,7 +84,7 @@ pub struct LoggedIn {
 }
 
 impl Handler<FinishLogin> for AccountActor {
-    type Result = AtomicResponse<Self, Result<LoggedIn, Refused>>;
+    type Result = AtomicResponse<Self, Result<Finished, Refused>>;
 
     fn handle(&mut self, ask: FinishLogin, _: &mut Self::Context) -> Self::Result {
         let mut turn = Turn { core: self.core.clone(), id: self.id, seen: self.seen.clone() };
@@ -97,7 +106,7 @@ struct Turn {
 }
 
 impl Turn {
-    async fn finish(&mut self, mut ask: FinishLogin) -> Result<LoggedIn, Refused> {
+    async fn finish(&mut self, mut ask: FinishLogin) -> Result<Finished, Refused> {
         for _ in 0..TRIES {
             let account = self.core.reader.account(self.id)?.ok_or(Unavailable::Fault)?;
             let now = self.core.now(account.at.max(ask.gate.at).max(ask.client.at))?;
@@ -114,30 +123,31 @@ impl Turn {
                 seen: &self.seen,
             };
             let Decision { events, outcome } = account::login(&account.value, &command, &facts);
-            let ended = if outcome.is_ok() { command.ends.len() } else { 0 };
+            let ended = command.ends.len();
             let proposals = self.proposals(&ask, events, outcome.is_ok());
             let recorded = self.recorded(command, &ask, &account.value, &outcome);
-            let Some(appended) = self.core.append(commit(id, now, context, Some(recorded), proposals)).await? else {
-                self.look_again(&mut ask)?;
-                continue;
-            };
-            (0..ended).for_each(|_| self.count_end(RevokeReason::SessionCap));
+            let commit = commit(id, now, context, Some(recorded), proposals);
             let granted = match outcome {
                 Ok(granted) => granted,
                 Err(denial) => {
                     let seen = self.seen.entry(denial).or_default();
                     *seen = 1 + (*seen).max(account.value.refusals.recorded(denial));
-                    return Err(denial.into());
+                    return Ok(Finished::Refused(denial, Box::new(commit)));
                 }
             };
+            let Some(appended) = self.core.append(commit).await? else {
+                self.look_again(&mut ask)?;
+                continue;
+            };
+            (0..ended).for_each(|_| self.count_end(RevokeReason::SessionCap));
             let folded = appended.states.get(&StreamId::Session(granted.session)).ok_or(Unavailable::Fault)?;
             let State::Session(session) = &folded.state else { return Err(Unavailable::Fault.into()) };
-            return Ok(LoggedIn {
+            return Ok(Finished::LoggedIn(Box::new(LoggedIn {
                 id: granted.session,
                 session: session.clone(),
                 gate: ask.gate.value,
                 client: ask.client.value,
-            });
+            })));
         }
         Err(Unavailable::Conflict.into())
     }
@@ -208,7 +218,12 @@ impl Turn {
             ask.verdict = PasswordVerdict::Wrong;
         }
         ask.gate = gate;
-        ask.client = self.core.reader.client(&ask.client_id)?.ok_or(Unavailable::Fault)?;
+        let client = self.core.reader.client(&ask.client_id)?.ok_or(Unavailable::Fault)?;
+        // Whoever asked showed the secret of before.
+        if client.value.secret != ask.client.value.secret {
+            return Err(Denial::ClientSecretWrong.into());
+        }
+        ask.client = client;
         Ok(())
     }
 }

@@ -301,8 +301,11 @@ impl Administration {
             }
             let now = match command {
                 ClientCommand::Enable | ClientCommand::Change(_) => self.core.now(state.at)?,
-                ClientCommand::SetSecret(_) | ClientCommand::Disable | ClientCommand::RevokeSessions => {
-                    self.core.now_to_close(state.at)
+                ClientCommand::SetSecret(_) | ClientCommand::Disable => self.core.now_to_close(state.at),
+                // The brake is compared with the instants of the client's own tokens, which stand in another stream.
+                ClientCommand::RevokeSessions => {
+                    let used = self.core.reader.usage(client)?.map_or(state.at, |usage| usage.at);
+                    self.core.now_to_close(state.at.max(used))
                 }
             };
             let id = self.core.commit_id();

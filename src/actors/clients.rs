@@ -118,7 +118,12 @@ impl Clients {
         let command = IssueToken { scope, jti, jitter };
         let issue =
             |state: &Versioned<Client>, usage: &Usage, now: Timestamp, context: &Context, seen: &Seen<Denial>| {
-                let decision = client::issue_token(&state.value, usage, &command, now, context, seen);
+                // The secret may have been replaced since it was shown.
+                let decision = if state.value.secret == client.state.value.secret {
+                    client::issue_token(&state.value, usage, &command, now, context, seen)
+                } else {
+                    client::refuse(usage, Denial::ClientSecretWrong, context, seen)
+                };
                 let n = decision.outcome.as_ref().err().map(|denial| number(usage, *denial, seen));
                 (decision, Command::IssueToken { issue: command.clone(), client: state.version, n })
             };

@@ -151,7 +151,9 @@ fn why_over(session: &Session, gate: &Gate, braked_by: u64, system: &System) -> 
         Some(RevokeReason::ClientBrake)
     } else if system.distrusts(session.refresh_key) {
         Some(RevokeReason::KeyDistrusted)
-    } else if !gate.is_registered_at(&session.client) {
+    } else if !gate.is_registered_at(&session.client)
+        || gate.withdrawn.get(&session.client).is_some_and(|version| session.gate_version < *version)
+    {
         Some(RevokeReason::RegistrationWithdrawn)
     } else {
         None

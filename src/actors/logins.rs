@@ -1,7 +1,7 @@
 //! The handle by which doors log people in: budget, password work, and the account's decision, in an order that tells a
 //! stranger nothing about which login ids exist.
 
-use super::account::{AccountActor, FinishLogin, LoggedIn};
+use super::account::{AccountActor, FinishLogin, Finished, LoggedIn};
 use super::asker::Asker;
 use super::attempts::AttemptsTable;
 use super::clients::AuthenticatedClient;
@@ -149,7 +149,13 @@ impl Logins {
             client: before.client,
             asker: ask.asker,
         };
-        let logged_in = self.residents.ask(id, finish).await?.ok_or(Unavailable::Fault)??;
+        let logged_in = match self.residents.ask(id, finish).await?.ok_or(Unavailable::Fault)?? {
+            Finished::LoggedIn(logged_in) => logged_in,
+            Finished::Refused(denial, commit) => {
+                self.core.append(*commit).await?;
+                return Err(denial.into());
+            }
+        };
         if weak {
             let (logins, plain) = (self.clone(), ask.password);
             // After the answer, in a commit of its own: nobody waits for it, and a changed password wins.
@@ -159,7 +165,7 @@ impl Logins {
                 }
             });
         }
-        Ok(logged_in)
+        Ok(*logged_in)
     }
 
     /// What a login is decided on, read before the password work.

@@ -221,7 +221,9 @@ impl Turn {
             self.held = None;
         }
         for _ in 0..TRIES {
-            let stage = self.stage(&ask.asker, self.core.now(self.session.at)?)?;
+            // A clock that is not believed grants nothing, and keeps nobody from being found out.
+            let believed = self.core.clock.read().believed;
+            let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
             let (gate, client) = (&stage.gate, &stage.client);
             let command = Refresh {
                 presented: ask.presented,
@@ -233,6 +235,9 @@ impl Turn {
             };
             let around = stage.around(&self.unrecorded);
             let Decision { events, outcome } = session::refresh(&self.session.value, &command, &around);
+            if !believed && !found_out(&outcome) {
+                return Err(Unavailable::Clock.into());
+            }
             if events.is_empty()
                 && let Err(denial) = outcome
             {
@@ -339,4 +344,9 @@ impl Turn {
         }
         Err(Unavailable::Conflict.into())
     }
+}
+
+/// Whether a redemption was refused for what no clock has a say in.
+fn found_out(outcome: &Result<RefreshGranted, Denial>) -> bool {
+    matches!(outcome, Err(Denial::Superseded | Denial::ForeignRetry | Denial::AheadOfJournal | Denial::ClientMismatch))
 }

@@ -39,9 +39,9 @@ impl Sweeper {
         loop {
             tokio::time::sleep(self.interval).await;
             for (what, result) in [
-                ("sessions", self.sweep_sessions().await),
-                ("revoked tokens", self.sweep_tokens().await),
                 ("keys", self.keys.run().await),
+                ("revoked tokens", self.sweep_tokens().await),
+                ("sessions", self.sweep_sessions().await),
             ] {
                 if let Err(error) = result {
                     tracing::warn!(%error, what, "a round of housekeeping was not finished; the next one tries again");

@@ -127,12 +127,14 @@ pub fn start_journal(
     let reading = clock.read();
     let mut events = vec![SystemEvent::Started {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        last_entry_at: journal.last_at().min(reading.wall),
+        last_entry_at: journal.last_at().min(reading.closing),
     }];
     if start.accept_clock {
-        events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at: journal.last_at() });
+        let before = system.value.clock_accepted.map_or(journal.last_at(), |(_, disbelieved)| disbelieved);
+        let last_entry_at = journal.last_at().max(system.at).max(before);
+        events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at });
     }
-    append(&mut journal, server_commit(events, reading.wall.max(system.at), &*world.entropy))?;
+    append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
     Ok(OpenedJournal { journal, keys, clock, created, data: None })
 }
 
@@ -218,9 +220,13 @@ fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<MasterKey, Star
     let failed =
         |error: std::io::Error| StartError(format!("the master key {} cannot be made: {error}", path.display()));
     let key = MasterKey::generate(entropy);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    // Under another name until it is whole: half a key would keep every later start from making one.
+    let half = path.with_extension("tmp");
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half).map_err(failed)?;
     file.write_all(format!("{}\n", *key.to_text()).as_bytes()).map_err(failed)?;
     file.sync_all().map_err(failed)?;
+    fs::hard_link(&half, path).and_then(|()| fs::remove_file(&half)).map_err(failed)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
     tracing::info!(path = %path.display(), "made a master key: keep a copy apart from the back-ups, nothing can be read without it");

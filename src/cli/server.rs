@@ -104,6 +104,8 @@ async fn run(
     actix_rt::spawn(stop.again());
     handle.stop(true).await;
     let _ = served.await;
+    // With them goes the last hold on the store, before the directory is unlocked for a successor.
+    drop(doors);
     app.stop();
     tracing::info!("stopped in good order");
     Ok(())

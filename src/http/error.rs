@@ -20,6 +20,8 @@ pub enum Why {
     Refused(Refused),
     /// The request is malformed; the sentence says what to do.
     Malformed(String),
+    /// The scope is malformed or too long; the sentence says what to do.
+    BadScope(String),
     /// The grant type is none of ours.
     UnsupportedGrant,
     /// The `Authorization` header is no HTTP Basic authentication that can be read.
@@ -136,6 +138,7 @@ fn answer(why: &Why) -> Answer {
         Why::Refused(Refused::Denied(denial)) => denied(*denial),
         Why::Refused(Refused::Unavailable(why)) => unavailable(*why),
         Why::Malformed(text) => plain(StatusCode::BAD_REQUEST, "invalid_request", text),
+        Why::BadScope(text) => plain(StatusCode::BAD_REQUEST, "invalid_scope", text),
         Why::UnsupportedGrant => plain(
             StatusCode::BAD_REQUEST,
             "unsupported_grant_type",

@@ -6,6 +6,8 @@ use percent_encoding::percent_decode;
 use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
+/// Bytes of a scope at most: it stands in the event of what was asked, and an event has its limit.
+const SCOPE_LIMIT: usize = 512;
 /// Parameters in one body at most.
 const PARAMETERS: usize = 64;
 
@@ -64,16 +66,16 @@ impl Form {
     /// Where it is malformed.
     pub fn scope(&self) -> Result<Option<BTreeSet<String>>, Why> {
         let Some(text) = self.get("scope") else { return Ok(None) };
+        if text.len() > SCOPE_LIMIT {
+            return Err(Why::BadScope(format!("the scope has more than {SCOPE_LIMIT} bytes")));
+        }
         let legal = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         let mut scope = BTreeSet::new();
         for token in text.split(' ').filter(|token| !token.is_empty()) {
-            if !token.bytes().all(legal) || token.len() > 128 {
-                return Err(Why::Malformed("the scope has characters that no scope may have".to_owned()));
+            if !token.bytes().all(legal) {
+                return Err(Why::BadScope("the scope has characters that no scope may have".to_owned()));
             }
             scope.insert(token.to_owned());
-        }
-        if scope.len() > 64 {
-            return Err(Why::Malformed("the scope has more than 64 parts".to_owned()));
         }
         Ok(Some(scope))
     }

@@ -4,6 +4,9 @@ use crate::domain::IndexKey;
 use crate::domain::ids::{AccountId, ClientId, Position, SessionId, StreamId, TokenId};
 use uuid::Uuid;
 
+/// The prefix of all state records.
+pub const STATES: &[u8] = b"s/";
+
 /// `s/stream`: a state record.
 pub fn state(stream: &StreamId) -> Vec<u8> {
     format!("s/{stream}").into_bytes()

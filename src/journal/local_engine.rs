@@ -23,6 +23,15 @@ pub trait StoreHome {
     /// The store it opens.
     type Store: Store;
 
+    /// Whether there is a place for a store at all. What the machine refuses is no fault of the store, and no reason to put it
+    /// aside.
+    ///
+    /// # Errors
+    /// What the machine says.
+    fn check(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Opens or creates the store.
     ///
     /// # Errors
@@ -52,6 +61,9 @@ pub enum EngineOpenError {
     /// The store could neither be used nor put aside.
     #[error("the store can neither be used nor put aside: {0}")]
     Store(String),
+    /// The machine has no place for the store.
+    #[error("the data directory cannot be written: {0}; free some space or mend its permissions, then start again")]
+    Place(#[source] io::Error),
     /// The operating system refused something.
     #[error("{0}")]
     Io(#[from] io::Error),
@@ -161,6 +173,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
 type OpenedStore<S> = (CheckedStore<S>, Option<(String, String)>);
 
 fn open_store<H: StoreHome>(home: &mut H) -> Result<OpenedStore<H::Store>, EngineOpenError> {
+    home.check().map_err(EngineOpenError::Place)?;
     let why = match home.open() {
         Ok(store) => match CheckedStore::examine(&store) {
             Condition::Whole(head) => return Ok((CheckedStore::new(Arc::new(store), Some(head)), None)),

@@ -27,6 +27,13 @@ impl SledHome {
 impl StoreHome for SledHome {
     type Store = SledStore;
 
+    fn check(&mut self) -> io::Result<()> {
+        let probe = self.path.with_extension("probe");
+        let written = std::fs::write(&probe, [0; 64 * 1024]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
+        let removed = std::fs::remove_file(&probe);
+        written.and(removed)
+    }
+
     fn open(&mut self) -> Result<SledStore, StoreError> {
         // An empty directory is what laying out a data directory leaves.
         self.was_there = std::fs::read_dir(&self.path).is_ok_and(|mut names| names.next().is_some());

@@ -2,6 +2,8 @@
 //! alone: a digest over every entry says whether it is what was written.
 
 use super::files::merkle::Frontier;
+use super::fold::Folded;
+use super::keys::STATES;
 use crate::crypto::sha256;
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -184,6 +186,9 @@ impl<S: Store> CheckedStore<S> {
                 if key == HEAD_KEY {
                     head = Some(value);
                 } else {
+                    if key.starts_with(STATES) && postcard::from_bytes::<Folded>(&value).is_err() {
+                        return Err(StoreError("a state record cannot be read".to_owned()));
+                    }
                     entries += 1;
                     digest.add(Digest::of(&key, &value));
                 }

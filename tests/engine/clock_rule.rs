@@ -127,3 +127,53 @@ async fn after_a_gap_of_years_an_operator_answers_for_the_clock() {
     assert!(running.services.administration.find_client(&client_id("store")).unwrap().is_some());
     running.stop();
 }
+
+#[actix_rt::test]
+async fn a_thief_is_found_out_while_the_clock_is_not_believed() {
+    let mut machine = Machine::new(27);
+    let running = machine.start();
+    running.prepare(|_| ()).await;
+    let issued = running.login().await.unwrap();
+    let token = |issued: &Issued| issued.refresh_token.clone().unwrap();
+    let second = running.refresh(&token(&issued)).await.unwrap();
+    let third = running.refresh(&token(&second)).await.unwrap();
+    let right = machine.clock.wall();
+    machine.clock.set_wall(right + Span::days(3650));
+    assert_eq!(running.refresh(&token(&third)).await.err(), Some(CLOCK), "nothing is granted");
+    let superseded = countersign::domain::denial::Denial::Superseded;
+    assert_eq!(running.refresh(&token(&issued)).await.err(), Some(Refused::Denied(superseded)));
+    machine.clock.set_wall(right);
+    assert_eq!(running.ended(&issued), Some("reuse"));
+    running.stop();
+}
+
+/// Starts again and again with a wall clock that is wrong by so much: no start may make the next one believe it.
+async fn wrong_at_every_start(seed: u64, wrong_by: Span) {
+    let mut machine = Machine::new(seed);
+    let running = machine.start();
+    running.prepare(|_| ()).await;
+    running.ready().await;
+    running.stop();
+    let right = machine.clock.wall();
+    for _ in 0..3 {
+        machine.clock.set_wall(right + wrong_by);
+        let running = machine.start();
+        running.ready().await;
+        assert_eq!(running.login().await.err(), Some(CLOCK));
+        running.stop();
+    }
+    machine.clock.set_wall(right + Span::minutes(1));
+    let running = machine.start();
+    assert!(running.login().await.is_ok(), "once mended it is believed at once");
+    running.stop();
+}
+
+#[actix_rt::test]
+async fn restarting_does_not_make_a_clock_years_ahead_believed() {
+    wrong_at_every_start(25, Span::days(3650)).await;
+}
+
+#[actix_rt::test]
+async fn restarting_does_not_make_a_clock_behind_the_journal_believed() {
+    wrong_at_every_start(26, Span::hours(-3)).await;
+}

@@ -174,6 +174,11 @@ impl Running {
         self.app.stop();
     }
 
+    /// Records that requests are answered from here on, as the server does.
+    pub async fn ready(&self) {
+        self.app.ready().await.unwrap();
+    }
+
     /// The store as a client, with settings of its own, and alice.
     pub async fn prepare(&self, change: impl FnOnce(&mut ClientSettings)) -> AccountId {
         let mut settings = ClientSettings::new(ClientType::Confidential, Profile::Standard);

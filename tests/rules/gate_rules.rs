@@ -18,6 +18,7 @@ fn opened() -> Gate {
             password: 1,
         },
         registrations: None,
+        withdrawn: Default::default(),
         roles: scopes(&[]),
         closed_by: 0,
         closed_why: ClosedWhy::Nothing,
@@ -129,9 +130,11 @@ fn without_registrations_every_client_will_do_and_from_the_first_on_only_those()
     let given = given
         .when(GateCommand::WithdrawRegistration(store()))
         .then([GateEvent::RegistrationWithdrawn { client: store() }], Ok(()));
-    assert_eq!(given.gate(), &registered(&[other()]));
+    let withdrawn = |clients: &[(countersign::domain::ids::ClientId, u64)]| clients.iter().cloned().collect();
+    assert_eq!(given.gate(), &Gate { withdrawn: withdrawn(&[(store(), 4)]), ..registered(&[other()]) });
     let given = given.done(GateCommand::WithdrawRegistration(other()));
-    assert_eq!(given.gate(), &registered(&[]), "the last one withdrawn leaves none, not all");
+    let none = Gate { withdrawn: withdrawn(&[(store(), 4), (other(), 5)]), ..registered(&[]) };
+    assert_eq!(given.gate(), &none, "the last one withdrawn leaves none, not all");
 }
 
 #[test]
@@ -196,4 +199,14 @@ fn an_event_of_another_kind_of_stream_does_not_fold() {
     recorded.stream = StreamId::Account(alice());
     let why = "the event does not belong to this kind of stream";
     assert_eq!(apply(given.state(&recorded.stream).cloned(), &recorded), Err(recorded.impossible(why)));
+}
+
+#[test]
+fn a_session_from_before_a_withdrawal_stays_over_when_the_registration_is_added_again() {
+    let given = given_login()
+        .done(GateCommand::AddRegistration(store()))
+        .done(GateCommand::WithdrawRegistration(store()))
+        .done(GateCommand::AddRegistration(store()));
+    let closed = given.session_of(session(0)).closed(given.gate(), given.client(&store()), given.now);
+    assert_eq!(closed, Some(Closed::ByGate));
 }

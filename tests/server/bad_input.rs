@@ -81,7 +81,7 @@ fn the_token_door_answers_malformed_requests_as_rfc_6749_says() {
         case("invalid UTF-8 in percent signs", Some(STORE), "grant_type=password&username=%ff&password=x", invalid),
         case("no body", Some(STORE), "", invalid),
         case("a megabyte", Some(STORE), long("x", 1 << 20), (413, "invalid_request")),
-        case("a scope with a quote", Some(STORE), format!("{LOGIN}&scope=%22"), invalid),
+        case("a scope with a quote", Some(STORE), format!("{LOGIN}&scope=%22"), (400, "invalid_scope")),
         case("a scope that is not the client's", Some(STORE), format!("{LOGIN}&scope=jobs"), (400, "invalid_scope")),
         case(
             "a NUL in username and password",

@@ -70,3 +70,20 @@ fn a_session_that_another_login_ended_is_dead_to_whoever_still_holds_it_awake() 
     assert_eq!(server.refresh(&spent).status, 400, "a retry that would be no event");
     assert!(server.is_active(&second.refresh()));
 }
+
+#[test]
+fn a_scope_that_no_event_could_hold_is_refused_and_hides_no_theft() {
+    let server = Plan::new(BOOTSTRAP).start();
+    let spent = server.login().refresh();
+    let next = server.refresh(&server.refresh(&spent).refresh()).refresh();
+    let ask = |token: &str, scope: &str| {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)];
+        server.post("/oauth2/token", Some(STORE), &form)
+    };
+    let endless = ask(&spent, &"scope ".repeat(1000));
+    assert_eq!((endless.status, endless.text("error").as_str()), (400, "invalid_scope"));
+    assert!(server.is_active(&next), "the token was not judged");
+    let replayed = ask(&spent, &"s".repeat(512));
+    assert_eq!((replayed.status, replayed.text("error").as_str()), (400, "invalid_grant"));
+    assert!(!server.is_active(&next), "the session ended");
+}

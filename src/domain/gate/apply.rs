@@ -6,7 +6,7 @@ use crate::domain::context::SealedAt;
 use crate::domain::ids::Version;
 use crate::domain::verifier::PasswordVerifier;
 use crate::domain::{Impossible, Recorded};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The state after `event`, which is the one that `recorded` wraps.
 ///
@@ -36,6 +36,7 @@ pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Res
         }
         GateEvent::RegistrationWithdrawn { client } => {
             gate.registrations.get_or_insert_default().remove(client);
+            gate.withdrawn.insert(client.clone(), recorded.version);
         }
         GateEvent::RolesSet { roles } => gate.roles.clone_from(roles),
         GateEvent::SessionsRevoked => close(&mut gate, ClosedWhy::SessionsRevoked),
@@ -65,6 +66,7 @@ fn open(event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
         standing: Standing::Enabled,
         password: password(event, recorded)?,
         registrations: None,
+        withdrawn: BTreeMap::new(),
         roles: BTreeSet::new(),
         closed_by: Version::MIN,
         closed_why: ClosedWhy::Nothing,

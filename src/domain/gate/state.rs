@@ -3,7 +3,7 @@
 use crate::domain::ids::{ClientId, Version};
 use crate::domain::verifier::PasswordVerifier;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Whether the account may have sessions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Gate {
     pub password: PasswordVerifier,
     /// The clients it is registered at; `None`: all.
     pub registrations: Option<BTreeSet<ClientId>>,
+    /// The versions at which registrations were withdrawn: sessions from before stay over should one be added again.
+    pub withdrawn: BTreeMap<ClientId, Version>,
     /// The roles that stand in its access tokens.
     pub roles: BTreeSet<String>,
     /// The version of the last closing event; 0: none.

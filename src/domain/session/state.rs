@@ -183,7 +183,7 @@ impl Session {
     pub fn closed(&self, gate: &Gate, client: &Client, now: Timestamp) -> Option<Closed> {
         if self.status != Status::Open {
             Some(Closed::Ended)
-        } else if self.gate_version < gate.closed_by {
+        } else if self.gate_version < gate.closed_by.max(gate.withdrawn.get(&self.client).copied().unwrap_or(0)) {
             Some(Closed::ByGate)
         } else if self.client_version < client.braked_by {
             Some(Closed::ByClient)

@@ -76,8 +76,11 @@ pub fn put_whole<D: Disk>(disk: &D, path: &str, fill: impl FnOnce(&mut D::File) 
     let temporary = format!("{path}{TEMPORARY}");
     remove_if_there(disk, &temporary)?;
     let mut file = disk.create(&temporary)?;
-    fill(&mut file)?;
-    file.sync_data()?;
+    if let Err(error) = fill(&mut file).and_then(|()| file.sync_data()) {
+        // Half a file must not hold the last space of a full disk. Should it stay, the next start removes it.
+        let _ = disk.remove(&temporary);
+        return Err(error);
+    }
     disk.rename(&temporary, path)?;
     disk.sync_dir(parent(path))
 }
