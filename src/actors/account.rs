@@ -172,6 +172,7 @@ impl Turn {
             session: SessionId(uuid_v7(&*self.core.entropy, self.core.clock.read().wall)),
             jti: self.core.token_id(),
             jitter: self.core.jitter(settings.access_ttl),
+            wall: self.core.clock.read().wall,
             refresh_key,
             ends,
         })

@@ -115,18 +115,17 @@ impl Clients {
         self.core.now(Timestamp::default())?;
         let jti = self.core.token_id();
         let jitter = self.core.jitter(client.state.value.settings.access_ttl);
-        let command = IssueToken { scope, jti, jitter };
-        let issue =
-            |state: &Versioned<Client>, usage: &Usage, now: Timestamp, context: &Context, seen: &Seen<Denial>| {
-                // The secret may have been replaced since it was shown.
-                let decision = if state.value.secret == client.state.value.secret {
-                    client::issue_token(&state.value, usage, &command, now, context, seen)
-                } else {
-                    client::refuse(usage, Denial::ClientSecretWrong, context, seen)
-                };
-                let n = decision.outcome.as_ref().err().map(|denial| number(usage, *denial, seen));
-                (decision, Command::IssueToken { issue: command.clone(), client: state.version, n })
+        let command = IssueToken { scope, jti, jitter, wall: self.core.clock.read().wall };
+        let issue = |state: &Versioned<Client>, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
+            // The secret may have been replaced since it was shown.
+            let decision = if state.value.secret == client.state.value.secret {
+                client::issue_token(&state.value, usage, &command, context, seen)
+            } else {
+                client::refuse(usage, Denial::ClientSecretWrong, context, seen)
             };
+            let n = decision.outcome.as_ref().err().map(|denial| number(usage, *denial, seen));
+            (decision, Command::IssueToken { issue: command.clone(), client: state.version, n })
+        };
         let (granted, state) = self.decide(&client.id, asker, issue).await?;
         let granted = granted.inspect_err(|denial| {
             self.core.metrics.client_refusals_total.with_label_values(&[denial.code()]).inc();

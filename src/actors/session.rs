@@ -3,6 +3,7 @@
 use super::asker::Asker;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Resident;
+use crate::clock::Reading;
 use crate::domain::client::Client;
 use crate::domain::command::Command;
 use crate::domain::context::Context as AskContext;
@@ -222,7 +223,7 @@ impl Turn {
         }
         for _ in 0..TRIES {
             // A clock that is not believed grants nothing, and keeps nobody from being found out.
-            let believed = self.core.clock.read().believed;
+            let Reading { believed, wall, .. } = self.core.clock.read();
             let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
             let (gate, client) = (&stage.gate, &stage.client);
             let command = Refresh {
@@ -231,6 +232,7 @@ impl Turn {
                 scope: ask.scope.clone(),
                 jti: self.core.token_id(),
                 jitter: self.core.jitter(client.value.settings.access_ttl),
+                wall,
                 unavailable: self.core.reader.system()?.value.unavailable(self.session.value.born_at, stage.now),
             };
             let around = stage.around(&self.unrecorded);

@@ -58,7 +58,7 @@ pub fn redo(first: &Recorded, states: impl Fn(&StreamId, Moment) -> Option<State
         }
         (Command::IssueToken { issue, client, n }, StreamId::Use(id)) => {
             let settings = past.client(id, Moment::Version(*client))?;
-            let decision = client::issue_token(&settings, &past.usage(id), issue, first.at, &first.context, &seen(*n));
+            let decision = client::issue_token(&settings, &past.usage(id), issue, &first.context, &seen(*n));
             Some(place(decision.events, &first.stream, Event::Use))
         }
         (Command::RefuseClient { class, n }, StreamId::Use(id)) => {

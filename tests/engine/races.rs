@@ -73,15 +73,18 @@ static OPERATOR: std::sync::LazyLock<countersign::actors::Asker> = std::sync::La
 async fn overtaken(running: &Running, alice: AccountId, change: Change, password: &str) -> Result<Issued, Refused> {
     let depth = || running.services.core.metrics.hash_queue_depth.get();
     for attempt in 0.. {
-        assert!(attempt < 50, "the change never came between");
+        assert!(attempt < 50, "{change:?} never came between");
+        // What waits first is the slow hash itself, until the thread takes it up.
+        let asked = std::cell::Cell::new(false);
         let between = async {
-            eventually("the login to wait for the hash thread", || (depth() == 1).then_some(())).await;
+            eventually("the login to wait for the hash thread", || (asked.get() && depth() == 1).then_some(())).await;
             change.make(running, alice, "another password").await;
             depth() == 1
         };
         let slow = running.login_as("other", "slow@example.com", "wrong");
         let login = async {
             eventually("the slow hash to be taken up", || (depth() == 0).then_some(())).await;
+            asked.set(true);
             running.login_as("store", ALICE.0, password).await
         };
         let (_, login, came_between) = tokio::join!(slow, login, between);

@@ -136,6 +136,7 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
         session: session_id(0),
         jti: jti(),
         jitter: Span(12_500),
+        wall: NOW,
         refresh_key: 3,
         ends,
     };
@@ -241,7 +242,7 @@ fn clients() -> Vec<(&'static str, Envelope)> {
 fn usage() -> Vec<(&'static str, Envelope)> {
     let entry = |event, cmd| envelope(StreamId::Use(store()), Event::Use(event), cmd);
     let issue = |scope, n| {
-        let issue = IssueToken { scope, jti: jti(), jitter: Span::ZERO };
+        let issue = IssueToken { scope, jti: jti(), jitter: Span::ZERO, wall: NOW };
         Some(Command::IssueToken { issue, client: 5, n })
     };
     let expires_at = NOW + Span::minutes(5);
@@ -264,7 +265,7 @@ fn entry(event: SessionEvent, cmd: Option<Command>) -> Envelope {
 
 fn refresh(presented: u32, scope: Option<BTreeSet<String>>, unrecorded: Unrecorded) -> Option<Command> {
     let (jitter, unavailable) = (Span(12_500), Span::seconds(4));
-    let refresh = Refresh { presented, client: store(), scope, jti: jti(), jitter, unavailable };
+    let refresh = Refresh { presented, client: store(), scope, jti: jti(), jitter, wall: NOW, unavailable };
     Some(Command::Refresh { refresh, gate: 2, client: 5, unrecorded })
 }
 

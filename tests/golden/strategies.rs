@@ -292,8 +292,8 @@ fn unrecorded() -> impl Strategy<Value = Unrecorded> {
 fn login() -> impl Strategy<Value = Login> {
     let verdict = select(&[PasswordVerdict::Right, PasswordVerdict::Wrong, PasswordVerdict::Throttled][..]);
     let who = (account_id(), client_id(), option::of(texts()), verdict);
-    (who, session_id(), jti(), span(), any::<u16>(), vec(session_id(), 0..3)).prop_map(
-        |((account, client, scope, verdict), session, jti, jitter, refresh_key, ends)| Login {
+    (who, session_id(), jti(), span(), instant(), any::<u16>(), vec(session_id(), 0..3)).prop_map(
+        |((account, client, scope, verdict), session, jti, jitter, wall, refresh_key, ends)| Login {
             account,
             client,
             scope,
@@ -301,6 +301,7 @@ fn login() -> impl Strategy<Value = Login> {
             session,
             jti,
             jitter,
+            wall,
             refresh_key,
             ends,
         },
@@ -309,13 +310,14 @@ fn login() -> impl Strategy<Value = Login> {
 
 /// A command that needs no particular event beside it.
 fn command() -> impl Strategy<Value = Command> {
-    let refresh = (any::<u32>(), client_id(), option::of(texts()), jti(), span(), span()).prop_map(
-        |(presented, client, scope, jti, jitter, unavailable)| Refresh {
+    let refresh = (any::<u32>(), client_id(), option::of(texts()), jti(), span(), instant(), span()).prop_map(
+        |(presented, client, scope, jti, jitter, wall, unavailable)| Refresh {
             presented,
             client,
             scope,
             jti,
             jitter,
+            wall,
             unavailable,
         },
     );
@@ -340,9 +342,9 @@ fn command() -> impl Strategy<Value = Command> {
         (any::<u32>(), unrecorded()).prop_map(|(presented, unrecorded)| Command::WrongDoor { presented, unrecorded }),
         (denial(), any::<u64>()).prop_map(|(class, n)| Command::RefuseClient { class, n }),
         (any::<u32>(), unrecorded()).prop_map(|(presented, unrecorded)| Command::Show { presented, unrecorded }),
-        (option::of(texts()), jti(), span(), any::<u64>(), option::of(any::<u64>())).prop_map(
-            |(scope, jti, jitter, client, n)| Command::IssueToken {
-                issue: IssueToken { scope, jti, jitter },
+        (option::of(texts()), jti(), span(), instant(), any::<u64>(), option::of(any::<u64>())).prop_map(
+            |(scope, jti, jitter, wall, client, n)| Command::IssueToken {
+                issue: IssueToken { scope, jti, jitter, wall },
                 client,
                 n,
             }

@@ -168,3 +168,25 @@ fn the_end_is_the_earlier_of_the_two() {
     let given = given_login_at(|settings| settings.refresh_absolute_ttl = Span::days(3));
     assert_eq!(given.current().ends_at(), at(days(3)));
 }
+
+#[test]
+fn the_times_of_a_token_come_from_the_wall_clock_though_the_stream_is_ahead_of_it() {
+    use countersign::domain::session::{Around, Unrecorded, refresh as decide};
+    let given = given_login();
+    let id = session(0);
+    let state = given.session_of(id);
+    let (context, unrecorded) = (home(), Unrecorded::default());
+    let (gate, client) = (given.gate(), given.client(&store()));
+    let around = Around { gate, client, context: &context, now: at(mins(9)), unrecorded: &unrecorded };
+    let command = countersign::domain::session::Refresh {
+        presented: 0,
+        client: store(),
+        scope: None,
+        jti: jti(1),
+        jitter: secs(0),
+        wall: at(mins(2)),
+        unavailable: secs(0),
+    };
+    let granted = decide(state, &command, &around).outcome.unwrap();
+    assert_eq!((granted.access.issued_at, granted.access.expires_at), (at(mins(2)), at(mins(7))));
+}

@@ -124,6 +124,7 @@ fn a_decision_made_on_an_older_gate_is_made_again_on_that_gate() {
             scope: None,
             jti: jti(1),
             jitter: secs(0),
+            wall: at(mins(1)),
             unavailable: secs(0),
         },
         gate: 1,

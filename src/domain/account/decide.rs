@@ -41,6 +41,9 @@ pub struct Login {
     pub jti: TokenId,
     /// How much shorter than the client's `access_ttl` that lives.
     pub jitter: Span,
+    /// The wall clock as read: the token's times come from it. The decision's own instant is never earlier than the last entry
+    /// of its stream, and so may lie ahead of the clock.
+    pub wall: Timestamp,
     /// The active refresh key.
     pub refresh_key: RefreshKeyId,
     /// Open sessions that must end so that the client's cap holds: the oldest.
@@ -121,7 +124,7 @@ fn grant(command: &Login, scope: BTreeSet<String>, facts: &LoginFacts) -> Decisi
     let settings = &facts.client.settings;
     let absolute_end = facts.now + settings.refresh_absolute_ttl;
     let refreshable = facts.client.gives_refresh_token(&scope);
-    let expires_at = (facts.now + (settings.access_ttl - command.jitter)).min(absolute_end);
+    let expires_at = (command.wall + (settings.access_ttl - command.jitter)).min(absolute_end);
     // A session without a refresh token can do nothing once its access token is over.
     let idle_end = if refreshable { facts.now + settings.refresh_idle_ttl } else { expires_at };
     let started = Started {
@@ -134,7 +137,7 @@ fn grant(command: &Login, scope: BTreeSet<String>, facts: &LoginFacts) -> Decisi
         client_version: facts.client_version,
         absolute_end,
         idle_end,
-        access: Access { jti: command.jti, issued_at: facts.now, expires_at },
+        access: Access { jti: command.jti, issued_at: command.wall, expires_at },
     };
     let capped = SessionEvent::Revoked { reason: RevokeReason::SessionCap };
     let mut events: Vec<_> =

@@ -50,6 +50,9 @@ pub struct IssueToken {
     pub jti: TokenId,
     /// How much shorter than the client's `access_ttl` it lives.
     pub jitter: Span,
+    /// The wall clock as read: the token's times come from it. The decision's own instant is never earlier than the last entry
+    /// of its stream, and so may lie ahead of the clock.
+    pub wall: Timestamp,
 }
 
 /// A token issued to a client itself.
@@ -66,7 +69,6 @@ pub fn issue_token(
     client: &Client,
     usage: &Usage,
     command: &IssueToken,
-    now: Timestamp,
     context: &Context,
     seen: &Seen<Denial>,
 ) -> Decision<UseEvent, TokenGranted> {
@@ -79,8 +81,8 @@ pub fn issue_token(
     let Some(scope) = client.grantable(command.scope.as_ref()) else {
         return refuse(usage, Denial::InvalidScope, context, seen);
     };
-    let expires_at = now + (client.settings.access_ttl - command.jitter);
-    let access = Access { jti: command.jti, issued_at: now, expires_at };
+    let expires_at = command.wall + (client.settings.access_ttl - command.jitter);
+    let access = Access { jti: command.jti, issued_at: command.wall, expires_at };
     Decision {
         events: vec![UseEvent::TokenIssued { jti: command.jti, expires_at, scope: scope.clone() }],
         outcome: Ok(TokenGranted { access, scope }),

@@ -33,6 +33,9 @@ pub struct Refresh {
     pub jti: TokenId,
     /// How much shorter than the client's `access_ttl` a new access token lives, against stampedes.
     pub jitter: Span,
+    /// The wall clock as read: the token's times come from it. The decision's own instant is never earlier than the last entry
+    /// of its stream, and so may lie ahead of the clock.
+    pub wall: Timestamp,
     /// How long the server could not answer since the current generation was made: no retry could have arrived then.
     pub unavailable: Span,
 }
@@ -208,7 +211,7 @@ fn redeem(
 /// An access token never outlives its session's absolute end.
 fn new_access(session: &Session, command: &Refresh, around: &Around) -> Access {
     let ttl = around.client.settings.access_ttl - command.jitter;
-    Access { jti: command.jti, issued_at: around.now, expires_at: (around.now + ttl).min(session.absolute_end) }
+    Access { jti: command.jti, issued_at: command.wall, expires_at: (command.wall + ttl).min(session.absolute_end) }
 }
 
 fn retry(
@@ -218,7 +221,7 @@ fn retry(
     around: &Around,
 ) -> Decision<SessionEvent, RefreshGranted> {
     let n = 1 + around.unrecorded.retries_of(session);
-    let ran_out = around.now >= session.access.expires_at;
+    let ran_out = command.wall >= session.access.expires_at;
     let access = if ran_out { new_access(session, command, around) } else { session.access };
     let moved = how == RefreshHow::MovedRetry;
     let retried = Retried {

@@ -13,7 +13,7 @@ use crate::domain::denial::Denial;
 use crate::domain::gate::{GateCommand, GateEvent};
 use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, SessionId, TokenId, Version};
 use crate::domain::session::{Refresh, Revoke, RevokeReason, Unrecorded};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -43,6 +43,7 @@ pub(super) enum Stored {
         scope: Option<BTreeSet<String>>,
         jti: Text<TokenId>,
         jitter: Text<Span>,
+        wall: Text<Timestamp>,
         client_version: Version,
         #[serde(skip_serializing_if = "Option::is_none")]
         n: Option<u64>,
@@ -115,6 +116,7 @@ pub(super) struct StoredLogin {
     session: Text<SessionId>,
     jti: Text<TokenId>,
     jitter: Text<Span>,
+    wall: Text<Timestamp>,
     refresh_key: RefreshKeyId,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     ends: Vec<Text<SessionId>>,
@@ -133,6 +135,7 @@ pub(super) struct StoredRefresh {
     scope: Option<BTreeSet<String>>,
     jti: Text<TokenId>,
     jitter: Text<Span>,
+    wall: Text<Timestamp>,
     unavailable: Text<Span>,
     gate_version: Version,
     client_version: Version,
@@ -202,10 +205,11 @@ impl Stored {
             Command::Show { presented, unrecorded } => {
                 Self::Show { presented: *presented, unrecorded: unrecorded.into() }
             }
-            Command::IssueToken { issue: IssueToken { scope, jti, jitter }, client, n } => Self::IssueToken {
+            Command::IssueToken { issue: IssueToken { scope, jti, jitter, wall }, client, n } => Self::IssueToken {
                 scope: scope.clone(),
                 jti: Text(*jti),
                 jitter: Text(*jitter),
+                wall: Text(*wall),
                 client_version: *client,
                 n: *n,
             },
@@ -231,8 +235,8 @@ impl Stored {
             },
             Self::Expire {} => Command::Expire,
             Self::Show { presented, unrecorded } => Command::Show { presented, unrecorded: unrecorded.try_into()? },
-            Self::IssueToken { scope, jti, jitter, client_version, n } => Command::IssueToken {
-                issue: IssueToken { scope, jti: jti.0, jitter: jitter.0 },
+            Self::IssueToken { scope, jti, jitter, wall, client_version, n } => Command::IssueToken {
+                issue: IssueToken { scope, jti: jti.0, jitter: jitter.0, wall: wall.0 },
                 client: client_version,
                 n,
             },
@@ -275,6 +279,7 @@ fn of_login(login: &Login, gate: Version, client: Version, n: Option<u64>) -> St
         session: Text(login.session),
         jti: Text(login.jti),
         jitter: Text(login.jitter),
+        wall: Text(login.wall),
         refresh_key: login.refresh_key,
         ends: login.ends.iter().copied().map(Text).collect(),
         gate_version: gate,
@@ -293,6 +298,7 @@ fn into_login(stored: StoredLogin) -> Command {
             session: stored.session.0,
             jti: stored.jti.0,
             jitter: stored.jitter.0,
+            wall: stored.wall.0,
             refresh_key: stored.refresh_key,
             ends: stored.ends.into_iter().map(|session| session.0).collect(),
         },
@@ -309,6 +315,7 @@ fn of_refresh(refresh: &Refresh, gate: Version, client: Version, unrecorded: &Un
         scope: refresh.scope.clone(),
         jti: Text(refresh.jti),
         jitter: Text(refresh.jitter),
+        wall: Text(refresh.wall),
         unavailable: Text(refresh.unavailable),
         gate_version: gate,
         client_version: client,
@@ -324,6 +331,7 @@ fn into_refresh(stored: StoredRefresh) -> Result<Command, String> {
             scope: stored.scope,
             jti: stored.jti.0,
             jitter: stored.jitter.0,
+            wall: stored.wall.0,
             unavailable: stored.unavailable.0,
         },
         gate: stored.gate_version,

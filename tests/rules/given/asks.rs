@@ -62,6 +62,7 @@ impl LogIn {
             session: session(given.drawn),
             jti: jti(given.drawn),
             jitter: self.jitter,
+            wall: given.now,
             refresh_key: 1,
             ends: self.ends.clone(),
         }
@@ -178,7 +179,7 @@ impl Issue {
     }
 
     fn issue(&self, given: &Given) -> IssueToken {
-        IssueToken { scope: self.scope.clone(), jti: jti(given.drawn), jitter: self.jitter }
+        IssueToken { scope: self.scope.clone(), jti: jti(given.drawn), jitter: self.jitter, wall: given.now }
     }
 }
 
@@ -203,7 +204,7 @@ impl Ask for Issue {
 
     fn decide(&self, given: &Given) -> Decision<UseEvent, TokenGranted> {
         let (client, usage) = (given.client(&store()), given.usage());
-        client::issue_token(client, &usage, &self.issue(given), given.now, &self.context, &given.seen_uses)
+        client::issue_token(client, &usage, &self.issue(given), &self.context, &given.seen_uses)
     }
 
     fn place(&self, _: &Given, event: UseEvent) -> (StreamId, Event) {

@@ -80,6 +80,7 @@ impl Redeem {
             scope: self.scope.clone(),
             jti: jti(given.drawn),
             jitter: self.jitter,
+            wall: given.now,
             unavailable: self.unavailable,
         }
     }
