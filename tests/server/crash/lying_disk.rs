@@ -142,7 +142,9 @@ fn a_disk_that_loses_only_the_segments_is_caught_by_the_next_start() {
     under_load(&server, &mut workers, Signal::KILL, Duration::from_millis(1500));
     server.kill();
     let [taken, writes, syncs] = disk.counted();
-    assert!(taken == 1 && writes > 20 && writes == syncs, "the open segment: {taken}, {writes}, {syncs}");
+    // The kill may come between a write and its sync.
+    let in_order = writes == syncs || writes == syncs + 1;
+    assert!(taken == 1 && writes > 20 && in_order, "the open segment: {taken}, {writes}, {syncs}");
     let (code, text) = server.stopped_with(honest).refusal();
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("countersign: the journal was not opened and not changed: "), "{text}");
