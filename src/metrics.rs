@@ -1,6 +1,7 @@
 //! Every metric of the program as a documented field of one struct, in a registry of its own. A field's doc comment is the
 //! metric's help text. Names only grow. Labels are bounded: client ids the journal knows, and the codes of closed enums.
 
+use crate::domain::session::RevokeReason;
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -144,6 +145,17 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Counts that a session is open no more.
+    pub fn session_ended(&self) {
+        self.sessions.with_label_values(&["open"]).dec();
+    }
+
+    /// Counts that a session was ended before its time.
+    pub fn session_revoked(&self, reason: RevokeReason) {
+        self.revocations_total.with_label_values(&[reason.code()]).inc();
+        self.session_ended();
+    }
+
     /// The text exposition format.
     pub fn render(&self) -> String {
         let mut text = Vec::new();

@@ -130,8 +130,8 @@ impl Turn {
             let granted = match outcome {
                 Ok(granted) => granted,
                 Err(denial) => {
-                    let seen = self.seen.entry(denial).or_default();
-                    *seen = 1 + (*seen).max(account.value.refusals.recorded(denial));
+                    let n = account.value.refusals.number(denial, &self.seen);
+                    self.seen.insert(denial, n);
                     return Ok(Finished::Refused(denial, Box::new(commit)));
                 }
             };
@@ -139,7 +139,7 @@ impl Turn {
                 self.look_again(&mut ask)?;
                 continue;
             };
-            (0..ended).for_each(|_| self.count_end(RevokeReason::SessionCap));
+            (0..ended).for_each(|_| self.core.metrics.session_revoked(RevokeReason::SessionCap));
             let folded = appended.states.get(&StreamId::Session(granted.session)).ok_or(Unavailable::Fault)?;
             let State::Session(session) = &folded.state else { return Err(Unavailable::Fault.into()) };
             return Ok(Finished::LoggedIn(Box::new(LoggedIn {
@@ -193,11 +193,6 @@ impl Turn {
         proposals
     }
 
-    fn count_end(&self, reason: RevokeReason) {
-        self.core.metrics.revocations_total.with_label_values(&[reason.code()]).inc();
-        self.core.metrics.sessions.with_label_values(&["open"]).dec();
-    }
-
     fn recorded(
         &self,
         login: Login,
@@ -205,10 +200,7 @@ impl Turn {
         account: &account::Account,
         outcome: &Result<LoginGranted, Denial>,
     ) -> Command {
-        let n = outcome.as_ref().err().map(|denial| {
-            let seen = self.seen.get(denial).copied().unwrap_or(0);
-            1 + seen.max(account.refusals.recorded(*denial))
-        });
+        let n = outcome.as_ref().err().map(|denial| account.refusals.number(*denial, &self.seen));
         Command::Login { login, gate: ask.gate.version, client: ask.client.version, n }
     }
 

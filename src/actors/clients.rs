@@ -92,7 +92,7 @@ impl Clients {
     pub async fn refuse(&self, id: &ClientId, denial: Denial, asker: &Asker) -> Refused {
         self.core.metrics.client_refusals_total.with_label_values(&[denial.code()]).inc();
         let refuse = |_: &Versioned<Client>, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
-            let n = number(usage, denial, seen);
+            let n = usage.refusals.number(denial, seen);
             (client::refuse::<()>(usage, denial, context, seen), Command::RefuseClient { class: denial, n })
         };
         match self.decide(id, asker, refuse).await {
@@ -123,7 +123,7 @@ impl Clients {
             } else {
                 client::refuse(usage, Denial::ClientSecretWrong, context, seen)
             };
-            let n = decision.outcome.as_ref().err().map(|denial| number(usage, *denial, seen));
+            let n = decision.outcome.as_ref().err().map(|denial| usage.refusals.number(*denial, seen));
             (decision, Command::IssueToken { issue: command.clone(), client: state.version, n })
         };
         let (granted, state) = self.decide(&client.id, asker, issue).await?;
@@ -221,12 +221,7 @@ impl Clients {
     fn count(&self, id: &ClientId, denial: Denial, usage: &Usage) {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = seen.entry(id.clone()).or_default();
-        let n = number(usage, denial, seen);
+        let n = usage.refusals.number(denial, seen);
         seen.insert(denial, n);
     }
-}
-
-/// The number of a client's next refusal of this class.
-fn number(usage: &Usage, denial: Denial, seen: &Seen<Denial>) -> u64 {
-    1 + seen.get(&denial).copied().unwrap_or(0).max(usage.refusals.recorded(denial))
 }

@@ -181,8 +181,7 @@ async fn close_sessions(
     let commit = commit(id, at, context, Some(Command::Server), proposals.collect());
     if core.append(commit).await?.is_some() {
         for (_, reason) in &sessions {
-            core.metrics.revocations_total.with_label_values(&[reason.code()]).inc();
-            core.metrics.sessions.with_label_values(&["open"]).dec();
+            core.metrics.session_revoked(*reason);
         }
     }
     Ok(())

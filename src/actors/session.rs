@@ -191,11 +191,10 @@ impl Turn {
     fn count_end(&self, status: Status) {
         let metrics = &self.core.metrics;
         match status {
-            Status::Open => return,
-            Status::Revoked { reason, .. } => metrics.revocations_total.with_label_values(&[reason.code()]).inc(),
-            Status::Expired { .. } => {}
+            Status::Open => {}
+            Status::Revoked { reason, .. } => metrics.session_revoked(reason),
+            Status::Expired { .. } => metrics.session_ended(),
         }
-        metrics.sessions.with_label_values(&["open"]).dec();
     }
 
     /// Appends events to the session, with guards; `None` means that a stream has moved on. Without events the session itself

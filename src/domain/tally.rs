@@ -52,10 +52,15 @@ impl<C: Ord> Default for Tallies<C> {
 pub type Seen<C> = BTreeMap<C, u64>;
 
 impl<C: Ord + Copy> Tallies<C> {
+    /// The number of the next refusal of this class, recorded or not.
+    pub fn number(&self, class: C, seen: &Seen<C>) -> u64 {
+        1 + seen.get(&class).copied().unwrap_or(0).max(self.recorded(class))
+    }
+
     /// The number of the next refusal of this class, and whether it is an event.
     pub fn next(&self, class: C, seen: &Seen<C>, shown: &Shown) -> (u64, bool) {
         let tally = self.0.get(&class).copied().unwrap_or_default();
-        let n = 1 + seen.get(&class).copied().unwrap_or(0).max(tally.recorded);
+        let n = self.number(class, seen);
         let news = tally.recorded == 0 || tally.last != *shown;
         (n, (n <= EACH_UP_TO && news) || is_doubling(n))
     }

@@ -214,8 +214,8 @@ impl Unrecorded {
 
     /// Counts a refusal of `session`, recorded or not; `session` as it was decided on, before its events are folded.
     pub fn count_refusal(&mut self, session: &Session, class: Denial) {
-        let seen = self.refusals.entry(class).or_default();
-        *seen = 1 + (*seen).max(session.refusals.recorded(class));
+        let n = session.refusals.number(class, &self.refusals);
+        self.refusals.insert(class, n);
     }
 
     /// Counts a retry of the current generation of `session`, recorded or not; `session` as it was decided on, before its

@@ -11,6 +11,7 @@ use crate::http::form::Form;
 use crate::http::who::authenticate;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
@@ -123,7 +124,7 @@ pub async fn token(
     let (client, asker) = authenticate(&request, &doors, &form).await?;
     let scope = form.scope()?;
     let issued = match grant {
-        Grant::Password => password(services, &form, &client, asker).await?,
+        Grant::Password => password(services, &form, &client, scope, asker).await?,
         Grant::RefreshToken => {
             let token = form.need("refresh_token", TOKEN_LIMIT)?;
             services.sessions.refresh(token, &client, scope, asker).await?
@@ -146,12 +147,12 @@ async fn password(
     services: &Services,
     form: &Form,
     client: &AuthenticatedClient,
+    scope: Option<BTreeSet<String>>,
     asker: Asker,
 ) -> Result<Issued, HttpError> {
     let login = form.need("username", LOGIN_LIMIT)?.to_owned();
     let password = form.need("password", PASSWORD_LIMIT)?;
     let password = Zeroizing::new(password.as_bytes().to_vec());
-    let scope = form.scope()?;
     // What the client may not do at all costs no password work, and tells nothing about any account.
     let state = &client.state.value;
     let refused = if !state.enabled {
