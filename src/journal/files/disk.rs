@@ -65,6 +65,10 @@ pub trait DiskFile: Send {
     /// Makes the file's bytes and length durable. After an error nothing is known about them, and a second call
     /// proves nothing: the kernel may have forgotten that the pages were ever dirty.
     fn sync_data(&mut self) -> io::Result<()>;
+    /// Makes later reads come from the disk itself where that is possible, and frees memory. What is not synced stays.
+    fn forget_cached(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Ends the name of a file that is being written. Such a file is left over from a crash wherever it is found.

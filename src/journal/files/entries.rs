@@ -1,10 +1,11 @@
 //! Reads entries out of the segments, one after the other.
 
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::error::{Damage, ReadError};
 use super::frame::{BadLine, Line, decode};
-use super::header::{Header, segment_path};
+use super::header::Header;
 use super::lines::LineReader;
+use super::source::Source;
 use crate::domain::ids::{CommitId, Hash, Position};
 
 /// An entry as it stands in the journal.
@@ -43,7 +44,7 @@ pub struct Entries<D: Disk> {
     disk: D,
     /// The first positions of the segments that were not yet begun, the next one last.
     waiting: Vec<Position>,
-    open: Option<(String, LineReader<D::File>)>,
+    open: Option<OpenSegment<D::File>>,
     /// The position that the next line must have.
     next: Position,
     from: Position,
@@ -62,8 +63,10 @@ impl<D: Disk> Entries<D> {
 
     fn read(&mut self) -> Result<Option<Entry>, ReadError> {
         while self.next <= self.until {
-            let Some((file, lines)) = &mut self.open else {
-                self.open = Some(self.begin()?);
+            let Some(OpenSegment { file, lines, .. }) = &mut self.open else {
+                // There is a segment for every position up to the head; without one, the file that should be there is named.
+                let first = self.waiting.pop().unwrap_or(self.next);
+                self.open = Some(open_segment(&self.disk, first)?);
                 continue;
             };
             let offset = lines.offset();
@@ -72,8 +75,8 @@ impl<D: Disk> Entries<D> {
                     self.open = None;
                     continue;
                 }
-                None => "the file ends there".to_owned(),
-                Some(raw) if !raw.ended => "the file ends inside a line".to_owned(),
+                None => lines.why_ended("there"),
+                Some(raw) if !raw.ended => lines.why_ended("inside a line"),
                 Some(raw) => match decode(raw.bytes) {
                     Ok(line) if line.position != self.next => format!("entry {} stands there", line.position),
                     Ok(line) => {
@@ -90,13 +93,6 @@ impl<D: Disk> Entries<D> {
         }
         Ok(None)
     }
-
-    fn begin(&mut self) -> Result<(String, LineReader<D::File>), ReadError> {
-        // There is a segment for every position up to the head; without one, the file that should be there is named.
-        let first = self.waiting.pop().unwrap_or(self.next);
-        let (_, lines) = open_segment(&self.disk, first)?;
-        Ok((segment_path(first), lines))
-    }
 }
 
 impl<D: Disk> Iterator for Entries<D> {
@@ -111,16 +107,26 @@ impl<D: Disk> Iterator for Entries<D> {
     }
 }
 
+/// A segment, open for reading behind its head.
+pub(super) struct OpenSegment<F: DiskFile> {
+    /// The path of the file that holds it.
+    pub file: String,
+    /// Its head, checked.
+    pub header: Header,
+    /// Its entries.
+    pub lines: LineReader<F>,
+}
+
 /// Opens a segment behind its head, which is checked.
-pub(super) fn open_segment<D: Disk>(disk: &D, first: Position) -> Result<(Header, LineReader<D::File>), ReadError> {
-    let file = segment_path(first);
-    let mut lines = LineReader::new(disk.open_to_read(&file)?, 0);
+pub(super) fn open_segment<D: Disk>(disk: &D, first: Position) -> Result<OpenSegment<D::File>, ReadError> {
+    let (source, file) = Source::open(disk, first)?;
+    let mut lines = LineReader::new(source, 0);
     let head = match lines.next()? {
         Some(line) if line.ended => Header::decode(line.bytes),
         _ => Err(BadLine::NoLine),
     };
     match head {
-        Ok(header) if header.first() == first => Ok((header, lines)),
+        Ok(header) if header.first() == first => Ok(OpenSegment { file, header, lines }),
         head => {
             let bad = head.err().unwrap_or(BadLine::Form("it is the head of another segment"));
             let why = format!("in the segment's first line, {bad}");

@@ -19,17 +19,54 @@ pub fn segment_path(first: Position) -> String {
     format!("{JOURNAL}/{first:020}.jsonl")
 }
 
-/// The first positions of all segments there are, ascending; empty also where there is no directory of segments.
-pub fn list_segments(disk: &impl Disk) -> io::Result<Vec<Position>> {
-    let first = |name: &String| {
-        let first = name.strip_suffix(".jsonl")?.parse().ok()?;
-        (segment_path(first) == format!("{JOURNAL}/{name}")).then_some(first)
-    };
-    match disk.list(JOURNAL) {
-        Ok(names) => Ok(names.iter().filter_map(first).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+/// The path of the same segment once it is sealed: its text, compressed.
+pub fn sealed_path(first: Position) -> String {
+    format!("{JOURNAL}/{first:020}.jsonl.zst")
+}
+
+/// The path of the index beside a sealed segment.
+pub fn index_path(first: Position) -> String {
+    format!("{JOURNAL}/{first:020}.idx")
+}
+
+/// A segment that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SegmentName {
+    /// The position of its first entry.
+    pub first: Position,
+    /// Whether only its compressed text is there. As long as the text itself is, that is what counts.
+    pub sealed: bool,
+}
+
+impl SegmentName {
+    fn read(name: &str) -> Option<Self> {
+        let (digits, sealed) = match name.strip_suffix(".jsonl.zst") {
+            Some(digits) => (digits, true),
+            None => (name.strip_suffix(".jsonl")?, false),
+        };
+        let first = digits.parse().ok()?;
+        let path = if sealed { sealed_path(first) } else { segment_path(first) };
+        (path == format!("{JOURNAL}/{name}")).then_some(Self { first, sealed })
     }
+
+    /// The path of its text, compressed or not.
+    pub fn path(&self) -> String {
+        if self.sealed { sealed_path(self.first) } else { segment_path(self.first) }
+    }
+}
+
+/// All segments there are, ascending; none also where there is no directory of segments.
+pub fn list_segments(disk: &impl Disk) -> io::Result<Vec<SegmentName>> {
+    let names = match disk.list(JOURNAL) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut segments: Vec<_> = names.iter().filter_map(|name| SegmentName::read(name)).collect();
+    // In this order the text of a segment comes before its compressed form.
+    segments.sort();
+    segments.dedup_by_key(|segment| segment.first);
+    Ok(segments)
 }
 
 /// The number of the segment format this program writes, and the only one it reads.

@@ -1,15 +1,16 @@
-//! Reads a file line by line in bounded memory.
+//! Reads text line by line in bounded memory.
 
-use super::disk::{DiskFile, read_full};
+use super::disk::DiskFile;
 use super::frame::MAX_LINE;
+use super::source::Source;
 use std::io;
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 256 * 1024;
 
-/// Bytes up to a newline, the file's end, or where they became too many.
+/// Bytes up to a newline, the text's end, or where they became too many.
 pub(super) struct RawLine<'a> {
-    /// Where the line begins in the file.
+    /// Where the line begins in the text.
     pub offset: u64,
     /// Its bytes without the newline.
     pub bytes: &'a [u8],
@@ -17,23 +18,23 @@ pub(super) struct RawLine<'a> {
     pub ended: bool,
 }
 
-/// The lines of a file from some offset on.
-pub(super) struct LineReader<F> {
-    file: F,
+/// The lines of a text from some offset on.
+pub(super) struct LineReader<F: DiskFile> {
+    source: Source<F>,
     /// Bytes read and not yet given out, from `start` on.
     buffer: Vec<u8>,
     start: usize,
-    /// Where `buffer[start]` lies in the file.
+    /// Where `buffer[start]` lies in the text.
     offset: u64,
 }
 
 impl<F: DiskFile> LineReader<F> {
     /// Reads from `offset`, which is the beginning of a line.
-    pub fn new(file: F, offset: u64) -> Self {
-        Self { file, buffer: Vec::new(), start: 0, offset }
+    pub fn new(source: Source<F>, offset: u64) -> Self {
+        Self { source, buffer: Vec::new(), start: 0, offset }
     }
 
-    /// The next line, or `None` at the end of the file. What is longer than a line can be comes in pieces, all but the
+    /// The next line, or `None` at the end of the text. What is longer than a line can be comes in pieces, all but the
     /// last of them not `ended`.
     pub fn next(&mut self) -> io::Result<Option<RawLine<'_>>> {
         let mut searched = 0;
@@ -62,13 +63,19 @@ impl<F: DiskFile> LineReader<F> {
         self.offset
     }
 
-    /// Reads more behind what is there; false at the end of the file.
+    /// Why there is nothing more, after [`Self::next`] came to an end where there should be.
+    pub fn why_ended(&self, inside: &str) -> String {
+        let because = if self.source.is_spoiled() { ", because what follows cannot be decompressed" } else { "" };
+        format!("the file ends {inside}{because}")
+    }
+
+    /// Reads more behind what is there; false at the end of the text.
     fn fill(&mut self) -> io::Result<bool> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let kept = self.buffer.len();
         self.buffer.resize(kept + CHUNK, 0);
-        let read = read_full(&self.file, self.offset + kept as u64, &mut self.buffer[kept..])?;
+        let read = self.source.read(self.offset + kept as u64, &mut self.buffer[kept..])?;
         self.buffer.truncate(kept + read);
         Ok(read > 0)
     }

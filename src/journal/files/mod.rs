@@ -7,12 +7,14 @@
 //! [`reader`] reads from another process.
 
 pub mod anchor;
+mod closed;
 pub mod data_dir;
 pub mod disk;
 pub mod entries;
 pub mod error;
 pub mod frame;
 pub mod header;
+pub mod index;
 mod lines;
 pub mod memory_disk;
 pub mod merkle;
@@ -20,7 +22,9 @@ pub mod reader;
 pub mod real_disk;
 pub mod recovery;
 mod scan;
+pub mod seal;
 pub mod segments;
+mod source;
 pub mod start;
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 
 use super::anchor::Anchor;
 use super::disk::{Disk, DiskFile};
-use super::entries::{Entry, open_segment};
+use super::entries::{Entry, OpenSegment, open_segment};
 use super::error::{Damage, ReadError};
 use super::frame::decode;
 use super::header::{list_segments, segment_path};
 use super::lines::LineReader;
 use super::real_disk::RealDisk;
+use super::source::Source;
 use crate::domain::ids::Position;
 use std::collections::VecDeque;
 use std::path::Path;
@@ -35,8 +36,10 @@ struct Place {
 /// One look at one segment. When the server starts again after a crash it may cut what was not durable and write
 /// something else at the same positions, into a new file of the same name. So a look believes only what was durable
 /// before it opened the file, and what later lines of the same file say; the rest of what it read is dropped with it.
-struct Look<F> {
+struct Look<F: DiskFile> {
     segment: Position,
+    /// The file that holds it.
+    file: String,
     lines: LineReader<F>,
     /// Everything up to here is durable.
     durable: Position,
@@ -98,21 +101,27 @@ impl<D: Disk> SegmentReader<D> {
     fn look(&mut self) -> Result<Option<Look<D::File>>, ReadError> {
         let anchor = Anchor::look(&self.disk)?.mark().map_or(0, |mark| mark.position);
         let segments = list_segments(&self.disk)?;
-        let Some(index) = segments.partition_point(|first| *first <= self.next).checked_sub(1) else {
+        let Some(index) = segments.partition_point(|segment| segment.first <= self.next).checked_sub(1) else {
             if segments.is_empty() && anchor < self.next {
                 return Ok(None);
             }
             let why = "no segment holds this entry".to_owned();
             return Err(Damage { file: segment_path(1), offset: 0, position: self.next, why }.into());
         };
-        let segment = segments[index];
-        let last = segments.get(index + 1).map(|first| first - 1);
-        let (next, lines) = match self.place.filter(|place| place.segment == segment) {
-            Some(place) => (self.next, LineReader::new(self.disk.open_to_read(&segment_path(segment))?, place.offset)),
-            None => (segment, open_segment(&self.disk, segment)?.1),
+        let segment = segments[index].first;
+        let last = segments.get(index + 1).map(|segment| segment.first - 1);
+        let (next, file, lines) = match self.place.filter(|place| place.segment == segment) {
+            Some(place) => {
+                let (source, file) = Source::open(&self.disk, segment)?;
+                (self.next, file, LineReader::new(source, place.offset))
+            }
+            None => {
+                let OpenSegment { file, lines, .. } = open_segment(&self.disk, segment)?;
+                (segment, file, lines)
+            }
         };
         let durable = anchor.max(segment - 1).max(last.unwrap_or(0));
-        Ok(Some(Look { segment, lines, durable, last, next, read: VecDeque::new() }))
+        Ok(Some(Look { segment, file, lines, durable, last, next, read: VecDeque::new() }))
     }
 }
 
@@ -125,8 +134,8 @@ impl<F: DiskFile> Look<F> {
             }
             let offset = self.lines.offset();
             let why = match self.lines.next()? {
-                None => "the file ends there".to_owned(),
-                Some(raw) if !raw.ended => "the file ends inside a line".to_owned(),
+                None => self.lines.why_ended("there"),
+                Some(raw) if !raw.ended => self.lines.why_ended("inside a line"),
                 Some(raw) => match decode(raw.bytes) {
                     Ok(line) if line.position == self.next && line.durable < line.position => {
                         self.durable = self.durable.max(line.durable);
@@ -142,7 +151,7 @@ impl<F: DiskFile> Look<F> {
             if self.next > self.durable.min(self.last.unwrap_or(Position::MAX)) {
                 return Ok(None);
             }
-            return Err(Damage { file: segment_path(self.segment), offset, position: self.next, why }.into());
+            return Err(Damage { file: self.file.clone(), offset, position: self.next, why }.into());
         }
     }
 }

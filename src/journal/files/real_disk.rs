@@ -112,6 +112,12 @@ impl DiskFile for RealFile {
     fn sync_data(&mut self) -> io::Result<()> {
         self.file.sync_data().map_err(|error| named(&self.path, "sync", error))
     }
+
+    fn forget_cached(&self) -> io::Result<()> {
+        // A hint: a file system that has no use for it may say so.
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed);
+        Ok(())
+    }
 }
 
 fn named(path: &Path, verb: &str, error: io::Error) -> io::Error {

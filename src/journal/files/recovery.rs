@@ -9,13 +9,14 @@
 //! the middle leaves what was there, or the mended file, and the next start decides again.
 
 use super::anchor::{AnchorState, Mark};
+use super::closed::{Closed, check_closed, check_head};
 use super::disk::{Disk, DiskFile, TEMPORARY, put_whole, read_full, remove_if_there};
 use super::entries::open_segment;
-use super::error::{Damage, OpenError, Witness};
-use super::header::{Header, JOURNAL, list_segments, segment_path};
-use super::merkle::{Frontier, to_hash};
-use super::scan::{Known, Scan, scan, segment_digest};
-use crate::domain::ids::{Hash, Position};
+use super::error::{OpenError, Witness};
+use super::header::{JOURNAL, list_segments, segment_path};
+use super::index::Index;
+use super::scan::{Known, Scan, scan};
+use crate::domain::ids::Position;
 use std::io;
 
 /// What is known of the journal from outside its segments.
@@ -57,7 +58,12 @@ pub struct Recovered {
 
 /// The segments, believed and mended.
 pub(super) struct Opened {
+    /// The first positions of all segments, the open one last.
     pub segments: Vec<Position>,
+    /// What the indexes of the sealed ones say.
+    pub sealed: Vec<Index>,
+    /// The length of all but the open one, in bytes of text.
+    pub closed_bytes: u64,
     pub open: Scan,
     pub recovered: Recovered,
 }
@@ -65,7 +71,7 @@ pub(super) struct Opened {
 /// Checks all segments against each other and against `marks`, and mends the end of the last one.
 pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenError> {
     let segments = list_segments(disk)?;
-    let Some(&last) = segments.last() else {
+    let Some(last) = segments.last().map(|segment| segment.first) else {
         return Err(nothing_there(marks));
     };
     let anchor = match marks.anchor {
@@ -76,8 +82,8 @@ pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenEr
     let mut known = vec![Known { mark: anchor, by: Witness::Anchor }];
     known.extend(marks.store.map(|mark| Known { mark, by: Witness::Store }));
 
-    let expected = check_closed(disk, &segments, &known)?;
-    check_head(&open_segment(disk, last)?.0, &expected)?;
+    let Closed { expected, sealed, bytes: closed_bytes } = check_closed(disk, &segments, &known)?;
+    check_head(&open_segment(disk, last)?.header, &expected)?;
     let mut open = scan(disk, last, &known)?;
     refuse_loss(&open, &known)?;
 
@@ -93,7 +99,8 @@ pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenEr
     sweep(disk)?;
     let head = Mark { position: open.frontier.size(), root: open.frontier.root() };
     let recovered = Recovered { head, clean, cut, segments: segments.len(), entries: open.entries };
-    Ok(Opened { segments, open, recovered })
+    let segments = segments.iter().map(|segment| segment.first).collect();
+    Ok(Opened { segments, sealed, closed_bytes, open, recovered })
 }
 
 /// No segment is a new journal only if nobody knows of an entry.
@@ -106,70 +113,6 @@ fn nothing_there(marks: &Marks) -> OpenError {
         AnchorState::Found { mark, .. } if mark.position > 0 => missing(mark.position, Witness::Anchor),
         _ => OpenError::Empty,
     }
-}
-
-/// What the head of the next segment must say.
-struct ExpectedHead {
-    file: String,
-    previous: Option<Hash>,
-    /// Known only where the segment before was read in full.
-    frontier: Option<Frontier>,
-}
-
-/// Checks all segments but the last, and says what the last one's head must be.
-///
-/// A closed segment was durable before the next one was made, so nothing in it may be missing. Its bytes are compared
-/// with the SHA-256 in the next head; it is read line by line only where a mark lies in it, or to find the fault.
-fn check_closed<D: Disk>(disk: &D, segments: &[Position], known: &[Known]) -> Result<ExpectedHead, OpenError> {
-    let (file, first) = (segment_path(1), segments[0]);
-    if first != 1 {
-        let (last, witness) = (first - 1, Witness::Segments);
-        return Err(OpenError::Missing { file, offset: 0, first: 1, last, witness });
-    }
-    let mut expected = ExpectedHead { file, previous: None, frontier: Some(Frontier::default()) };
-    for pair in segments.windows(2) {
-        let (first, next) = (pair[0], pair[1]);
-        check_head(&open_segment(disk, first)?.0, &expected)?;
-        let next_head = open_segment(disk, next)?.0;
-        let holds_mark = |known: &Known| (first - 1..next - 1).contains(&known.mark.position);
-        let (digest, frontier) = if known.iter().any(holds_mark) {
-            let scan = scan(disk, first, known)?;
-            (to_hash(scan.digest.finish()), scan.fault.is_none().then_some(scan.frontier))
-        } else {
-            (segment_digest(disk, first)?, None)
-        };
-        if next_head.previous != Some(digest) {
-            return Err(find_fault(disk, first, &next_head)?);
-        }
-        expected = ExpectedHead { file: segment_path(next), previous: Some(digest), frontier };
-    }
-    Ok(expected)
-}
-
-fn check_head(head: &Header, expected: &ExpectedHead) -> Result<(), Damage> {
-    let foreign = expected.frontier.as_ref().is_some_and(|frontier| *frontier != head.frontier);
-    if head.previous == expected.previous && !foreign {
-        return Ok(());
-    }
-    let why = "the segment's first line does not continue the segment before it".to_owned();
-    Err(Damage { file: expected.file.clone(), offset: 0, position: head.first(), why })
-}
-
-/// What is wrong with a closed segment whose SHA-256 is not the one in the next head.
-fn find_fault<D: Disk>(disk: &D, first: Position, next: &Header) -> Result<OpenError, OpenError> {
-    let scan = scan(disk, first, &[])?;
-    let (file, offset, position) = (segment_path(first), scan.good_end, scan.frontier.size() + 1);
-    let last = next.first() - 1;
-    Ok(match scan.fault {
-        Some(fault) => fault.damage.into(),
-        None if position <= last => {
-            OpenError::Missing { file, offset, first: position, last, witness: Witness::Segments }
-        }
-        None => {
-            let why = "the SHA-256 of the whole file is not the one the next segment has for it".to_owned();
-            Damage { file, offset: 0, position: first, why }.into()
-        }
-    })
 }
 
 /// Refuses an open segment that does not hold everything that was durable.

@@ -2,12 +2,13 @@
 
 use super::anchor::Mark;
 use super::disk::Disk;
-use super::entries::open_segment;
+use super::entries::{OpenSegment, open_segment};
 use super::error::{Damage, OpenError, Witness};
 use super::frame::{Line, decode, decode_end};
-use super::header::{Header, segment_path};
+use super::header::Header;
 use super::lines::{LineReader, RawLine};
 use super::merkle::{Frontier, to_hash};
+use super::source::Source;
 use crate::domain::ids::{CommitId, Hash, Position};
 use aws_lc_rs::digest::{Context, SHA256};
 
@@ -38,7 +39,7 @@ pub(super) struct Scan {
     pub durable: Position,
     /// What is wrong, if anything.
     pub fault: Option<Fault>,
-    /// The file's length in bytes.
+    /// The text's length in bytes.
     pub length: u64,
     /// SHA-256 over all bytes read.
     pub digest: Context,
@@ -64,8 +65,7 @@ struct Scanner<'a> {
 /// Damage of the header, or a Merkle root that is not the one somebody `known` has for its position, is an error at
 /// once. Everything else is for the caller to judge: a fault near the end may be a torn write.
 pub(super) fn scan<D: Disk>(disk: &D, first: Position, known: &[Known]) -> Result<Scan, OpenError> {
-    let file = segment_path(first);
-    let (header, mut lines) = open_segment(disk, first)?;
+    let OpenSegment { file, header, mut lines } = open_segment(disk, first)?;
     let mut digest = Context::new(&SHA256);
     digest.update(&header.encode());
     let scan = Scan {
@@ -85,7 +85,7 @@ pub(super) fn scan<D: Disk>(disk: &D, first: Position, known: &[Known]) -> Resul
     }
     let commit_end = scanner.scan.good_end;
     if scanner.commit.is_some() && scanner.scan.fault.is_none() {
-        scanner.fault(commit_end, "the file ends inside a commit".to_owned(), true);
+        scanner.fault(commit_end, lines.why_ended("inside a commit"), true);
     }
     scanner.scan.length = lines.offset();
     Ok(scanner.scan)
@@ -93,7 +93,7 @@ pub(super) fn scan<D: Disk>(disk: &D, first: Position, known: &[Known]) -> Resul
 
 /// SHA-256 of a whole segment.
 pub(super) fn segment_digest<D: Disk>(disk: &D, first: Position) -> Result<Hash, OpenError> {
-    let mut lines = LineReader::new(disk.open_to_read(&segment_path(first))?, 0);
+    let mut lines = LineReader::new(Source::open(disk, first)?.0, 0);
     let mut digest = Context::new(&SHA256);
     while let Some(line) = lines.next()? {
         update(&mut digest, &line);

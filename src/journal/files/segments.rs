@@ -5,6 +5,7 @@ use super::disk::{Disk, DiskFile, put_whole};
 use super::entries::Entries;
 use super::frame::{MAX_EVENT, encode};
 use super::header::{Header, JOURNAL, list_segments, segment_path};
+use super::index::Index;
 use super::merkle::{Frontier, leaf_hash, to_hash};
 use super::recovery::{Marks, Opened, Recovered, recover};
 use crate::domain::ids::{Hash, Position};
@@ -58,8 +59,10 @@ pub struct Segments<D: Disk> {
     file: D::File,
     /// The length of the open segment as we left it.
     length: u64,
-    /// Bytes of all segments but the open one.
+    /// Bytes of text of all segments but the open one.
     closed_bytes: u64,
+    /// What the indexes of the segments said that were sealed when the journal was opened.
+    sealed: Vec<Index>,
     /// SHA-256 over the open segment so far.
     digest: Context,
     /// Over everything; its size is the last durable position.
@@ -91,6 +94,7 @@ impl<D: Disk> Segments<D> {
             file,
             length,
             closed_bytes: 0,
+            sealed: Vec::new(),
             digest,
             frontier: header.frontier,
             origin: header.origin,
@@ -102,17 +106,14 @@ impl<D: Disk> Segments<D> {
 
     /// Opens a journal: checks it, cuts off a torn write, and refuses damage. See [`super::recovery`].
     pub fn open(disk: D, marks: &Marks) -> Result<(Self, Recovered), OpenError> {
-        let Opened { segments, open, recovered } = recover(&disk, marks)?;
-        let mut closed_bytes = 0;
-        for first in &segments[..segments.len() - 1] {
-            closed_bytes += disk.open_to_read(&segment_path(*first))?.len()?;
-        }
+        let Opened { segments, sealed, closed_bytes, open, recovered } = recover(&disk, marks)?;
         let opened = Self {
             file: disk.open(&segment_path(open.header.first()))?,
             disk,
             segments,
             length: open.length,
             closed_bytes,
+            sealed,
             digest: open.digest,
             frontier: open.frontier,
             origin: open.header.origin,
@@ -231,7 +232,12 @@ impl<D: Disk> Segments<D> {
         &self.segments
     }
 
-    /// The length of all segments together, in bytes.
+    /// What the indexes of the segments say that were sealed when the journal was opened.
+    pub fn sealed(&self) -> &[Index] {
+        &self.sealed
+    }
+
+    /// The length of all segments together, in bytes of text.
     pub fn bytes(&self) -> u64 {
         self.closed_bytes + self.length
     }

@@ -38,7 +38,7 @@ fn refused(disk: &MemoryDisk) -> OpenError {
 #[test]
 fn a_flipped_bit_at_or_below_the_durable_mark_is_refused_with_file_and_offset() {
     let journal = three_segments();
-    for first in list_segments(&journal.disk).unwrap() {
+    for first in firsts(&journal.disk) {
         let file = segment_path(first);
         let bytes = journal.disk.contents(&file).unwrap();
         for at in 0..bytes.len() {
@@ -137,7 +137,7 @@ fn a_tail_that_is_gone_is_missed_by_whoever_knows_of_it() {
 #[test]
 fn a_segment_that_is_gone_is_missed_whichever_it_is() {
     let journal = three_segments();
-    let firsts = list_segments(&journal.disk).unwrap();
+    let firsts = firsts(&journal.disk);
     let gone = [(1, firsts[1] - 1), (firsts[1], firsts[2] - 1), (firsts[2], journal.started.segments.head())];
     for (segment, expected) in firsts.iter().zip(gone) {
         let disk = journal.disk.copy();
@@ -248,7 +248,7 @@ fn segments_of_two_journals_do_not_go_together() {
     for _ in 0..6 {
         other.append_in(9, &[&[100, 90], &[80]]).unwrap();
     }
-    for first in list_segments(&journal.disk).unwrap() {
+    for first in firsts(&journal.disk) {
         let disk = journal.disk.copy();
         let foreign = other.disk.contents(&segment_path(first)).unwrap();
         disk.tamper(&segment_path(first), |bytes| *bytes = foreign);
@@ -259,7 +259,7 @@ fn segments_of_two_journals_do_not_go_together() {
 #[test]
 fn damage_that_appears_later_ends_a_read() {
     let journal = three_segments();
-    let file = segment_path(list_segments(&journal.disk).unwrap()[1]);
+    let file = segment_path(firsts(&journal.disk)[1]);
     let length = journal.disk.contents(&file).unwrap().len();
     journal.disk.flip_bit(&file, length / 2, 0);
     let read: Vec<_> = journal.started.segments.read(1).collect();

@@ -5,6 +5,7 @@ mod damage;
 mod faults;
 mod model;
 mod read;
+mod sealed;
 mod torn;
 
 use super::anchor::Mark;
@@ -98,6 +99,11 @@ fn everything_may_move_to_the_thread_that_writes() {
     moves::<Started<super::real_disk::RealDisk>>();
     moves::<super::entries::Entries<super::real_disk::RealDisk>>();
     moves::<super::reader::SegmentReader<super::real_disk::RealDisk>>();
+}
+
+/// The first positions of all segments.
+fn firsts(disk: &MemoryDisk) -> Vec<Position> {
+    super::header::list_segments(disk).unwrap().iter().map(|segment| segment.first).collect()
 }
 
 /// Every event of the journal.
