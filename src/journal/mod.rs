@@ -9,6 +9,7 @@ pub mod files;
 mod fold;
 #[expect(clippy::module_inception, reason = "the thing itself, in a file of its own")]
 mod journal;
+mod keeper;
 mod key_file;
 mod keys;
 mod local_engine;
@@ -21,6 +22,7 @@ pub mod store;
 pub use engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 pub use fold::Folded;
 pub use journal::{AppendError, Appended, CaughtUp, Commit, Journal};
+pub use keeper::{Keeper, Scrubbed};
 pub use key_file::{KeyFile, Keys, KeysError};
 pub use local_engine::{EngineOpenError, Found, LocalEngine, StoreHome};
 pub use memory_store::MemoryStore;

@@ -7,6 +7,7 @@
 //! [`reader`] reads from another process.
 
 pub mod anchor;
+pub mod check;
 mod closed;
 pub mod data_dir;
 pub mod disk;
@@ -23,6 +24,7 @@ pub mod real_disk;
 pub mod recovery;
 mod scan;
 pub mod seal;
+pub mod sealed;
 pub mod segments;
 mod source;
 pub mod start;
