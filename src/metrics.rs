@@ -114,8 +114,16 @@ metrics! {
     journal_batch_events: Histogram in COUNTS,
     /// Commits refused because a stream had another version than expected.
     journal_conflicts_total: IntCounter,
-    /// Bytes of all segments.
+    /// Bytes of all events in the journal, as text.
     journal_bytes: IntGauge,
+    /// Bytes that the sealed segments take on disk.
+    journal_sealed_bytes: IntGauge,
+    /// Closed segments that wait to be sealed.
+    journal_unsealed_segments: IntGauge,
+    /// Sealed segments that were read again in full and found whole.
+    journal_scrubbed_total: IntCounter,
+    /// Seconds since the sealed segment was read that was not read for the longest time.
+    journal_unread_seconds: IntGauge,
     /// Bytes of the store on disk.
     store_bytes: IntGauge,
     /// Sessions and accounts whose actor is awake, by kind.

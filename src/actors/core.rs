@@ -1,6 +1,7 @@
 //! What every actor and handle works with.
 
 use super::asker::Asker;
+use super::keeper::KeeperHandle;
 use super::keyring::Keyrings;
 use super::writer::{WriteError, Writer};
 use crate::clock::JudgedClock;
@@ -101,6 +102,8 @@ pub struct Core {
     pub keys: Arc<Keys>,
     /// Signing and refresh keys.
     pub keyrings: Keyrings,
+    /// Looks after the segments.
+    pub keeper: KeeperHandle,
     /// The clock.
     pub clock: Arc<JudgedClock>,
     /// Randomness.

@@ -9,8 +9,8 @@ pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
-    KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens, Writer,
-    WriterLimits,
+    KeeperHandle, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens,
+    Writer, WriterLimits,
 };
 use crate::clock::Clock;
 use crate::config::Config;
@@ -38,6 +38,7 @@ pub struct App {
     pub services: Services,
     writer: Writer,
     writer_thread: JoinHandle<()>,
+    keeper_thread: Option<JoinHandle<()>>,
     arbiters: Vec<Arbiter>,
     tasks: Vec<actix_rt::task::JoinHandle<()>>,
     // Last, so that the directory is unlocked when nothing writes to it any more.
@@ -68,7 +69,17 @@ impl App {
         count_open_sessions(&reader, &metrics).map_err(|error| StartError::new(&error))?;
         let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.clock.clone(), metrics.clone())
             .map_err(|error| StartError::new(&error))?;
+        let scrub_every = span(config.journal.scrub_interval);
+        let (keeper, keeper_thread) = match opened.keeper {
+            Some(keeper) => {
+                let started = KeeperHandle::start(keeper, scrub_every, opened.clock.clone(), metrics.clone());
+                let (handle, thread) = started.map_err(|error| StartError::new(&error))?;
+                (handle, Some(thread))
+            }
+            None => (KeeperHandle::none(), None),
+        };
         let core = Arc::new(Core {
+            keeper,
             reader,
             writer: writer.clone(),
             keys: opened.keys,
@@ -81,7 +92,7 @@ impl App {
         let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
         let (services, tasks) = wire(&core, config, &hasher, &arbiters);
-        Ok(Self { services, writer, writer_thread, arbiters, tasks, _data: opened.data })
+        Ok(Self { services, writer, writer_thread, keeper_thread, arbiters, tasks, _data: opened.data })
     }
 
     /// Records that requests are answered from here on.
@@ -113,6 +124,10 @@ impl App {
     pub fn stop(self) {
         for task in &self.tasks {
             task.abort();
+        }
+        self.services.core.keeper.stop();
+        if self.keeper_thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the keeper had panicked");
         }
         self.writer.stop();
         if self.writer_thread.join().is_err() {

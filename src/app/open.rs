@@ -11,8 +11,10 @@ use crate::domain::system::{System, SystemEvent};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
+use crate::journal::files::check;
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
-use crate::journal::{Commit, Engine, Found, Journal, Keys, LocalEngine, SledHome, schema};
+use crate::journal::files::real_disk::RealDisk;
+use crate::journal::{Commit, Engine, Found, Journal, Keeper, Keys, LocalEngine, SledHome, schema};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -53,6 +55,8 @@ pub struct OpenedJournal {
     pub keys: Arc<Keys>,
     /// The judged clock.
     pub clock: Arc<JudgedClock>,
+    /// What looks after its segments; absent for a journal in memory.
+    pub keeper: Option<Keeper<RealDisk>>,
     /// Whether it was made just now.
     pub created: bool,
     /// Keeps the directory locked; absent where there is none.
@@ -80,23 +84,27 @@ pub fn open(
             .map_err(|error| StartError::new(&error))?;
     tell(&found);
     if start.check_all {
-        check_all(&engine)?;
+        check_all(data.disk(), &engine)?;
     }
     let keys = engine.keys();
+    let keeper = Keeper::new(data.disk().clone(), engine.sealed());
     let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
     opened.data = Some(data);
+    opened.keeper = Some(keeper);
     Ok(opened)
 }
 
-/// Reads and decodes every entry: checksums, positions, commits and schema.
-fn check_all(engine: &dyn Engine) -> Result<(), StartError> {
+/// Reads every segment and its index, and decodes every entry.
+fn check_all(disk: &RealDisk, engine: &dyn Engine) -> Result<(), StartError> {
+    let whole = check::check_all(disk, |position| tracing::info!(position, "checked a segment"));
+    let segments = whole.map_err(|error| StartError::new(&error))?.segments;
     let mut checked = 0_u64;
     for entry in engine.read(1) {
         let entry = entry.map_err(|error| StartError::new(&error))?;
         schema::decode(&entry.event).map_err(|error| StartError::new(&error))?;
         checked += 1;
     }
-    tracing::info!(entries = checked, "every entry of the journal was read and is whole");
+    tracing::info!(segments, entries = checked, "every entry of the journal was read and is whole");
     Ok(())
 }
 
@@ -135,7 +143,7 @@ pub fn start_journal(
         events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at });
     }
     append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
-    Ok(OpenedJournal { journal, keys, clock, created, data: None })
+    Ok(OpenedJournal { journal, keys, clock, keeper: None, created, data: None })
 }
 
 /// The newest instant that the clock is judged by: where an operator has accepted a clock behind the journal, what it showed

@@ -221,7 +221,7 @@ pub static KEYS: &[Key] = &[
     key("journal.batch_max", Kind::Count(1, 65_536, "commits"), "512", "Commits that share one disk sync."),
     key(
         "journal.segment_bytes",
-        Kind::Size(MIB, 4 * GIB),
+        Kind::Size(64 * KIB, GIB),
         "64MiB",
         "Size at which a segment file is closed and the next one begun.",
     ),
@@ -236,6 +236,12 @@ pub static KEYS: &[Key] = &[
         Kind::Choice(&["live", "all"]),
         "live",
         "What the store keeps: what live sessions need, or every event as well.",
+    ),
+    key(
+        "journal.scrub_interval",
+        seconds(1, 3650 * 86_400),
+        "7d",
+        "How long it may be until every sealed segment has been read again, to find damage.",
     ),
     key("store.cache_bytes", Kind::Size(MIB, 64 * GIB), "64MiB", "Memory of the store's page cache."),
     key("keys.rotation_interval", seconds(1, 3650 * 86_400), "90d", "Age at which a signing key is replaced."),

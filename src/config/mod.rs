@@ -201,6 +201,8 @@ pub struct JournalConfig {
     pub anchor_interval: Duration,
     /// What the store keeps.
     pub keep_in_store: KeepInStore,
+    /// How long it may be until every sealed segment has been read again.
+    pub scrub_interval: Duration,
 }
 
 /// `keys.*`: signing keys.
@@ -462,6 +464,7 @@ fn journal(raw: &Raw) -> Result<JournalConfig, ConfigError> {
         segment_bytes: raw.size("journal.segment_bytes")?,
         anchor_interval: raw.time("journal.anchor_interval")?,
         keep_in_store: [KeepInStore::Live, KeepInStore::All][raw.choice("journal.keep_in_store")?],
+        scrub_interval: raw.time("journal.scrub_interval")?,
     })
 }
 

@@ -5,14 +5,14 @@ use super::files::anchor::Anchor;
 use super::files::disk::{Disk, DiskFile, put_whole};
 use super::files::entries::{OpenSegment, open_segment};
 use super::files::frame::{seal as seal_line, unseal};
-use super::files::header::{Header, JOURNAL, list_segments};
+use super::files::header::{Header, JOURNAL, SegmentName, list_segments};
 use super::files::index::{Index, IndexError};
 use super::files::seal::{Pace, SealError, check_sealed, reindex, seal};
 use super::files::sealed::SealedSegments;
 use crate::domain::ids::Position;
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// When each sealed segment was read last, so that a start does not begin from the first again.
@@ -32,13 +32,15 @@ pub struct Keeper<D: Disk> {
     disk: D,
     sealed: SealedSegments<D>,
     read_at: BTreeMap<Position, Timestamp>,
+    /// Closed segments that are damaged: they stay as they are, and the others are sealed all the same.
+    damaged: BTreeSet<Position>,
 }
 
 impl<D: Disk> Keeper<D> {
     /// Looks after the segments on a disk. What it seals is added to `sealed`.
     pub fn new(disk: D, sealed: SealedSegments<D>) -> Self {
         let read_at = load(&disk).unwrap_or_default();
-        Self { disk, sealed, read_at }
+        Self { disk, sealed, read_at, damaged: BTreeSet::new() }
     }
 
     /// The sealed segments.
@@ -62,13 +64,18 @@ impl<D: Disk> Keeper<D> {
     /// [`SealError`]: the segment stays as it is.
     pub fn seal_next(&mut self, now: Timestamp, pace: Pace<'_>) -> Result<Option<Position>, SealError> {
         let segments = list_segments(&self.disk)?;
-        let Some(at) = segments.windows(2).position(|pair| !pair[0].sealed) else { return Ok(None) };
+        let waits = |segment: &SegmentName| !segment.sealed && !self.damaged.contains(&segment.first);
+        let Some(at) = segments.windows(2).position(|pair| waits(&pair[0])) else { return Ok(None) };
         let (first, next) = (segments[at].first, self.header(segments[at + 1].first)?);
         let marked = Anchor::look(&self.disk)?.mark().map_or(0, |mark| mark.position);
         if marked < next.first() {
             return Ok(None);
         }
-        let index = seal(&self.disk, first, &next, pace)?;
+        let index = seal(&self.disk, first, &next, pace).inspect_err(|error| {
+            if error.damage().is_some() {
+                self.damaged.insert(first);
+            }
+        })?;
         let last = index.last;
         self.sealed.put(index);
         self.was_read(first, now);

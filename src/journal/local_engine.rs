@@ -8,6 +8,7 @@ use super::files::disk::Disk;
 use super::files::error::OpenError;
 use super::files::merkle::Frontier;
 use super::files::recovery::Recovered;
+use super::files::sealed::SealedSegments;
 use super::files::segments::Segments;
 use super::files::start::{Started, start};
 use super::key_file::{KeyFile, Keys, KeysError};
@@ -82,6 +83,7 @@ pub struct Found {
 pub struct LocalEngine<D: Disk, S: Store> {
     segments: Segments<D>,
     anchor: Anchor<D>,
+    sealed: SealedSegments<D>,
     store: CheckedStore<S>,
     keys: KeyFile<D>,
     /// Whether the last stop was not an orderly one, so that keys may be left over that no entry knows.
@@ -122,13 +124,19 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let crashed = recovered.as_ref().is_some_and(|recovered| !recovered.clean);
         let marked = (segments.mark(), false);
         let segments = segments.roll_at(roll_at);
-        let engine = Self { segments, anchor, store, keys, crashed, marked, stopped: None };
+        let sealed = SealedSegments::new(disk, segments.sealed());
+        let engine = Self { segments, sealed, anchor, store, keys, crashed, marked, stopped: None };
         Ok((engine, Found { recovered, quarantined }))
     }
 
     /// The keys, for sealing and opening.
     pub fn keys(&self) -> Arc<Keys> {
         self.keys.keys()
+    }
+
+    /// The sealed segments, as they become more.
+    pub fn sealed(&self) -> SealedSegments<D> {
+        self.sealed.clone()
     }
 
     fn write_mark(&mut self, clean: bool) -> Result<(), EngineError> {

@@ -292,6 +292,17 @@ pub fn is_installed(program: &str, packages: &str) -> bool {
     found
 }
 
+/// Waits until something that must come has come.
+pub fn wait_until(what: &str, mut come: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if come() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it did not come: {what}");
+}
+
 /// A server that has ended. Its data stay while this lives.
 pub struct Stopped {
     root: Arc<TempDir>,
@@ -302,6 +313,11 @@ impl Stopped {
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.root.path().join("data")
+    }
+
+    /// The same data, with another plan for the next start.
+    pub fn with(self, change: impl FnOnce(Plan) -> Plan) -> Self {
+        Self { root: self.root, plan: change(self.plan) }
     }
 
     /// Starts it again.

@@ -15,6 +15,8 @@ pub struct Ready {
     recovered: bool,
     /// Whether the journal takes commits and its keys are unsealed.
     journal: bool,
+    /// Whether no damage was found in what the journal holds already.
+    segments: bool,
     /// Whether the clock is believed.
     clock: bool,
     /// Whether the server is not stopping.
@@ -58,6 +60,7 @@ pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
             ready: false,
             recovered: false,
             journal: false,
+            segments: true,
             clock: false,
             staying,
             replayed: Some(doors.replayed.load(Ordering::Relaxed)),
@@ -66,7 +69,8 @@ pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     };
     let clock = services.core.clock.read().believed;
     let journal = services.core.writer.is_running();
-    let ready = clock && journal && staying;
-    let body = Ready { ready, recovered: true, journal, clock, staying, replayed: None, of: None };
+    let segments = services.core.keeper.fault().is_none();
+    let ready = clock && journal && segments && staying;
+    let body = Ready { ready, recovered: true, journal, segments, clock, staying, replayed: None, of: None };
     if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }
