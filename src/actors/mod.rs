@@ -7,12 +7,14 @@
 
 mod account;
 mod administration;
+mod archivist;
 mod asker;
 mod attempts;
 mod clients;
 mod closer;
 mod core;
 mod directory;
+mod evidence;
 mod genesis;
 mod hasher;
 mod keeper;
@@ -27,6 +29,7 @@ mod writer;
 
 pub use account::AccountActor;
 pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPassword};
+pub use archivist::{archive, run as archive_as_sealed};
 pub use asker::{Asker, Person, cut};
 pub use attempts::AttemptsTable;
 pub use clients::{AuthenticatedClient, Clients};

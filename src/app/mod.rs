@@ -10,10 +10,10 @@ use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
     KeeperHandle, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens,
-    Writer, WriterLimits,
+    Writer, WriterLimits, archive_as_sealed,
 };
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, KeepInStore};
 use crate::crypto::Params;
 use crate::domain::account::BudgetLimits;
 use crate::domain::command::Command;
@@ -22,7 +22,7 @@ use crate::domain::system::{RotationPolicy, SystemEvent};
 use crate::domain::time::Span;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
-use crate::journal::{Commit, Reader, StoreError};
+use crate::journal::{Commit, History, Reader, StoreError};
 use crate::metrics::Metrics;
 use actix::prelude::*;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ impl App {
         });
         let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
-        let (services, tasks) = wire(&core, config, &hasher, &arbiters);
+        let (services, tasks) = wire(&core, config, &hasher, opened.history, &arbiters);
         Ok(Self { services, writer, writer_thread, keeper_thread, arbiters, tasks, _data: opened.data })
     }
 
@@ -146,6 +146,7 @@ fn wire(
     core: &Arc<Core>,
     config: &Config,
     hasher: &Hasher,
+    history: Arc<dyn History>,
     arbiters: &[Arbiter],
 ) -> (Services, Vec<actix_rt::task::JoinHandle<()>>) {
     let limits = DirectoryLimits {
@@ -155,7 +156,7 @@ fn wire(
     };
     let tokens = Tokens::new(core.clone());
     let sessions = Residents::<SessionActor>::start(core, limits, arbiters);
-    let sessions = Sessions::new(core.clone(), sessions, tokens.clone());
+    let sessions = Sessions::new(core.clone(), sessions, tokens.clone(), history);
     let accounts = Residents::<AccountActor>::start(core, limits, arbiters);
     let budgets = BudgetLimits {
         strangers_per_network: config.passwords.strangers_per_network,
@@ -168,7 +169,11 @@ fn wire(
     let keys = KeyMaintenance::new(core.clone(), policy, closer.clone());
     let sweeper =
         Sweeper { core: core.clone(), sessions: sessions.clone(), keys: keys.clone(), interval: sweep_every(&policy) };
-    let tasks = vec![spawn_vital("closer", Closer::run(core.clone(), closing)), spawn_vital("sweeper", sweeper.run())];
+    let mut tasks =
+        vec![spawn_vital("closer", Closer::run(core.clone(), closing)), spawn_vital("sweeper", sweeper.run())];
+    if config.journal.keep_in_store == KeepInStore::Live {
+        tasks.push(spawn_vital("archivist", archive_as_sealed(core.clone(), core.keeper.sealed())));
+    }
     let services = Services {
         sessions,
         logins: Logins::new(core.clone(), accounts, hasher.clone(), attempts, tokens.clone()),

@@ -14,7 +14,7 @@ use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::check;
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
 use crate::journal::files::real_disk::RealDisk;
-use crate::journal::{Commit, Engine, Found, Journal, Keeper, Keys, LocalEngine, SledHome, schema};
+use crate::journal::{Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, schema};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -59,6 +59,8 @@ pub struct OpenedJournal {
     pub keeper: Option<Keeper<RealDisk>>,
     /// Whether it was made just now.
     pub created: bool,
+    /// Where archived sessions are looked up.
+    pub history: Arc<dyn History>,
     /// Keeps the directory locked; absent where there is none.
     pub data: Option<DataDir>,
 }
@@ -80,17 +82,18 @@ pub fn open(
     let origin = format!("countersign/{}", uuid_v7(&*world.entropy, world.clock.wall()));
     let disk = data.disk().clone();
     let (engine, found) =
-        LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
+        LocalEngine::open(disk.clone(), &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
             .map_err(|error| StartError::new(&error))?;
     tell(&found);
     if start.check_all {
         check_all(data.disk(), &engine)?;
     }
     let keys = engine.keys();
-    let keeper = Keeper::new(data.disk().clone(), engine.sealed());
+    let sealed = engine.sealed();
     let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
     opened.data = Some(data);
-    opened.keeper = Some(keeper);
+    opened.history = Arc::new(sealed.clone());
+    opened.keeper = Some(Keeper::new(disk, sealed));
     Ok(opened)
 }
 
@@ -143,7 +146,7 @@ pub fn start_journal(
         events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at });
     }
     append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
-    Ok(OpenedJournal { journal, keys, clock, keeper: None, created, data: None })
+    Ok(OpenedJournal { journal, keys, clock, keeper: None, created, history: Arc::new(NoHistory), data: None })
 }
 
 /// The newest instant that the clock is judged by: where an operator has accepted a clock behind the journal, what it showed

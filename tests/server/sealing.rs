@@ -1,6 +1,6 @@
 //! Closed segments are sealed beside a running server; starts do not read them, scrubs do.
 
-use crate::support::{BOOTSTRAP, Plan, Server, Stopped, wait_until};
+use crate::support::{BOOTSTRAP, Plan, STORE, Server, Stopped, wait_until};
 use std::fs;
 use std::path::PathBuf;
 
@@ -108,4 +108,53 @@ fn damage_in_a_sealed_segment_is_found_by_the_scrub_and_turns_readiness_off() {
     assert!(diagnostics.contains(&file) && diagnostics.contains("countersign journal repair"), "{diagnostics}");
     assert_eq!(server.refresh(&token).status, 200, "what is asked is still answered");
     wait_until("the others were read", || server.metric("countersign_journal_scrubbed_total") >= 3.0);
+}
+
+#[test]
+fn a_token_of_a_session_that_ended_long_ago_is_recognised_dated_and_recorded() {
+    let server = Plan::new(BOOTSTRAP).set("journal.segment_bytes", "64KiB").start();
+    let (first, other) = (server.login(), server.login());
+    let mut tokens = vec![first.refresh()];
+    for _ in 0..200 {
+        let last = server.refresh(tokens.last().unwrap());
+        tokens.push(last.refresh());
+    }
+    let sid = crate::support::claims(&first.access())["sid"].as_str().unwrap().to_owned();
+    assert_eq!(server.post("/oauth2/revoke", Some(STORE), &[("token", tokens.last().unwrap())]).status, 200);
+    let archived = |server: &Server, sid: &str| {
+        let events = server.events();
+        let last =
+            events.iter().rfind(|event| event["stream"] == format!("session:{sid}")).unwrap()["position"].as_u64();
+        let through = events.iter().rfind(|event| event["type"] == "system.sessions_archived");
+        through.is_some_and(|event| event["data"]["through"].as_u64() >= last)
+    };
+    let mut token = other.refresh();
+    wait_until("the session is archived", || {
+        for _ in 0..60 {
+            token = server.refresh(&token).refresh();
+        }
+        archived(&server, &sid)
+    });
+
+    let server = server.again();
+    for generation in [0, 150, 200] {
+        let refused = server.refresh(&tokens[generation]);
+        assert_eq!((refused.status, refused.text("error").as_str()), (400, "invalid_grant"));
+    }
+    let events = server.events();
+    let stream = format!("evidence:{sid}");
+    let recorded: Vec<_> = events.iter().filter(|event| event["stream"] == stream).collect();
+    assert_eq!(recorded.len(), 3, "{recorded:?}");
+    for (event, generation) in recorded.iter().zip([0, 150, 200]) {
+        let data = &event["data"];
+        assert_eq!(event["type"], "evidence.refresh_refused");
+        assert_eq!((&data["class"], &data["presented"]), (&"closed".into(), &generation.into()), "{event}");
+        assert_eq!(data["ended"], "revoked");
+        let redeemed = events
+            .iter()
+            .find(|event| event["stream"] == format!("session:{sid}") && event["data"]["presented"] == generation);
+        let redeemed = redeemed.filter(|event| event["type"] == "session.refreshed").map(|event| &event["at"]);
+        assert_eq!(data.get("redeemed_at"), redeemed, "{event}");
+    }
+    assert!(!events.iter().any(|event| event["type"] == "system.history_lost"));
 }
