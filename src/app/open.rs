@@ -14,7 +14,9 @@ use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::check;
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
 use crate::journal::files::real_disk::RealDisk;
-use crate::journal::{Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, schema};
+use crate::journal::{
+    Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore, schema,
+};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -24,7 +26,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The name of this node in the journal; a fleet will have several.
-const NODE: &str = "main";
+pub(super) const NODE: &str = "main";
 
 /// Why the engine did not start, in a sentence that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,25 +78,49 @@ pub fn open(
     progress: impl FnMut(Position, Position),
 ) -> Result<OpenedJournal, StartError> {
     let data = DataDir::prepare(&config.data_dir).map_err(|error| StartError::new(&error))?;
+    open_in(data, config, start, world, progress)
+}
+
+/// The same for a directory that is locked.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_in(
+    data: DataDir,
+    config: &Config,
+    start: Start,
+    world: &World,
+    progress: impl FnMut(Position, Position),
+) -> Result<OpenedJournal, StartError> {
+    let engine = engine(&data, config, world)?;
+    let disk = data.disk().clone();
+    if start.check_all {
+        check_all(&disk, &engine)?;
+    }
+    let (keys, sealed) = (engine.keys(), engine.sealed());
+    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
+    opened.data = Some(data);
+    opened.history = Arc::new(sealed.clone());
+    opened.keeper = Some(Keeper::new(disk, sealed));
+    Ok(opened)
+}
+
+/// Opens segments, keys and store of a directory that is locked.
+pub(super) fn engine(
+    data: &DataDir,
+    config: &Config,
+    world: &World,
+) -> Result<LocalEngine<RealDisk, SledStore>, StartError> {
     let has_keys = data.path().join(crate::journal::files::data_dir::KEYS).join("keys").exists();
     let master = master_key(&config.master_key, has_keys, &*world.entropy)?;
     let mut home = SledHome::new(data.store(), config.store_cache_bytes);
     let origin = format!("countersign/{}", uuid_v7(&*world.entropy, world.clock.wall()));
     let disk = data.disk().clone();
     let (engine, found) =
-        LocalEngine::open(disk.clone(), &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
+        LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
             .map_err(|error| StartError::new(&error))?;
     tell(&found);
-    if start.check_all {
-        check_all(data.disk(), &engine)?;
-    }
-    let keys = engine.keys();
-    let sealed = engine.sealed();
-    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
-    opened.data = Some(data);
-    opened.history = Arc::new(sealed.clone());
-    opened.keeper = Some(Keeper::new(disk, sealed));
-    Ok(opened)
+    Ok(engine)
 }
 
 /// Reads every segment and its index, and decodes every entry.
@@ -204,7 +230,11 @@ fn tell(found: &Found) {
 }
 
 /// Reads the master key, or makes it where the data directory is new.
-fn master_key(source: &MasterKeySource, has_keys: bool, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
+pub(super) fn master_key(
+    source: &MasterKeySource,
+    has_keys: bool,
+    entropy: &dyn Entropy,
+) -> Result<MasterKey, StartError> {
     let path = match source {
         MasterKeySource::Text(text) => {
             return MasterKey::from_text(text.expose())
@@ -227,7 +257,8 @@ fn master_key(source: &MasterKeySource, has_keys: bool, entropy: &dyn Entropy) -
     }
 }
 
-fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
+/// Makes a master key in a file that does not exist.
+pub(super) fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
     let failed =
         |error: std::io::Error| StartError(format!("the master key {} cannot be made: {error}", path.display()));
     let key = MasterKey::generate(entropy);
