@@ -9,7 +9,7 @@ pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
-    KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens, Writer,
+    Held, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens, Writer,
     WriterLimits,
 };
 use crate::clock::Clock;
@@ -64,6 +64,7 @@ impl App {
             queue: config.journal.queue,
             batch: config.journal.batch_max,
             anchor_interval: span(config.journal.anchor_interval),
+            stuck_after: config.journal.stuck_after,
         };
         count_open_sessions(&reader, &metrics).map_err(|error| StartError::new(&error))?;
         let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.clock.clone(), metrics.clone())
@@ -75,6 +76,7 @@ impl App {
             keyrings,
             clock: opened.clock,
             entropy,
+            held: Held::new(metrics.clone()),
             metrics: metrics.clone(),
             issuer,
         });

@@ -11,7 +11,10 @@ use crate::domain::system::{System, SystemEvent};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
-use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
+use crate::journal::files::data_dir::{DataDir, is_laid_out, refuse_if_readable_by_others};
+use crate::journal::files::disk::Disk;
+use crate::journal::files::real_disk::room_at;
+use crate::journal::files::room::{NoRoomToStart, RoomLimits, make_room_to_start};
 use crate::journal::{Commit, Engine, Found, Journal, Keys, LocalEngine, SledHome, schema};
 use std::fmt::Display;
 use std::fs;
@@ -33,6 +36,11 @@ impl StartError {
     /// From what went wrong.
     pub fn new(error: &dyn Display) -> Self {
         Self(error.to_string())
+    }
+
+    /// With what went wrong first.
+    fn with(self, error: &str) -> Self {
+        Self(format!("{} ({error})", self.0))
     }
 }
 
@@ -69,23 +77,58 @@ pub fn open(
     world: &World,
     progress: impl FnMut(Position, Position),
 ) -> Result<OpenedJournal, StartError> {
+    let limits = RoomLimits { low_water: config.journal.low_water, reserve: config.journal.reserve };
+    refuse_to_begin_without_room(&config.data_dir, limits)?;
     let data = DataDir::prepare(&config.data_dir).map_err(|error| StartError::new(&error))?;
+    let disk = data.disk().clone();
+    make_room_to_start(&disk, limits)
+        .map_err(|error| StartError::new(&error))?
+        .map_err(|error| no_room(&config.data_dir, &error))?;
     let has_keys = data.path().join(crate::journal::files::data_dir::KEYS).join("keys").exists();
     let master = master_key(&config.master_key, has_keys, &*world.entropy)?;
     let mut home = SledHome::new(data.store(), config.store_cache_bytes);
     let origin = format!("countersign/{}", uuid_v7(&*world.entropy, world.clock.wall()));
-    let disk = data.disk().clone();
-    let (engine, found) =
-        LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
-            .map_err(|error| StartError::new(&error))?;
+    let size = disk.room().map_err(|error| StartError::new(&error))?.size;
+    let roll_at = limits.on(size).roll_at(config.journal.segment_bytes);
+    let full = |error| where_full(&config.data_dir, limits, error);
+    let (engine, found) = LocalEngine::open(disk, &mut home, master, &origin, roll_at, &*world.entropy)
+        .map_err(|error| full(StartError::new(&error)))?;
     tell(&found);
     if start.check_all {
         check_all(&engine)?;
     }
+    let engine = engine.keep_room(limits).map_err(|error| full(StartError::new(&error)))?;
     let keys = engine.keys();
-    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
+    let mut opened = start_journal(Box::new(engine), keys, start, world, progress).map_err(full)?;
     opened.data = Some(data);
     Ok(opened)
+}
+
+/// Refuses to begin a journal where there is no room for one, before anything is made.
+fn refuse_to_begin_without_room(path: &Path, limits: RoomLimits) -> Result<(), StartError> {
+    if is_laid_out(path) {
+        return Ok(());
+    }
+    let there = path.ancestors().find(|above| above.is_dir()).unwrap_or(Path::new("."));
+    // What cannot be measured is told by whatever is tried next.
+    let Ok(room) = room_at(there) else { return Ok(()) };
+    let need = limits.on(room.size).enough();
+    if room.free < need { Err(no_room(path, &NoRoomToStart { room, need, copy: 0 })) } else { Ok(()) }
+}
+
+fn no_room(path: &Path, error: &NoRoomToStart) -> StartError {
+    StartError(format!("the data directory {} has too little room: {error}", path.display()))
+}
+
+/// Says of an error on a full disk how much must be freed.
+fn where_full(path: &Path, limits: RoomLimits, StartError(error): StartError) -> StartError {
+    let Ok(room) = room_at(path) else { return StartError(error) };
+    let limits = limits.on(room.size);
+    if room.free >= limits.least() {
+        return StartError(error);
+    }
+    let need = limits.low_water.max(limits.least());
+    no_room(path, &NoRoomToStart { room, need, copy: 0 }).with(&error)
 }
 
 /// Reads and decodes every entry: checksums, positions, commits and schema.
