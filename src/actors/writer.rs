@@ -147,13 +147,13 @@ impl WriterThread {
             match self.waiting.recv_timeout(self.until_mark(marked_at)) {
                 Ok(Request::Append(first)) => going = self.write(first).unwrap_or_else(|error| give_up(&error)),
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => going = false,
-                Err(RecvTimeoutError::Timeout) => {}
+                // Room that was freed is to be noticed while nothing is written, too.
+                Err(RecvTimeoutError::Timeout) => self.look_at_room(),
             }
             // After the answers have left, so that nobody waits for it.
             if self.clock.boot() - marked_at >= self.limits.anchor_interval {
                 let marked = self.progress.during("writing the anchor", || self.journal.mark(false));
                 marked.unwrap_or_else(|error| give_up(&error));
-                self.look_at_room();
                 marked_at = self.clock.boot();
                 self.show();
             }
@@ -162,7 +162,6 @@ impl WriterThread {
         marked.unwrap_or_else(|error| give_up(&error));
     }
 
-    /// Looks at the disk also while nothing is written: room that was freed is to be noticed.
     fn look_at_room(&mut self) {
         let seen = self.progress.during("looking at the room on the disk", || self.journal.look_at_room());
         self.disk.show(&seen.unwrap_or_else(|error| give_up(&error)), &self.metrics);

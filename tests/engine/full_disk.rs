@@ -39,7 +39,7 @@ async fn used(running: &Running) -> (Issued, Issued) {
 async fn below_the_low_water_nothing_is_opened_and_everything_can_be_closed() {
     let mut machine = Machine::new(71).on_a_small_disk();
     let running = machine.start();
-    running.prepare(|settings| drop(settings.grants.insert(Grant::ClientCredentials))).await;
+    running.prepare(|settings| settings.grants.extend([Grant::ClientCredentials])).await;
     let (logged_out, revoked) = (running.login().await.unwrap(), running.login().await.unwrap());
     let goes_on = running.login().await.unwrap();
     let (stolen, current) = used(&running).await;
@@ -84,8 +84,9 @@ async fn what_cannot_even_be_closed_is_held_closed_until_it_can() {
     let (stolen, current) = used(&running).await;
     let (revoked, goes_on) = (running.login().await.unwrap(), running.login().await.unwrap());
     let client = running.client("store").await;
-    machine.leave(0);
+    machine.leave(LITTLE);
     until_low(&running).await;
+    machine.leave(0);
 
     assert_eq!(running.refresh(token(&stolen)).await.err(), Some(DISK));
     assert_eq!(running.services.sessions.revoke(token(&revoked), &client, person()).await.err(), Some(DISK));

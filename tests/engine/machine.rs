@@ -125,7 +125,7 @@ impl Machine {
         self
     }
 
-    /// Lets somebody else fill the disk, so far that so many bytes are free once the journal has given back all it can.
+    /// Lets somebody else fill the disk, so far that so many bytes are free once the journal has given its reserve back.
     pub fn leave(&self, free: u64) {
         let _ = self.disk.remove("ballast");
         let mut ballast = self.disk.create("ballast").unwrap();
