@@ -6,5 +6,6 @@ mod support;
 mod crash;
 mod cut;
 mod follow;
+mod full;
 mod keys;
 mod store;
