@@ -124,12 +124,18 @@ metrics! {
     journal_scrubbed_total: IntCounter,
     /// Seconds since the sealed segment was read that was not read for the longest time.
     journal_unread_seconds: IntGauge,
+    /// Free bytes on the file system of the data directory.
+    disk_free_bytes: IntGauge,
+    /// 1 while the disk is so full that only what closes something is written, else 0.
+    disk_low: IntGauge,
     /// Bytes of the store on disk.
     store_bytes: IntGauge,
     /// Sessions and accounts whose actor is awake, by kind.
     awake: IntGaugeVec["kind"],
     /// Open sessions: started and not ended by an event, since the last start counted from the store.
     sessions: IntGaugeVec["state"],
+    /// Sessions that are held closed in memory until there is room to record that they ended.
+    sessions_held: IntGauge,
     /// Sessions woken from their state record.
     session_wakeups_total: IntCounter,
     /// Seconds a signature took, by algorithm.

@@ -4,6 +4,7 @@ mod bootstrap;
 mod master;
 mod offline;
 mod open;
+mod room;
 
 pub use bootstrap::{Applied, apply, check};
 pub use master::{NewMaster, Rewrapped, new_master};
@@ -13,7 +14,7 @@ pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
-    KeeperHandle, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens,
+    Held, KeeperHandle, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens,
     Writer, WriterLimits, archive_as_sealed,
 };
 use crate::clock::Clock;
@@ -69,6 +70,7 @@ impl App {
             queue: config.journal.queue,
             batch: config.journal.batch_max,
             anchor_interval: span(config.journal.anchor_interval),
+            stuck_after: config.journal.stuck_after,
         };
         count_open_sessions(&reader, &metrics).map_err(|error| StartError::new(&error))?;
         let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.clock.clone(), metrics.clone())
@@ -90,6 +92,7 @@ impl App {
             keyrings,
             clock: opened.clock,
             entropy,
+            held: Held::new(metrics.clone()),
             metrics: metrics.clone(),
             issuer,
         });

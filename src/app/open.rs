@@ -1,6 +1,6 @@
 //! Opening a data directory: lock, master key, journal, clock, in the one order that is safe.
 
-use super::World;
+use super::{World, room};
 use crate::actors::{Asker, begin_journal};
 use crate::clock::JudgedClock;
 use crate::config::{Config, MasterKeySource};
@@ -13,7 +13,9 @@ use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::check;
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
+use crate::journal::files::disk::Disk;
 use crate::journal::files::real_disk::RealDisk;
+use crate::journal::files::room::make_room_to_start;
 use crate::journal::{
     Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore, schema,
 };
@@ -37,6 +39,11 @@ impl StartError {
     /// From what went wrong.
     pub fn new(error: &dyn Display) -> Self {
         Self(error.to_string())
+    }
+
+    /// With what went wrong first.
+    pub(super) fn with(self, error: &str) -> Self {
+        Self(format!("{} ({error})", self.0))
     }
 }
 
@@ -77,6 +84,7 @@ pub fn open(
     world: &World,
     progress: impl FnMut(Position, Position),
 ) -> Result<OpenedJournal, StartError> {
+    room::refuse_to_begin_without(&config.data_dir, room::limits(config))?;
     let data = DataDir::prepare(&config.data_dir).map_err(|error| StartError::new(&error))?;
     open_in(data, config, start, world, progress)
 }
@@ -98,7 +106,8 @@ pub(super) fn open_in(
         check_all(&disk, &engine)?;
     }
     let (keys, sealed) = (engine.keys(), engine.sealed());
-    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
+    let opened = start_journal(Box::new(engine), keys, start, world, progress);
+    let mut opened = opened.map_err(|error| room::where_full(data.path(), room::limits(config), error))?;
     opened.data = Some(data);
     opened.history = Arc::new(sealed.clone());
     opened.keeper = Some(Keeper::new(disk, sealed));
@@ -111,16 +120,21 @@ pub(super) fn engine(
     config: &Config,
     world: &World,
 ) -> Result<LocalEngine<RealDisk, SledStore>, StartError> {
+    let (disk, limits) = (data.disk().clone(), room::limits(config));
+    make_room_to_start(&disk, limits)
+        .map_err(|error| StartError::new(&error))?
+        .map_err(|error| room::too_little(data.path(), &error))?;
     let has_keys = data.path().join(crate::journal::files::data_dir::KEYS).join("keys").exists();
     let master = master_key(&config.master_key, has_keys, &*world.entropy)?;
     let mut home = SledHome::new(data.store(), config.store_cache_bytes);
     let origin = format!("countersign/{}", uuid_v7(&*world.entropy, world.clock.wall()));
-    let disk = data.disk().clone();
-    let (engine, found) =
-        LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
-            .map_err(|error| StartError::new(&error))?;
+    let size = disk.room().map_err(|error| StartError::new(&error))?.size;
+    let roll_at = limits.on(size).roll_at(config.journal.segment_bytes);
+    let full = |error| room::where_full(data.path(), limits, error);
+    let (engine, found) = LocalEngine::open(disk, &mut home, master, &origin, roll_at, &*world.entropy)
+        .map_err(|error| full(StartError::new(&error)))?;
     tell(&found);
-    Ok(engine)
+    engine.keep_room(limits).map_err(|error| full(StartError::new(&error)))
 }
 
 /// Reads every segment and its index, and decodes every entry.

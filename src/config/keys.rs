@@ -232,6 +232,24 @@ pub static KEYS: &[Key] = &[
         "How often the last position and root are written to the anchor.",
     ),
     key(
+        "journal.low_water",
+        Kind::Size(MIB, 64 * GIB),
+        "256MiB",
+        "Free space on the disk below which only what closes something is written; never more than an eighth of the disk.",
+    ),
+    key(
+        "journal.reserve",
+        Kind::Size(MIB, 4 * GIB),
+        "16MiB",
+        "Space held back for closing things on a full disk; never more than a sixteenth of the disk.",
+    ),
+    key(
+        "journal.stuck_after",
+        seconds(1, 3600),
+        "30s",
+        "How long one write to the journal may hang until the process ends, so that it is restarted.",
+    ),
+    key(
         "journal.keep_in_store",
         Kind::Choice(&["live", "all"]),
         "live",

@@ -6,6 +6,7 @@ mod support;
 mod crash;
 mod cut;
 mod follow;
+mod full;
 mod keys;
 mod rewrap;
 mod store;

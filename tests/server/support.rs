@@ -72,6 +72,12 @@ impl Plan {
     pub fn start(self) -> Server {
         Server::start(self)
     }
+
+    /// A server that was not started yet, with its data in `data` below a directory.
+    pub fn at(self, root: Arc<TempDir>) -> Stopped {
+        fs::write(root.path().join("stderr"), "").unwrap();
+        Stopped { root, plan: self }
+    }
 }
 
 /// A running server. It is killed when dropped.

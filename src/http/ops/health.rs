@@ -17,6 +17,8 @@ pub struct Ready {
     journal: bool,
     /// Whether no damage was found in what the journal holds already.
     segments: bool,
+    /// Whether the disk has room for more than closing things.
+    disk: bool,
     /// Whether the clock is believed.
     clock: bool,
     /// Whether the server is not stopping.
@@ -61,6 +63,7 @@ pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
             recovered: false,
             journal: false,
             segments: true,
+            disk: false,
             clock: false,
             staying,
             replayed: Some(doors.replayed.load(Ordering::Relaxed)),
@@ -70,7 +73,8 @@ pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     let clock = services.core.clock.read().believed;
     let journal = services.core.writer.is_running();
     let segments = services.core.keeper.fault().is_none();
-    let ready = clock && journal && segments && staying;
-    let body = Ready { ready, recovered: true, journal, segments, clock, staying, replayed: None, of: None };
+    let disk = !services.core.writer.disk().is_low();
+    let ready = clock && journal && segments && disk && staying;
+    let body = Ready { ready, recovered: true, journal, segments, disk, clock, staying, replayed: None, of: None };
     if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

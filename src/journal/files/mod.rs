@@ -22,6 +22,7 @@ pub mod merkle;
 pub mod reader;
 pub mod real_disk;
 pub mod recovery;
+pub mod room;
 mod scan;
 pub mod seal;
 pub mod sealed;
