@@ -207,7 +207,7 @@ pub fn unchanged(error: io::Error) -> io::Error {
 
 /// Whether the disk was full and everything is as it was before.
 pub fn was_unchanged(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<NoRoom>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<NoRoom>)
 }
 
 /// How much is taken at once ahead of writing, on a disk of this size.
@@ -288,10 +288,7 @@ impl fmt::Display for Bytes {
 pub fn make_room_to_start<D: Disk>(disk: &D, limits: RoomLimits) -> io::Result<Result<(), NoRoomToStart>> {
     let mut room = disk.room()?;
     let limits = limits.on(room.size);
-    let open = match list_segments(disk)?.last() {
-        Some(first) => Some(segment_path(*first)),
-        None => None,
-    };
+    let open = list_segments(disk)?.last().map(|first| segment_path(*first));
     let length = match &open {
         Some(path) => disk.open_to_read(path)?.len()?,
         None => 0,
