@@ -54,7 +54,7 @@ impl SmallDisk {
     }
 
     fn free(&self) -> u64 {
-        let found = statvfs(&self.path()).unwrap();
+        let found = statvfs(self.path()).unwrap();
         found.f_bavail * found.f_frsize
     }
 
