@@ -1,0 +1,134 @@
+//! The engine without doors, with a clock set by hand.
+
+use countersign::actors::{Asker, AuthenticatedClient, LoginAsk, NewAccount, NewClient, NewPassword, Person, Services};
+use countersign::app::{self, App, Start, World};
+use countersign::clock::{Clock, ManualClock};
+use countersign::config::{Config, Flags, Sources};
+use countersign::crypto::{Kernel, Params};
+use countersign::domain::client::{ClientSettings, ClientType, Profile};
+use countersign::domain::context::ToldBy;
+use countersign::domain::ids::RequestId;
+use countersign::domain::time::Timestamp;
+use countersign::entropy::{Entropy, SystemEntropy, uuid_v7};
+use countersign::metrics::Metrics;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// Accounts of a history.
+pub const ACCOUNTS: u64 = 1000;
+const PASSWORD: &str = "a password of no consequence";
+const SECRET: &str = "a secret of no consequence";
+const AGENTS: [&str; 3] = [
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Mobile Safari/537.36",
+    "Store/4.2 (Android 14)",
+];
+
+/// A running engine.
+pub struct Engine {
+    pub services: Services,
+    pub client: AuthenticatedClient,
+    pub metrics: Arc<Metrics>,
+    app: App,
+}
+
+/// The configuration of a data directory, with hashes that cost next to nothing and these settings.
+pub fn config(dir: &Path, settings: &[(&str, &str)]) -> Config {
+    let cheap = [
+        ("HASH__MEMORY_KIB", "64"),
+        ("HASH__ITERATIONS", "1"),
+        ("HASH__DEADLINE", "60s"),
+        ("HTTP__REQUEST_TIMEOUT", "600s"),
+        ("HTTP__WORKERS", "2"),
+        ("PASSWORDS__STRANGERS_PER_NETWORK", "1000000"),
+        ("PASSWORDS__STRANGERS_TOTAL", "1000000"),
+        ("PASSWORDS__FAMILIAR", "1000000"),
+    ];
+    let env = cheap.iter().chain(settings).map(|(key, value)| (format!("COUNTERSIGN__{key}"), (*value).to_owned()));
+    let flags = Flags { data_dir: Some(dir.to_owned()), listen: None, master_key: None };
+    Config::load(Sources { file: None, env: env.collect::<Vec<_>>(), flags }).unwrap()
+}
+
+impl Engine {
+    /// Starts it, with a client and accounts where the journal is new. Must be called inside an actix system.
+    pub async fn start(config: &Config, clock: &ManualClock) -> Self {
+        let metrics = Arc::new(Metrics::new());
+        let entropy = Arc::new(SystemEntropy);
+        let world = World { clock: Arc::new(clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
+        let opened = app::open(config, Start::default(), &world, |_, _| ()).unwrap();
+        let created = opened.created;
+        let issuer = "http://127.0.0.1:8080".to_owned();
+        let app = App::start(opened, config, issuer, metrics.clone(), entropy).unwrap();
+        app.ready().await.unwrap();
+        let services = app.services.clone();
+        if created {
+            prepare(&services).await;
+        }
+        let (id, client) = services.clients.find("store").unwrap().unwrap();
+        let client = services.clients.authenticate(&id, client, Some(SECRET), &asker(clock, 0)).await.unwrap();
+        Self { services, client, metrics, app }
+    }
+
+    /// Logs an account in, and gives its refresh token.
+    pub async fn login(&self, account: u64, asker: Asker) -> String {
+        let (login, password) = (login_id(account), Zeroizing::new(PASSWORD.as_bytes().to_vec()));
+        let issued = self.services.logins.login(&self.client, LoginAsk { login, password, scope: None, asker }).await;
+        issued.unwrap().refresh_token.unwrap()
+    }
+
+    /// Redeems a refresh token, and gives the next one.
+    pub async fn refresh(&self, token: &str, asker: Asker) -> String {
+        self.services.sessions.refresh(token, &self.client, None, asker).await.unwrap().refresh_token.unwrap()
+    }
+
+    /// The journal's last position.
+    pub fn position(&self) -> u64 {
+        u64::try_from(self.metrics.journal_position.get()).unwrap()
+    }
+
+    /// Stops it in good order.
+    pub fn stop(self) {
+        self.app.stop();
+    }
+}
+
+async fn prepare(services: &Services) {
+    let operator = Asker::server(RequestId(uuid_v7(&SystemEntropy, Timestamp(1_800_000_000_000))));
+    let settings = ClientSettings::new(ClientType::Confidential, Profile::Standard);
+    let secret = Some(Zeroizing::new(SECRET.to_owned()));
+    let client = NewClient { id: "store".parse().unwrap(), secret, enabled: true, settings };
+    assert!(services.administration.create_client(&client, &operator).await.unwrap());
+    let cheap = Params { m_kib: 64, t: 1, p: 1 };
+    let phc = Kernel::new(cheap).hash(PASSWORD.as_bytes(), &[7; 16], cheap).unwrap();
+    for account in 0..ACCOUNTS {
+        let password = NewPassword::Hash(phc.clone());
+        let new = NewAccount { login: login_id(account), password, roles: BTreeSet::new(), clients: None };
+        services.administration.create_account(new, &operator).await.unwrap();
+    }
+}
+
+fn login_id(account: u64) -> String {
+    format!("user{account}@example.com")
+}
+
+/// A person at one of many addresses, with one of a few user agents.
+pub fn asker(clock: &ManualClock, place: u64) -> Asker {
+    let [_, b, c, d] = u32::try_from(place % (1 << 24)).unwrap().to_be_bytes();
+    let person = Person {
+        address: Some([100, b, c, d].into()),
+        user_agent: Some(AGENTS[usize::try_from(place % 3).unwrap()].to_owned()),
+        device: None,
+    };
+    let request_id = RequestId(uuid_v7(&SystemEntropy, clock.wall()));
+    let peer = Some([10, 0, 0, 7].into());
+    Asker { request_id, peer, told_by: ToldBy::Client, person, claimed: None }
+}
+
+/// Some number.
+pub fn draw() -> u64 {
+    let mut bytes = [0; 8];
+    SystemEntropy.fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}

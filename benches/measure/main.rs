@@ -1,0 +1,55 @@
+//! What `scripts/measure` runs: makes journals with a long history through the running engine, and measures appends while others work.
+//!
+//! ```text
+//! measure history --dir DIR --events N --live N      a data directory with a history of about N events, and N open sessions
+//! measure appends --dir DIR --seconds N --rounds N   appends with and without sealing and scrubbing beside them, in turns
+//! ```
+
+mod appends;
+mod engine;
+mod history;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// The arguments behind the first, as pairs of a name and a value.
+struct Arguments(HashMap<String, String>);
+
+impl Arguments {
+    fn read(words: impl Iterator<Item = String>) -> Self {
+        let mut words = words.peekable();
+        let mut pairs = HashMap::new();
+        while let Some(name) = words.next() {
+            let name = name.strip_prefix("--").unwrap_or_else(|| panic!("not an option: {name}")).to_owned();
+            pairs.insert(name, words.next().unwrap_or_default());
+        }
+        Self(pairs)
+    }
+
+    fn dir(&self) -> PathBuf {
+        PathBuf::from(self.0.get("dir").expect("--dir DIR"))
+    }
+
+    fn number(&self, name: &str, default: u64) -> u64 {
+        self.0.get(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("--{name} is no number")))
+    }
+}
+
+fn main() {
+    // Cargo adds this word to what it runs as a benchmark.
+    let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
+    let what = words.next().unwrap_or_default();
+    let arguments = Arguments::read(words);
+    match what.as_str() {
+        "history" => {
+            history::make(&arguments.dir(), arguments.number("events", 100_000), arguments.number("live", 1000))
+        }
+        "appends" => {
+            appends::measure(&arguments.dir(), arguments.number("seconds", 10), arguments.number("rounds", 5));
+        }
+        _ => {
+            eprintln!("usage: measure history|appends --dir DIR …; see the head of benches/measure/main.rs");
+            std::process::exit(2);
+        }
+    }
+}
