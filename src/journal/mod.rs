@@ -4,6 +4,7 @@
 //! [`Journal`] chains, folds and projects commits and has an [`engine`] write them; the [`store`] beside the segments answers
 //! look-ups, through a [`Reader`].
 
+pub mod backup;
 pub mod engine;
 pub mod files;
 mod fold;
