@@ -107,9 +107,9 @@ fn every_command_stands_in_a_golden_file() {
     let gate = ["set_password", "disable", "enable", "add_registration", "withdraw_registration", "set_roles"];
     let gate = gate.into_iter().chain(["revoke_sessions", "erase"]).map(|word| format!("gate.{word}"));
     let client = ["change", "set_secret", "disable", "enable", "revoke_sessions"].map(|word| format!("client.{word}"));
-    let rest = ["login", "refresh", "revoke", "expire", "show", "wrong_door", "issue_token", "refuse_client", "server"]
-        .map(str::to_owned);
-    assert_eq!(words, gate.chain(client).chain(rest).collect());
+    let session = ["login", "refresh", "revoke", "expire", "show", "wrong_door", "evidence"].map(str::to_owned);
+    let rest = ["issue_token", "refuse_client", "server"].map(str::to_owned);
+    assert_eq!(words, gate.chain(client).chain(session).chain(rest).collect());
 }
 
 #[test]
@@ -155,6 +155,10 @@ fn a_command_that_its_event_does_not_tell_is_not_written() {
     entry.recorded.event = sample("gate.password_set-bcrypt").recorded.event;
     entry.recorded.command = sample("gate.password_set").recorded.command;
     assert!(matches!(encode(&entry), Err(SchemaError::Unwritable { .. })));
+    let mut entry = sample("evidence.refresh_refused");
+    entry.recorded.command = sample("evidence.refresh_refused-redeemed").recorded.command;
+    let unwritable = encode(&entry).unwrap_err();
+    assert!(unwritable.to_string().contains("the command is not the one that its event tells"), "{unwritable}");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 //! them all. Doors judge by that one event; this only makes the record complete and lets the store shed what has ended.
 
 use super::asker::Asker;
-use super::core::{Core, Refused, commit};
+use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::domain::command::Command;
 use crate::domain::gate::{ClosedWhy, Gate};
 use crate::domain::ids::{AccountId, ClientId, Owner, RequestId, SessionId, StreamId};
 use crate::domain::session::{RevokeReason, Session, SessionEvent, Status};
 use crate::domain::system::System;
+use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::uuid_v7;
 use std::collections::BTreeMap;
@@ -160,29 +161,49 @@ fn why_over(session: &Session, gate: &Gate, braked_by: u64, system: &System) -> 
     }
 }
 
+/// Closes those of the sessions that are still open: since they were looked at, others may have ended one, and it may even have
+/// been archived.
 async fn close_sessions(
     core: &Core,
     account: AccountId,
-    sessions: Vec<(SessionId, RevokeReason)>,
+    mut sessions: Vec<(SessionId, RevokeReason)>,
 ) -> Result<(), Refused> {
-    let now = core.now_to_close(Default::default());
-    let id = core.commit_id();
-    let asker = Asker::server(RequestId(uuid_v7(&*core.entropy, now)));
-    let context = core.context(&asker, &Owner::Account(account), id)?;
-    let mut at = now;
-    for (session, _) in &sessions {
-        at = core.reader.session(*session)?.map_or(at, |session| at.max(session.at));
+    for _ in 0..TRIES {
+        let mut at = core.now_to_close(Default::default());
+        let mut open = Vec::with_capacity(sessions.len());
+        for (id, reason) in sessions {
+            if let Some(session) = core.reader.session(id)?.filter(|session| session.value.status == Status::Open) {
+                at = at.max(session.at);
+                open.push((id, reason));
+            }
+        }
+        sessions = open;
+        if sessions.is_empty() || close_at(core, account, &sessions, at).await? {
+            return Ok(());
+        }
     }
+    Err(Unavailable::Conflict.into())
+}
+
+/// One commit; `false` where one of the sessions is not there any more.
+async fn close_at(
+    core: &Core,
+    account: AccountId,
+    sessions: &[(SessionId, RevokeReason)],
+    at: Timestamp,
+) -> Result<bool, Refused> {
+    let id = core.commit_id();
+    let asker = Asker::server(RequestId(uuid_v7(&*core.entropy, at)));
+    let context = core.context(&asker, &Owner::Account(account), id)?;
     let proposals = sessions.iter().map(|(session, reason)| Proposal {
         stream: StreamId::Session(*session),
         expected: Expected::Any,
         events: vec![Event::Session(SessionEvent::Revoked { reason: *reason })],
     });
     let commit = commit(id, at, context, Some(Command::Server), proposals.collect());
-    if core.append(commit).await?.is_some() {
-        for (_, reason) in &sessions {
-            core.metrics.session_revoked(*reason);
-        }
+    let taken = core.append(commit).await?.is_some();
+    if taken {
+        sessions.iter().for_each(|(_, reason)| core.metrics.session_revoked(*reason));
     }
-    Ok(())
+    Ok(taken)
 }

@@ -7,12 +7,14 @@
 
 mod account;
 mod administration;
+mod archivist;
 mod asker;
 mod attempts;
 mod clients;
 mod closer;
 mod core;
 mod directory;
+mod evidence;
 mod genesis;
 mod hasher;
 mod keyring;
@@ -26,6 +28,7 @@ mod writer;
 
 pub use account::AccountActor;
 pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPassword};
+pub use archivist::archive;
 pub use asker::{Asker, Person, cut};
 pub use attempts::AttemptsTable;
 pub use clients::{AuthenticatedClient, Clients};

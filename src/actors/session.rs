@@ -41,9 +41,35 @@ impl Resident for SessionActor {
     }
 }
 
+/// Why the actor gives no answer of its own.
+pub enum Halt {
+    /// It has none to give: the session was archived while the actor was awake.
+    Gone,
+    /// As anybody else.
+    Refused(Refused),
+}
+
+impl<E: Into<Refused>> From<E> for Halt {
+    fn from(why: E) -> Self {
+        Self::Refused(why.into())
+    }
+}
+
+/// What the actor of a session answered; `None` where there is no such session in the store.
+///
+/// # Errors
+/// What it refused.
+pub fn of_session<T>(answer: Option<Result<T, Halt>>) -> Result<Option<T>, Refused> {
+    match answer {
+        Some(Ok(answer)) => Ok(Some(answer)),
+        Some(Err(Halt::Refused(refused))) => Err(refused),
+        Some(Err(Halt::Gone)) | None => Ok(None),
+    }
+}
+
 /// Redeem a refresh token whose tag is right.
 #[derive(Message)]
-#[rtype(result = "Result<Redeemed, Refused>")]
+#[rtype(result = "Result<Redeemed, Halt>")]
 pub struct Redeem {
     /// The generation in the token.
     pub presented: Generation,
@@ -69,7 +95,7 @@ pub struct Redeemed {
 
 /// End the session.
 #[derive(Message)]
-#[rtype(result = "Result<(), Refused>")]
+#[rtype(result = "Result<(), Halt>")]
 pub struct End {
     /// Why.
     pub reason: RevokeReason,
@@ -83,7 +109,7 @@ pub struct End {
 
 /// Introspect a refresh token of this session, asked by its own client.
 #[derive(Message)]
-#[rtype(result = "Result<Option<Session>, Refused>")]
+#[rtype(result = "Result<Option<Session>, Halt>")]
 pub struct Show {
     /// The generation in the token.
     pub presented: Generation,
@@ -95,7 +121,7 @@ pub struct Show {
 
 /// Record that the session's time is over, if it is.
 #[derive(Message)]
-#[rtype(result = "Result<(), Refused>")]
+#[rtype(result = "Result<(), Halt>")]
 pub struct ExpireIfDue {
     /// Who asks: the server.
     pub asker: Asker,
@@ -171,8 +197,8 @@ impl Turn {
         Ok(Stage { gate, client, now, id, context })
     }
 
-    fn reload(&mut self) -> Result<(), Refused> {
-        self.session = self.core.reader.session(self.id)?.ok_or(Unavailable::Fault)?;
+    fn reload(&mut self) -> Result<(), Halt> {
+        self.session = self.core.reader.session(self.id)?.ok_or(Halt::Gone)?;
         Ok(())
     }
 
@@ -215,7 +241,7 @@ impl Turn {
         self.core.append(commit(stage.id, stage.now, context, Some(command), proposals)).await
     }
 
-    async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Refused> {
+    async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Halt> {
         if let Some(reason) = self.held {
             self.end(End { reason, client: None, presented: None, asker: ask.asker.clone() }).await?;
             self.held = None;
@@ -281,7 +307,7 @@ impl Turn {
         }
     }
 
-    async fn end(&mut self, ask: End) -> Result<(), Refused> {
+    async fn end(&mut self, ask: End) -> Result<(), Halt> {
         for _ in 0..TRIES {
             let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
             let command = Revoke { reason: ask.reason, client: ask.client.clone(), presented: ask.presented };
@@ -297,12 +323,12 @@ impl Turn {
                 self.unrecorded.count_refusal(&self.session.value, denial);
             }
             self.keep(&appended);
-            return outcome.map_err(Refused::from);
+            return outcome.map_err(Halt::from);
         }
         Err(Unavailable::Conflict.into())
     }
 
-    async fn show(&mut self, ask: Show) -> Result<Option<Session>, Refused> {
+    async fn show(&mut self, ask: Show) -> Result<Option<Session>, Halt> {
         if ask.client != self.session.value.client {
             return Ok(None);
         }
@@ -328,7 +354,7 @@ impl Turn {
         Err(Unavailable::Conflict.into())
     }
 
-    async fn expire(&mut self, ask: ExpireIfDue) -> Result<(), Refused> {
+    async fn expire(&mut self, ask: ExpireIfDue) -> Result<(), Halt> {
         for _ in 0..TRIES {
             let now = self.core.now(self.session.at)?;
             let events = session::expire(&self.session.value, now);

@@ -4,16 +4,19 @@ use super::asker::Asker;
 use super::clients::AuthenticatedClient;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Residents;
-use super::session::{End, ExpireIfDue, Redeem, Redeemed, SessionActor, Show};
+use super::evidence::EvidenceRoom;
+use super::session::{End, ExpireIfDue, Redeem, Redeemed, SessionActor, Show, of_session};
 use super::tokens::{Issued, Tokens};
 use crate::crypto::{RefreshToken, UnverifiedRefreshToken};
 use crate::domain::client::Grant;
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
+use crate::domain::evidence::{Ask, Door};
 use crate::domain::ids::{Owner, SessionId, StreamId};
 use crate::domain::session::{RevokeReason, Session};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal, system};
+use crate::journal::History;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,14 +29,16 @@ pub struct Sessions {
     core: Arc<Core>,
     residents: Residents<SessionActor>,
     tokens: Tokens,
+    evidence: EvidenceRoom,
     /// Tokens of sessions the journal does not know: how often each was shown since the start.
     lost: Arc<Mutex<HashMap<SessionId, u64>>>,
 }
 
 impl Sessions {
-    /// A handle over the session actors.
-    pub fn new(core: Arc<Core>, residents: Residents<SessionActor>, tokens: Tokens) -> Self {
-        Self { core, residents, tokens, lost: Arc::default() }
+    /// A handle over the session actors. Archived sessions are looked up in `history`.
+    pub fn new(core: Arc<Core>, residents: Residents<SessionActor>, tokens: Tokens, history: Arc<dyn History>) -> Self {
+        let evidence = EvidenceRoom::new(core.clone(), history);
+        Self { core, residents, tokens, evidence, lost: Arc::default() }
     }
 
     /// Redeems a refresh token (RFC 6749 section 6).
@@ -78,11 +83,15 @@ impl Sessions {
         asker: Asker,
     ) -> Result<(RefreshToken, Redeemed), Refused> {
         let token = self.verify(token)?;
-        let lost_to = asker.clone();
+        let shown_by = asker.clone();
         let redeem = Redeem { presented: token.generation, client: client.id.clone(), scope, asker };
-        match self.residents.ask(token.session, redeem).await? {
-            Some(answer) => Ok((token, answer?)),
-            None => Err(self.history_lost(&token, &lost_to).await),
+        match of_session(self.residents.ask(token.session, redeem).await?)? {
+            Some(redeemed) => Ok((token, redeemed)),
+            // Whatever is known of it, nothing is granted here.
+            None => match self.unknown(Door::Refresh, &token, client, &shown_by).await {
+                Ok(()) => Err(Denial::Closed.into()),
+                Err(refused) => Err(refused),
+            },
         }
     }
 
@@ -95,11 +104,28 @@ impl Sessions {
         Ok(token)
     }
 
-    /// Only we can make a tag, so a session that nobody knows was lost.
-    async fn history_lost(&self, token: &RefreshToken, asker: &Asker) -> Refused {
-        match self.record_lost(token, asker).await {
-            Ok(()) => Denial::HistoryLost.into(),
-            Err(refused) => refused,
+    /// Answers a refresh token of a session that the store does not know: it is archived, or its history was dropped. Only we
+    /// can make a tag, so any other was lost. `Ok` grants nothing.
+    async fn unknown(
+        &self,
+        door: Door,
+        token: &RefreshToken,
+        client: &AuthenticatedClient,
+        asker: &Asker,
+    ) -> Result<(), Refused> {
+        let ask = Ask { door, client: client.id.clone(), presented: token.generation };
+        if let Some(answer) = self.evidence.answer(token.session, ask, asker).await? {
+            return answer.map_err(Refused::from);
+        }
+        let dropped = self.core.reader.system()?.value.dropped(token.session);
+        match door {
+            Door::Refresh if dropped => Err(Denial::Closed.into()),
+            Door::Refresh => {
+                self.record_lost(token, asker).await?;
+                Err(Denial::HistoryLost.into())
+            }
+            Door::Revoke if !dropped => self.record_lost(token, asker).await,
+            Door::Revoke | Door::Show => Ok(()),
         }
     }
 
@@ -144,12 +170,12 @@ impl Sessions {
     /// [`Refused`]: the token is another client's, or nothing could be decided.
     pub async fn revoke(&self, token: &str, client: &AuthenticatedClient, asker: Asker) -> Result<(), Refused> {
         let Ok(token) = self.verify(token) else { return Ok(()) };
-        let (presented, client) = (Some(token.generation), Some(client.id.clone()));
-        let lost_to = asker.clone();
-        let end = End { reason: RevokeReason::Revoked, client, presented, asker };
-        match self.residents.ask(token.session, end).await? {
-            Some(answer) => answer,
-            None => self.record_lost(&token, &lost_to).await,
+        let presented = Some(token.generation);
+        let shown_by = asker.clone();
+        let end = End { reason: RevokeReason::Revoked, client: Some(client.id.clone()), presented, asker };
+        match of_session(self.residents.ask(token.session, end).await?)? {
+            Some(()) => Ok(()),
+            None => self.unknown(Door::Revoke, &token, client, &shown_by).await,
         }
     }
 
@@ -165,10 +191,8 @@ impl Sessions {
         asker: Asker,
     ) -> Result<(), Refused> {
         let client = client.map(|client| client.id.clone());
-        match self.residents.ask(session, End { reason, client, presented: None, asker }).await? {
-            Some(answer) => answer,
-            None => Ok(()),
-        }
+        let end = End { reason, client, presented: None, asker };
+        of_session(self.residents.ask(session, end).await?).map(|_| ())
     }
 
     /// The session of a refresh token that its own client introspects, if the token is active.
@@ -184,10 +208,11 @@ impl Sessions {
         let Ok(token) = self.verify(token) else { return Ok(None) };
         // Nothing is called active by a clock that is not believed.
         self.core.now(Timestamp::default())?;
+        let shown_by = asker.clone();
         let show = Show { presented: token.generation, client: client.id.clone(), asker };
-        match self.residents.ask(token.session, show).await? {
-            Some(answer) => Ok(answer?.map(|session| (token.session, session))),
-            None => Ok(None),
+        match of_session(self.residents.ask(token.session, show).await?)? {
+            Some(session) => Ok(session.map(|session| (token.session, session))),
+            None => self.unknown(Door::Show, &token, client, &shown_by).await.map(|()| None),
         }
     }
 
@@ -196,6 +221,6 @@ impl Sessions {
     /// # Errors
     /// [`Refused`]
     pub async fn expire(&self, session: SessionId, asker: Asker) -> Result<(), Refused> {
-        self.residents.ask(session, ExpireIfDue { asker }).await?.unwrap_or(Ok(()))
+        of_session(self.residents.ask(session, ExpireIfDue { asker }).await?).map(|_| ())
     }
 }

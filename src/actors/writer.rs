@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 /// The exit code when the journal cannot be written (`EX_IOERR`).
 pub const EXIT_JOURNAL: i32 = 74;
 
+/// Entries of the store that are freed at once, while nobody waits: about a millisecond.
+const SHED_AT_ONCE: usize = 64;
+
 /// The queue's bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct WriterLimits {
@@ -122,10 +125,11 @@ struct WriterThread {
 impl WriterThread {
     fn run(mut self) {
         let mut marked_at = self.clock.boot();
-        let mut going = true;
+        let (mut going, mut shedding) = (true, true);
         self.show();
         while going {
-            match self.waiting.recv_timeout(self.until_mark(marked_at)) {
+            let wait = if shedding { Duration::ZERO } else { self.until_mark(marked_at) };
+            match self.waiting.recv_timeout(wait) {
                 Ok(Request::Append(first)) => going = self.write(first).unwrap_or_else(|error| give_up(&error)),
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => going = false,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -136,8 +140,15 @@ impl WriterThread {
                 marked_at = self.clock.boot();
                 self.show();
             }
+            shedding = going && self.shed().unwrap_or_else(|error| give_up(&error));
         }
         self.journal.mark(true).unwrap_or_else(|error| give_up(&error));
+    }
+
+    /// Frees a little of the store, and says whether there may be more to free.
+    fn shed(&mut self) -> Result<bool, EngineError> {
+        let lines_below = self.journal.engine().unsealed_from();
+        self.journal.shed(lines_below, SHED_AT_ONCE)
     }
 
     /// How long the anchor need not be written.

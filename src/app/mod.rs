@@ -22,7 +22,7 @@ use crate::domain::system::{RotationPolicy, SystemEvent};
 use crate::domain::time::Span;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
-use crate::journal::{Commit, Reader, StoreError};
+use crate::journal::{Commit, History, Reader, StoreError};
 use crate::metrics::Metrics;
 use actix::prelude::*;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ impl App {
         });
         let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
-        let (services, tasks) = wire(&core, config, &hasher, &arbiters);
+        let (services, tasks) = wire(&core, config, &hasher, opened.history, &arbiters);
         Ok(Self { services, writer, writer_thread, arbiters, tasks, _data: opened.data })
     }
 
@@ -131,6 +131,7 @@ fn wire(
     core: &Arc<Core>,
     config: &Config,
     hasher: &Hasher,
+    history: Arc<dyn History>,
     arbiters: &[Arbiter],
 ) -> (Services, Vec<actix_rt::task::JoinHandle<()>>) {
     let limits = DirectoryLimits {
@@ -140,7 +141,7 @@ fn wire(
     };
     let tokens = Tokens::new(core.clone());
     let sessions = Residents::<SessionActor>::start(core, limits, arbiters);
-    let sessions = Sessions::new(core.clone(), sessions, tokens.clone());
+    let sessions = Sessions::new(core.clone(), sessions, tokens.clone(), history);
     let accounts = Residents::<AccountActor>::start(core, limits, arbiters);
     let budgets = BudgetLimits {
         strangers_per_network: config.passwords.strangers_per_network,

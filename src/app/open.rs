@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
-use crate::journal::{Commit, Engine, Found, Journal, Keys, LocalEngine, SledHome, schema};
+use crate::journal::{Commit, Engine, Found, History, Journal, Keys, LocalEngine, NoHistory, SledHome, schema};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -55,6 +55,8 @@ pub struct OpenedJournal {
     pub clock: Arc<JudgedClock>,
     /// Whether it was made just now.
     pub created: bool,
+    /// Where archived sessions are looked up.
+    pub history: Arc<dyn History>,
     /// Keeps the directory locked; absent where there is none.
     pub data: Option<DataDir>,
 }
@@ -135,7 +137,7 @@ pub fn start_journal(
         events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at });
     }
     append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
-    Ok(OpenedJournal { journal, keys, clock, created, data: None })
+    Ok(OpenedJournal { journal, keys, clock, created, history: Arc::new(NoHistory), data: None })
 }
 
 /// The newest instant that the clock is judged by: where an operator has accepted a clock behind the journal, what it showed

@@ -4,9 +4,11 @@
 use super::account::Login;
 use super::client::{ClientCommand, IssueToken};
 use super::denial::Denial;
+use super::evidence::{self, Past};
 use super::gate::GateCommand;
 use super::ids::{Generation, Version};
 use super::session::{Refresh, Revoke, Unrecorded};
+use super::tally::Seen;
 
 /// A command, with what its decision used beyond the states of its own stream.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,6 +59,15 @@ pub enum Command {
         presented: Generation,
         /// What was not recorded before.
         unrecorded: Unrecorded,
+    },
+    /// Show a refresh token of an archived session.
+    Evidence {
+        /// The command.
+        ask: evidence::Ask,
+        /// What the session was, as it was looked up.
+        past: Past,
+        /// Refusals so far, by class, with those that were not recorded.
+        unrecorded: Seen<Denial>,
     },
     /// Issue a token to a client.
     IssueToken {

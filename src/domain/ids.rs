@@ -1,5 +1,6 @@
 //! The names of things. Every id is its own type, so that a session can never be looked up by an account's id.
 
+use super::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -62,6 +63,14 @@ uuid_id!(
     /// One HTTP request; stands in its events, its diagnostics and its error body.
     RequestId
 );
+
+impl SessionId {
+    /// When the id was drawn, which is when the session began; `None` where it is no UUIDv7 and does not tell.
+    pub fn drawn_at(&self) -> Option<Timestamp> {
+        let (high, _) = self.0.as_u64_pair();
+        (self.0.get_version_num() == 7).then(|| Timestamp(i64::try_from(high >> 16).unwrap_or(i64::MAX)))
+    }
+}
 
 /// An OAuth client's id: 1 to 64 of `[A-Za-z0-9._~-]`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -193,6 +202,8 @@ pub enum StreamId {
     Use(ClientId),
     /// One session.
     Session(SessionId),
+    /// What is shown of a session after it was archived.
+    Evidence(SessionId),
     /// Which account a login id belongs to.
     Name(NameHash),
 }
@@ -207,6 +218,7 @@ impl StreamId {
             Self::Client(_) => "client",
             Self::Use(_) => "use",
             Self::Session(_) => "session",
+            Self::Evidence(_) => "evidence",
             Self::Name(_) => "name",
         }
     }
@@ -218,7 +230,7 @@ impl fmt::Display for StreamId {
             Self::System => f.write_str("system"),
             Self::Account(id) | Self::Gate(id) => write!(f, "{}:{id}", self.kind()),
             Self::Client(id) | Self::Use(id) => write!(f, "{}:{id}", self.kind()),
-            Self::Session(id) => write!(f, "session:{id}"),
+            Self::Session(id) | Self::Evidence(id) => write!(f, "{}:{id}", self.kind()),
             Self::Name(hash) => write!(f, "name:{hash}"),
         }
     }
@@ -236,6 +248,7 @@ impl FromStr for StreamId {
             Some(("client", id)) => Ok(Self::Client(id.parse()?)),
             Some(("use", id)) => Ok(Self::Use(id.parse()?)),
             Some(("session", id)) => Ok(Self::Session(id.parse()?)),
+            Some(("evidence", id)) => Ok(Self::Evidence(id.parse()?)),
             Some(("name", hash)) => Ok(Self::Name(hash.parse()?)),
             _ => Err(InvalidId(format!("{text:?} is not a stream"))),
         }
@@ -277,10 +290,18 @@ mod tests {
             StreamId::Client("store".parse().unwrap()),
             StreamId::Use("store".parse().unwrap()),
             StreamId::Session(SessionId(id)),
+            StreamId::Evidence(SessionId(id)),
             StreamId::Name(NameHash([9; 32])),
         ] {
             assert_eq!(stream.to_string().parse(), Ok(stream));
         }
+    }
+
+    #[test]
+    fn a_session_id_tells_when_it_was_drawn() {
+        let id: SessionId = "019c133d-4000-7000-8000-00000000000a".parse().unwrap();
+        assert_eq!(id.drawn_at(), Some(Timestamp(0x019c_133d_4000)));
+        assert_eq!(SessionId(Uuid::from_u128(7)).drawn_at(), None);
     }
 
     #[test]

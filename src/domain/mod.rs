@@ -9,6 +9,7 @@ pub mod client;
 pub mod command;
 pub mod context;
 pub mod denial;
+pub mod evidence;
 pub mod gate;
 pub mod ids;
 pub mod keys;
@@ -28,10 +29,11 @@ use client::{Client, ClientEvent, Usage, UseEvent};
 use command::Command;
 use context::Context;
 use denial::Denial;
+use evidence::{Evidence, EvidenceEvent};
 use gate::{Gate, GateEvent};
 use ids::{CommitId, Position, StreamId, Version};
 use serde::{Deserialize, Serialize};
-use session::{Session, SessionEvent};
+use session::{Session, SessionEvent, Status};
 use system::{System, SystemEvent};
 use time::Timestamp;
 
@@ -50,6 +52,8 @@ pub enum Event {
     Use(UseEvent),
     /// Of a `session:ID` stream.
     Session(SessionEvent),
+    /// Of an `evidence:ID` stream.
+    Evidence(EvidenceEvent),
     /// Of a `name:H` stream.
     Name(NameEvent),
 }
@@ -119,8 +123,30 @@ pub enum State {
     Use(Usage),
     /// Of a `session:ID` stream.
     Session(Session),
+    /// Of an `evidence:ID` stream.
+    Evidence(Evidence),
     /// Of a `name:H` stream.
     Name(Name),
+}
+
+impl State {
+    /// Whether the stream is over, so that it may be archived: a session that an event of its own has ended, and what is
+    /// recorded of an archived one.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Session(session) => session.status != Status::Open,
+            Self::Evidence(_) => true,
+            Self::System(_) | Self::Account(_) | Self::Gate(_) | Self::Client(_) | Self::Use(_) | Self::Name(_) => {
+                false
+            }
+        }
+    }
+
+    /// Whether the stream is archived and counts as one that there is not: it is over, and its last entry stands at or before
+    /// the position up to which everything was archived.
+    pub fn is_archived(&self, last: Position, archived_through: Position) -> bool {
+        last <= archived_through && self.is_over()
+    }
 }
 
 /// What a proposal expects of its stream.
@@ -128,7 +154,7 @@ pub enum State {
 pub enum Expected {
     /// Exactly this many events.
     Version(Version),
-    /// Any number: only for events that are legal in every state.
+    /// Any number: only for events that are legal in every state. Of a session at least one: it may have been archived.
     Any,
 }
 
@@ -175,6 +201,9 @@ pub fn apply(state: Option<State>, recorded: &Recorded) -> Result<State, Impossi
             fold!(Use, event, |before, event, recorded| Ok(client::apply_use(before, event, recorded)))
         }
         (Event::Session(event), StreamId::Session(_)) => fold!(Session, event, session::apply),
+        (Event::Evidence(event), StreamId::Evidence(_)) => {
+            fold!(Evidence, event, |before, event, recorded| Ok(evidence::apply(before, event, recorded)))
+        }
         (Event::Name(event), StreamId::Name(_)) => fold!(Name, event, account::apply_name),
         _ => return Err(mismatch()),
     })

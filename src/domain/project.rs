@@ -2,7 +2,7 @@
 //! so that a look-up can never lag behind.
 
 use super::client::UseEvent;
-use super::ids::{AccountId, ClientId, SessionId, StreamId, TokenId};
+use super::ids::{AccountId, ClientId, Position, SessionId, StreamId, TokenId};
 use super::session::{Session, Status};
 use super::time::{Span, Timestamp};
 use super::{Event, Recorded, State};
@@ -23,6 +23,8 @@ pub enum IndexKey {
     RevokedToken(TokenId),
     /// When such a token may leave the list.
     DropsBy(Hour, ClientId, TokenId),
+    /// A stream that is over, by its last entry: what may be archived, the longest untouched first.
+    Over(Position, StreamId),
 }
 
 /// A change of a look-up.
@@ -40,15 +42,13 @@ pub fn hour_after(at: Timestamp) -> Hour {
     u32::try_from(hours.max(0)).unwrap_or(Hour::MAX)
 }
 
-/// The changes that an event makes to the look-ups.
-pub fn index_ops(before: Option<&State>, after: &State, recorded: &Recorded) -> Vec<IndexOp> {
+/// The changes that an event makes to the look-ups. `before` is the state of its stream before it, with the position of the
+/// stream's last entry then; none where the stream began with the event, or was archived.
+pub fn index_ops(before: Option<(&State, Position)>, after: &State, recorded: &Recorded) -> Vec<IndexOp> {
     match (&recorded.stream, after, &recorded.event) {
-        (StreamId::Session(id), State::Session(after), _) => {
-            let had = match before {
-                Some(State::Session(before)) => keys(*id, before),
-                _ => Vec::new(),
-            };
-            difference(had, keys(*id, after))
+        (StreamId::Session(_) | StreamId::Evidence(_), ..) => {
+            let had = before.map(|(before, last)| keys(&recorded.stream, before, last)).unwrap_or_default();
+            difference(had, keys(&recorded.stream, after, recorded.position))
         }
         (StreamId::Use(client), _, Event::Use(UseEvent::TokenRevoked { jti, expires_at })) => {
             let drops = IndexKey::DropsBy(hour_after(*expires_at), client.clone(), *jti);
@@ -65,11 +65,16 @@ pub fn index_ops(before: Option<&State>, after: &State, recorded: &Recorded) -> 
     }
 }
 
-/// The look-ups by which a session is found: none once it has ended.
-fn keys(id: SessionId, session: &Session) -> Vec<(IndexKey, Timestamp)> {
-    if session.status != Status::Open {
-        return Vec::new();
+/// The look-ups by which a stream is found whose last entry stands at `last`.
+fn keys(stream: &StreamId, state: &State, last: Position) -> Vec<(IndexKey, Timestamp)> {
+    match (stream, state) {
+        (StreamId::Session(id), State::Session(session)) if session.status == Status::Open => of_open(*id, session),
+        (_, state) if state.is_over() => vec![(IndexKey::Over(last, stream.clone()), Timestamp::default())],
+        _ => Vec::new(),
     }
+}
+
+fn of_open(id: SessionId, session: &Session) -> Vec<(IndexKey, Timestamp)> {
     vec![
         (IndexKey::OfAccount(session.account, session.client.clone(), id), session.started_at),
         (IndexKey::OfClient(session.client.clone(), id), session.started_at),

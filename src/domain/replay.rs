@@ -6,6 +6,7 @@ use super::client::{self, Client};
 use super::command::Command;
 use super::context::Context;
 use super::denial::Denial;
+use super::evidence::{self, Evidence};
 use super::gate::{self, Gate};
 use super::ids::{AccountId, ClientId, SessionId, StreamId, Version};
 use super::session::{self, Around, Session, SessionEvent, Unrecorded};
@@ -55,6 +56,10 @@ pub fn redo(first: &Recorded, states: impl Fn(&StreamId, Moment) -> Option<State
             past.session(*id, Moment::Before, NOW, &Unrecorded::default(), |session, around| {
                 session::expire(session, around.now)
             })
+        }
+        (Command::Evidence { ask, past: was, unrecorded }, StreamId::Evidence(_)) => {
+            let decision = evidence::refuse(&past.evidence(&first.stream), ask, was, &first.context, unrecorded);
+            Some(place(decision.events, &first.stream, Event::Evidence))
         }
         (Command::IssueToken { issue, client, n }, StreamId::Use(id)) => {
             let settings = past.client(id, Moment::Version(*client))?;
@@ -117,6 +122,14 @@ impl<S: Fn(&StreamId, Moment) -> Option<State>> Past<'_, S> {
         match (self.states)(&StreamId::Use(id.clone()), Moment::Before) {
             Some(State::Use(usage)) => usage,
             _ => client::Usage::default(),
+        }
+    }
+
+    /// What nothing was recorded of has no such stream.
+    fn evidence(&self, stream: &StreamId) -> Evidence {
+        match (self.states)(stream, Moment::Before) {
+            Some(State::Evidence(evidence)) => evidence,
+            _ => Evidence::default(),
         }
     }
 

@@ -86,6 +86,15 @@ pub trait Engine: Send {
     /// Where the store cannot be written.
     fn catch_up(&mut self, changes: Vec<Change>, frontier: &Frontier) -> Result<(), EngineError>;
 
+    /// Takes entries out of the store, or changes them, that follow from no new entry: the store stays as far as it has come.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    fn shed(&mut self, changes: Vec<Change>) -> Result<(), EngineError>;
+
+    /// The first position of the oldest segment that is not sealed: the store need not keep the lines below it.
+    fn unsealed_from(&self) -> Position;
+
     /// Makes the data keys fit the entries, at each start: destroys again the keys of erased owners (`true`), drops those
     /// that a crash left behind and no entry knows, and fails where an owner's key is gone.
     ///

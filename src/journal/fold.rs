@@ -21,8 +21,17 @@ pub struct Folded {
     pub prev: Hash,
     /// When that was decided.
     pub at: Timestamp,
+    /// Where it stands in the journal.
+    pub position: Position,
     /// The state.
     pub state: State,
+}
+
+impl Folded {
+    /// Whether the stream counts as one that there is not, once everything that is over is archived up to a position.
+    pub fn is_archived(&self, archived_through: Position) -> bool {
+        self.state.is_archived(self.position, archived_through)
+    }
 }
 
 /// Why entries cannot be folded.
@@ -49,6 +58,7 @@ pub struct Draft {
     streams: HashMap<StreamId, Arc<Folded>>,
     index: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     lines: Vec<(Position, Vec<u8>)>,
+    archived_through: Option<Position>,
 }
 
 impl Draft {
@@ -57,20 +67,30 @@ impl Draft {
         self.streams.get(stream)
     }
 
-    /// Adds an entry to a stream whose head is `before`.
+    /// Up to where everything that is over is archived, as of the entries taken so far, if they touched it.
+    pub fn archived_through(&self) -> Option<Position> {
+        self.archived_through
+    }
+
+    /// Adds an entry to a stream whose head is `before`: none where it is archived.
     ///
     /// # Errors
     /// [`Impossible`]; the draft is unchanged.
     pub fn fold(&mut self, before: Option<&Folded>, recorded: &Recorded, leaf: Hash) -> Result<(), Impossible> {
         let state_before = before.map(|folded| &folded.state);
         let state = apply(state_before.cloned(), recorded)?;
-        for op in index_ops(state_before, &state, recorded) {
+        let last = before.map(|folded| (&folded.state, folded.position));
+        for op in index_ops(last, &state, recorded) {
             match op {
                 IndexOp::Put(key, at) => self.index.insert(keys::index(&key), Some(at.0.to_be_bytes().to_vec())),
                 IndexOp::Remove(key) => self.index.insert(keys::index(&key), None),
             };
         }
-        let folded = Folded { version: recorded.version, prev: leaf, at: recorded.at, state };
+        if let State::System(system) = &state {
+            self.archived_through = Some(system.archived_through);
+        }
+        let Recorded { version, at, position, .. } = *recorded;
+        let folded = Folded { version, prev: leaf, at, position, state };
         self.streams.insert(recorded.stream.clone(), Arc::new(folded));
         Ok(())
     }
@@ -90,6 +110,7 @@ impl Draft {
     pub fn merge(&mut self, later: Self) {
         self.streams.extend(later.streams);
         self.index.extend(later.index);
+        self.archived_through = later.archived_through.or(self.archived_through);
         for (first, lines) in later.lines {
             match self.lines.last_mut() {
                 Some((_, kept)) if kept.len() + lines.len() <= LINES_PER_VALUE => kept.extend_from_slice(&lines),
@@ -118,7 +139,8 @@ impl Draft {
     }
 }
 
-/// Checks that a stored entry continues its stream.
+/// Checks that a stored entry continues its stream, or begins it where `before` is none: a stream of evidence that was archived
+/// begins again.
 ///
 /// # Errors
 /// [`FoldError::Broken`].

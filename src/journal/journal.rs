@@ -6,8 +6,9 @@ use super::files::merkle::{Frontier, leaf_hash};
 use super::files::segments::{EncodedCommit, EncodedEvent};
 use super::fold::{Draft, Folded, check_chain};
 use super::keys;
-use super::reader::{Hot, Reader, decode, load_hot, read_folded};
+use super::reader::{Hot, Reader, archived_through, decode, load_hot, read_folded};
 use super::schema::{self, Envelope};
+use super::shed::{self, Bounds, Step};
 use super::store::Store;
 use crate::crypto::KeyRecord;
 use crate::domain::command::Command;
@@ -82,6 +83,10 @@ pub struct Journal {
     heads: HashMap<StreamId, Arc<Folded>>,
     hot: Arc<Hot>,
     last_at: Timestamp,
+    /// Up to where everything that is over is archived.
+    archived_through: Position,
+    /// The bounds up to which nothing is left to shed.
+    shed: Bounds,
 }
 
 impl Journal {
@@ -101,8 +106,9 @@ impl Journal {
         engine.settle_keys(owners)?;
         let hot = Arc::new(load_hot(&*engine.store())?);
         let last_at = last_instant(&*engine)?;
-        let node = node.to_owned();
-        Ok((Self { engine, node, heads: HashMap::new(), hot, last_at }, caught_up))
+        let archived_through = hot.archived_through();
+        let (node, heads, shed) = (node.to_owned(), HashMap::new(), Bounds::default());
+        Ok((Self { engine, node, heads, hot, last_at, archived_through, shed }, caught_up))
     }
 
     /// A handle for look-ups.
@@ -165,14 +171,39 @@ impl Journal {
             }));
         }
         if !batch.commits.is_empty() {
+            let archived_through = draft.archived_through().unwrap_or(self.archived_through);
             let (changes, heads) = draft.into_changes();
             batch.changes = changes;
             self.engine.append(batch)?;
             self.remember(heads);
+            self.archived_through = archived_through;
         } else if answers.iter().any(Result::is_ok) {
             self.engine.touch()?;
         }
         Ok(answers)
+    }
+
+    /// Frees what the store keeps of archived streams, and its lines of entries below a position that sealed segments keep, about
+    /// `limit` entries of the store at a time. Says whether there may be more. What is archived counts as absent before.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn shed(&mut self, lines_below: Position, limit: usize) -> Result<bool, EngineError> {
+        let bounds = Bounds { archived_through: self.archived_through, lines_below };
+        if self.shed == bounds {
+            return Ok(false);
+        }
+        let Step { changes, streams, more } = shed::step(&*self.engine.store(), bounds, limit)?;
+        if !changes.is_empty() {
+            self.engine.shed(changes)?;
+        }
+        for stream in &streams {
+            self.heads.remove(stream);
+        }
+        if !more {
+            self.shed = bounds;
+        }
+        Ok(more)
     }
 
     fn remember(&mut self, heads: HashMap<StreamId, Arc<Folded>>) {
@@ -192,14 +223,20 @@ impl Journal {
     ) -> Result<Result<Taken, AppendError>, EngineError> {
         let mut taken = Taken::new(last, &commit);
         for proposal in commit.proposals {
-            let mut head = match taken.draft.get(&proposal.stream).or_else(|| before.get(&proposal.stream)) {
+            let archived = taken.draft.archived_through().or(before.archived_through());
+            let archived = archived.unwrap_or(self.archived_through);
+            let head = match taken.draft.get(&proposal.stream).or_else(|| before.get(&proposal.stream)) {
                 Some(head) => Some(head.clone()),
                 None => self.head_of(&proposal.stream)?,
             };
+            let mut head = head.filter(|head| !head.is_archived(archived));
             let found = head.as_ref().map_or(0, |head| head.version);
-            if let Expected::Version(expected) = proposal.expected
-                && expected != found
-            {
+            let as_expected = match proposal.expected {
+                Expected::Version(expected) => expected == found,
+                // It may have been archived since it was looked at.
+                Expected::Any => found > 0 || !matches!(proposal.stream, StreamId::Session(_)),
+            };
+            if !as_expected {
                 return Ok(Err(AppendError::Conflict { stream: proposal.stream, found }));
             }
             for event in proposal.events {
@@ -308,12 +345,29 @@ fn catch_up(engine: &mut dyn Engine, progress: &mut impl FnMut(Position, Positio
         let (draft, frontier) = fold_some(engine, &mut entries, head)?;
         let (changes, _) = draft.into_changes();
         engine.catch_up(changes, &frontier)?;
+        shed_all(engine)?;
         progress(frontier.size(), head);
     }
     if engine.applied_frontier().root() != engine.root() {
         return Err(cannot_follow(head, &"the Merkle root over what the store was built from is not the journal's"));
     }
     Ok(())
+}
+
+/// Sheds as it goes, so that the store of a long history stays as small while it is rebuilt as it was.
+fn shed_all(engine: &mut dyn Engine) -> Result<(), EngineError> {
+    let store = engine.store();
+    let archived_through = read_folded(&*store, &StreamId::System)?.map_or(0, |system| archived_through(&system));
+    let bounds = Bounds { archived_through, lines_below: engine.unsealed_from() };
+    loop {
+        let step = shed::step(&*store, bounds, CATCH_UP_CHANGES)?;
+        if !step.changes.is_empty() {
+            engine.shed(step.changes)?;
+        }
+        if !step.more {
+            return Ok(());
+        }
+    }
 }
 
 /// Folds the next entries until there is enough to write, and gives the frontier after the last of them.
@@ -325,6 +379,8 @@ fn fold_some(
     let store = engine.store();
     let mut draft = Draft::default();
     let mut frontier = engine.applied_frontier();
+    let unsealed_from = engine.unsealed_from();
+    let archived_before = read_folded(&*store, &StreamId::System)?.map_or(0, |system| archived_through(&system));
     loop {
         let position = frontier.size() + 1;
         let damaged = |error: &dyn std::fmt::Display| cannot_follow(position, error);
@@ -335,10 +391,14 @@ fn fold_some(
             Some(folded) => Some(folded.clone()),
             None => read_folded(&*store, &recorded.stream)?,
         };
+        let archived = draft.archived_through().unwrap_or(archived_before);
+        let before = before.filter(|before| !before.is_archived(archived));
         check_chain(before.as_deref(), recorded, envelope.prev).map_err(|error| damaged(&error))?;
         let leaf = leaf_hash(&entry.event);
         draft.fold(before.as_deref(), recorded, leaf).map_err(|error| damaged(&error))?;
-        draft.keep_line(entry.position, &entry.event);
+        if entry.position >= unsealed_from {
+            draft.keep_line(entry.position, &entry.event);
+        }
         frontier.push(leaf);
         if entry.ends_commit && (draft.size() >= CATCH_UP_CHANGES || entry.position == head) {
             return Ok((draft, frontier));

@@ -22,9 +22,17 @@ pub fn stream_of(key: &[u8]) -> Option<StreamId> {
     std::str::from_utf8(key.strip_prefix(b"s/")?).ok()?.parse().ok()
 }
 
+/// The prefix of all lines.
+pub const LINES: &[u8] = b"e/";
+
 /// `e/position`: lines of the journal from that position on, in order.
 pub fn lines(first: Position) -> Vec<u8> {
-    [b"e/".as_slice(), &first.to_be_bytes()].concat()
+    [LINES, &first.to_be_bytes()].concat()
+}
+
+/// The position that a key of lines names.
+pub fn parse_lines(key: &[u8]) -> Option<Position> {
+    Some(Position::from_be_bytes(key.strip_prefix(LINES)?.try_into().ok()?))
 }
 
 /// `i/…`: a look-up.
@@ -39,6 +47,7 @@ pub fn index(key: &IndexKey) -> Vec<u8> {
         IndexKey::DropsBy(hour, client, jti) => {
             [DROPS, &hour.to_be_bytes(), jti.0.as_bytes(), client.as_str().as_bytes()].concat()
         }
+        IndexKey::Over(last, stream) => [OVER, &last.to_be_bytes(), stream.to_string().as_bytes()].concat(),
     }
 }
 
@@ -46,6 +55,8 @@ pub fn index(key: &IndexKey) -> Vec<u8> {
 pub const ENDS: &[u8] = b"i/ends/";
 /// The prefix of [`IndexKey::DropsBy`].
 pub const DROPS: &[u8] = b"i/drops/";
+/// The prefix of [`IndexKey::Over`].
+pub const OVER: &[u8] = b"i/over/";
 
 /// The prefix of an account's open sessions.
 pub fn of_account(account: AccountId) -> Vec<u8> {
@@ -79,6 +90,13 @@ pub fn parse_drop(key: &[u8]) -> Option<(u32, TokenId, ClientId)> {
     let hour = u32::from_be_bytes(hour.try_into().ok()?);
     let client = std::str::from_utf8(client).ok()?.parse().ok()?;
     Some((hour, TokenId(Uuid::from_slice(jti).ok()?), client))
+}
+
+/// Position and stream of a [`IndexKey::Over`] key.
+pub fn parse_over(key: &[u8]) -> Option<(Position, StreamId)> {
+    let (last, stream) = key.strip_prefix(OVER)?.split_at_checked(8)?;
+    let stream = std::str::from_utf8(stream).ok()?.parse().ok()?;
+    Some((Position::from_be_bytes(last.try_into().ok()?), stream))
 }
 
 /// The hour of a [`IndexKey::EndsBy`] key.

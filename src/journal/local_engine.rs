@@ -233,6 +233,18 @@ where
         Ok(self.store.apply(changes, frontier)?)
     }
 
+    fn shed(&mut self, changes: Vec<Change>) -> Result<(), EngineError> {
+        self.once(|engine| {
+            let frontier = engine.applied_frontier();
+            Ok(engine.store.apply(changes, &frontier)?)
+        })
+    }
+
+    fn unsealed_from(&self) -> Position {
+        // No segment is sealed.
+        1
+    }
+
     fn settle_keys(&mut self, owners: Vec<(Owner, bool)>) -> Result<(), EngineError> {
         let crashed = self.crashed;
         self.once(|engine| engine.keys.settle(&owners, crashed))

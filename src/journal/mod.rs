@@ -8,6 +8,7 @@ pub mod backup;
 pub mod engine;
 pub mod files;
 mod fold;
+mod history;
 #[expect(clippy::module_inception, reason = "the thing itself, in a file of its own")]
 mod journal;
 mod key_file;
@@ -16,11 +17,13 @@ mod local_engine;
 mod memory_store;
 mod reader;
 pub mod schema;
+mod shed;
 mod sled_store;
 pub mod store;
 
 pub use engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 pub use fold::Folded;
+pub use history::{History, NoHistory};
 pub use journal::{AppendError, Appended, CaughtUp, Commit, Journal};
 pub use key_file::{KeyFile, Keys, KeysError};
 pub use local_engine::{EngineOpenError, Found, LocalEngine, StoreHome};

@@ -6,8 +6,9 @@ use super::store::{Store, StoreError};
 use crate::domain::State;
 use crate::domain::account::{Account, Name};
 use crate::domain::client::{Client, Usage};
+use crate::domain::evidence::Evidence;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{AccountId, ClientId, NameHash, SessionId, StreamId, TokenId, Version};
+use crate::domain::ids::{AccountId, ClientId, NameHash, Position, SessionId, StreamId, TokenId, Version};
 use crate::domain::project::Hour;
 use crate::domain::session::Session;
 use crate::domain::system::System;
@@ -46,6 +47,11 @@ impl Hot {
         hot.extend(renewed.map(|(stream, folded)| (stream.clone(), folded.clone())));
     }
 
+    /// Up to where everything that is over is archived.
+    pub(super) fn archived_through(&self) -> Position {
+        self.get(&StreamId::System).map_or(0, |system| archived_through(&system))
+    }
+
     fn get(&self, stream: &StreamId) -> Option<Arc<Folded>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(stream).cloned()
     }
@@ -82,7 +88,7 @@ impl Reader {
         Self { store, hot }
     }
 
-    /// The head and state of a stream.
+    /// The head and state of a stream; none where it is archived.
     ///
     /// # Errors
     /// Where the store cannot be read.
@@ -90,12 +96,17 @@ impl Reader {
         if Hot::keeps(stream) {
             return Ok(self.hot.get(stream));
         }
-        read_folded(&*self.store, stream)
+        let folded = read_folded(&*self.store, stream)?;
+        Ok(folded.filter(|folded| !folded.is_archived(self.hot.archived_through())))
     }
 
     lookup!(
         /// A session.
         session, SessionId, StreamId::Session, Session, Session
+    );
+    lookup!(
+        /// What was recorded of an archived session.
+        evidence, SessionId, StreamId::Evidence, Evidence, Evidence
     );
     lookup!(
         /// The gate of an account.
@@ -234,6 +245,14 @@ impl Reader {
     /// Bytes that the store takes on disk.
     pub fn store_bytes(&self) -> u64 {
         self.store.bytes()
+    }
+}
+
+/// Up to where everything that is over is archived, as the record of the system has it.
+pub(super) fn archived_through(system: &Folded) -> Position {
+    match &system.state {
+        State::System(system) => system.archived_through,
+        _ => 0,
     }
 }
 

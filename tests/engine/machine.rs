@@ -9,14 +9,15 @@ use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{Kernel, MasterKey, Params};
 use countersign::domain::client::{ClientSettings, ClientType, Profile};
 use countersign::domain::context::ToldBy;
-use countersign::domain::ids::{AccountId, ClientId, RequestId, SessionId};
+use countersign::domain::evidence::{Past, Trace};
+use countersign::domain::ids::{AccountId, ClientId, Generation, RequestId, SessionId, StreamId};
 use countersign::domain::session::{Session, Status};
 use countersign::domain::time::{Span, Timestamp};
 use countersign::entropy::{SeededEntropy, uuid_v7};
 use countersign::journal::files::disk::Disk;
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::store::{Change, Pair};
-use countersign::journal::{Engine, LocalEngine, MemoryStore, Store, StoreError, StoreHome};
+use countersign::journal::{Engine, History, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema};
 use countersign::metrics::Metrics;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -79,6 +80,36 @@ pub struct Machine {
     master: String,
     seed: u64,
     settings: Vec<(String, String)>,
+    /// Where archived sessions are looked up; all its entries, where nothing else is said.
+    pub history: Option<Arc<dyn History>>,
+}
+
+/// Looks archived sessions up by reading every entry there is.
+struct ReadAll {
+    disk: MemoryDisk,
+    master: String,
+}
+
+impl ReadAll {
+    fn entries(&self) -> Vec<Vec<u8>> {
+        let master = MasterKey::from_text(&self.master).unwrap();
+        let (disk, store) = (self.disk.crash_keeping_everything(), Shared(Arc::default()));
+        let opened = LocalEngine::open(disk, &mut Home(store), master, "", 1 << 30, &SeededEntropy::new(0));
+        opened.unwrap().0.read(1).map(|entry| entry.unwrap().event).collect()
+    }
+}
+
+impl History for ReadAll {
+    fn past(&self, id: SessionId, presented: Generation) -> Result<Option<Past>, StoreError> {
+        let mut trace = Trace::new(presented);
+        for event in self.entries() {
+            let recorded = schema::decode(&event).unwrap().recorded;
+            if recorded.stream == StreamId::Session(id) {
+                trace.add(&recorded);
+            }
+        }
+        Ok(trace.past())
+    }
 }
 
 impl Machine {
@@ -106,6 +137,7 @@ impl Machine {
             master: MasterKey::generate(&SeededEntropy::new(seed)).to_text().to_string(),
             seed,
             settings: settings.map(|(key, value)| (format!("COUNTERSIGN__{key}"), value.to_owned())).to_vec(),
+            history: None,
         }
     }
 
@@ -124,7 +156,13 @@ impl Machine {
             master: self.master.clone(),
             seed: self.seed + 1000,
             settings: self.settings.clone(),
+            history: None,
         }
+    }
+
+    /// Takes its store away while it does not run.
+    pub fn lose_store(&mut self) {
+        self.store = Shared(Arc::default());
     }
 
     /// Starts the engine. Must be called inside an actix system.
@@ -147,18 +185,17 @@ impl Machine {
         let metrics = Arc::new(Metrics::new());
         let world = World { clock: Arc::new(self.clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
         let keys = engine.keys();
-        let opened = start_journal(Box::new(engine), keys, start, &world, |_, _| ()).unwrap();
+        let mut opened = start_journal(Box::new(engine), keys, start, &world, |_, _| ()).unwrap();
+        let read_all = || Arc::new(ReadAll { disk: self.disk.clone(), master: self.master.clone() });
+        opened.history = self.history.clone().unwrap_or_else(|| read_all());
         let app = App::start(opened, &config, "https://auth.example.com".to_owned(), metrics, entropy).unwrap();
         Running { services: app.services.clone(), app }
     }
 
     /// All events as JSON, in order.
     pub fn events(&self) -> Vec<serde_json::Value> {
-        let copy = self.copy();
-        let master = MasterKey::from_text(&self.master).unwrap();
-        let opened = LocalEngine::open(copy.disk, &mut Home(copy.store), master, "", 1 << 30, &SeededEntropy::new(0));
-        let (engine, _) = opened.unwrap();
-        engine.read(1).map(|entry| serde_json::from_slice(&entry.unwrap().event).unwrap()).collect()
+        let read_all = ReadAll { disk: self.disk.clone(), master: self.master.clone() };
+        read_all.entries().iter().map(|event| serde_json::from_slice(event).unwrap()).collect()
     }
 }
 

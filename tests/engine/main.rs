@@ -1,6 +1,7 @@
 //! The running engine in this process: on a disk in memory, with a clock set by hand and chance drawn from a seed.
 
 mod actix_facts;
+mod archiving;
 mod clock_rule;
 mod closing;
 mod full_queue;

@@ -114,12 +114,13 @@ impl ArcWake for Trap {
     }
 }
 
-/// Asks once, and leaves a trap for the answer.
-fn trap<F: Future>(asked: F) {
-    let mut asked = Box::pin(asked);
+/// Asks, and leaves a trap for the answer. One that is there already is too quick for it: then it asks again.
+fn trap<F: Future>(ask: impl Fn() -> F) {
     let trap = waker(Arc::new(Trap));
-    let polled = asked.poll_unpin(&mut std::task::Context::from_waker(&trap));
-    assert!(matches!(polled, Poll::Pending));
+    let mut asked = Box::pin(ask());
+    while matches!(asked.poll_unpin(&mut std::task::Context::from_waker(&trap)), Poll::Ready(_)) {
+        asked = Box::pin(ask());
+    }
     std::thread::sleep(std::time::Duration::from_secs(60));
 }
 
@@ -131,12 +132,15 @@ fn die(part: &str) {
         let mut machine = Machine::new(53);
         let running = machine.start();
         match part {
-            "writer" => trap(running.services.core.touch(&crate::machine::operator())),
+            "writer" => {
+                let operator = crate::machine::operator();
+                trap(|| running.services.core.touch(&operator));
+            }
             "hasher" => {
                 let params = Params { m_kib: 65_536, t: 3, p: 1 };
                 let limits = HasherLimits { threads: 1, queue: 1, deadline: Span::minutes(1), params };
                 let hasher = Hasher::start(limits, Arc::default()).unwrap();
-                trap(hasher.run(Job::Hash([0; 16]), Zeroizing::new(Vec::new()), Share::Operator));
+                trap(|| hasher.run(Job::Hash([0; 16]), Zeroizing::new(Vec::new()), Share::Operator));
             }
             _ => {
                 let arbiters = [Arbiter::new()];

@@ -7,6 +7,7 @@ use countersign::domain::client::{
 use countersign::domain::command::Command;
 use countersign::domain::context::{Context, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
+use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past};
 use countersign::domain::gate::{GateCommand, GateEvent};
 use countersign::domain::ids::{
     AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
@@ -15,7 +16,7 @@ use countersign::domain::keys::SigningAlg;
 use countersign::domain::session::{
     Access, Asked, Refresh, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
 };
-use countersign::domain::system::{KeyName, SystemEvent};
+use countersign::domain::system::{KeyName, RepairedFrom, SystemEvent};
 use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::verifier::Scheme;
 use countersign::domain::{Event, Recorded};
@@ -25,7 +26,8 @@ use uuid::Uuid;
 
 /// Every golden file's name, without `.v1.json`, and its entry.
 pub fn all() -> Vec<(&'static str, Envelope)> {
-    [system(), names_and_accounts(), gates(), clients(), usage(), sessions(), refusals()].concat()
+    [system(), operated(), names_and_accounts(), gates(), clients(), usage(), sessions(), refusals(), evidence()]
+        .concat()
 }
 
 const NOW: Timestamp = Timestamp(1_769_860_800_123);
@@ -121,6 +123,46 @@ fn system() -> Vec<(&'static str, Envelope)> {
         ("system.api_key_created", entry(api_key(None))),
         ("system.api_key_created-clients", entry(api_key(Some(BTreeSet::from([store()]))))),
         ("system.history_lost", entry(SystemEvent::HistoryLost { session: session_id(0), generation: 4, n: 1 })),
+    ]
+}
+
+/// What is done to the journal as a whole.
+fn operated() -> Vec<(&'static str, Envelope)> {
+    let entry = |event| by_server(envelope(StreamId::System, Event::System(event), Some(Command::Server)));
+    let (origin, old_origin) = ("example.com/second".to_owned(), "example.com/journal".to_owned());
+    let (size, root) = (30, Hash([0xa1; 32]));
+    let restored = |sessions_kept| SystemEvent::Restored {
+        origin: origin.clone(),
+        old_origin: old_origin.clone(),
+        size,
+        root,
+        sessions_kept,
+    };
+    let loss = |sessions_kept| SystemEvent::LossAccepted {
+        origin: origin.clone(),
+        old_origin: old_origin.clone(),
+        size,
+        root,
+        lost_through: 37,
+        sessions_kept,
+    };
+    let kept = Some("nobody was online".to_owned());
+    let repaired = |from| SystemEvent::Repaired {
+        file: "journal/00000000000000000001.jsonl".to_owned(),
+        from,
+        first: 1,
+        last: 20,
+    };
+    let until = NOW - Span::days(400);
+    vec![
+        ("system.sessions_archived", entry(SystemEvent::SessionsArchived { through: 30 })),
+        ("system.restored", entry(restored(None))),
+        ("system.restored-kept", entry(restored(kept.clone()))),
+        ("system.loss_accepted", entry(loss(None))),
+        ("system.loss_accepted-kept", entry(loss(kept))),
+        ("system.repaired", entry(repaired(RepairedFrom::Store))),
+        ("system.repaired-backup", entry(repaired(RepairedFrom::Backup))),
+        ("system.history_dropped", entry(SystemEvent::HistoryDropped { through: 20, until, base: 30 })),
     ]
 }
 
@@ -332,5 +374,46 @@ fn refusals() -> Vec<(&'static str, Envelope)> {
         ("session.revoked", entry(revoked(RevokeReason::Reuse), None)),
         ("session.revoked-cmd_revoke", entry(revoked(RevokeReason::Admin), by_admin())),
         ("session.expired", by_server(entry(SessionEvent::Expired, Some(Command::Expire)))),
+    ]
+}
+
+fn evidence() -> Vec<(&'static str, Envelope)> {
+    let past = |ended, redeemed_at| Past {
+        account: account_id(),
+        client: store(),
+        started_at: NOW - Span::days(90),
+        generation: 5,
+        ended,
+        ended_at: NOW - Span::days(30),
+        redeemed_at,
+        last: 20,
+    };
+    let entry = |event, door, presented, past: &Past, unrecorded: Unrecorded| {
+        let ask = Ask { door, client: store(), presented };
+        let command = Command::Evidence { ask, past: past.clone(), unrecorded: unrecorded.refusals };
+        envelope(StreamId::Evidence(session_id(0)), Event::Evidence(event), Some(command))
+    };
+    let expired = past(Ended::Expired, None);
+    let reused = past(Ended::Revoked(RevokeReason::Reuse), Some(NOW - Span::days(31)));
+    let refused = |asked, class, presented, past: &Past| EvidenceEvent::Refused {
+        asked,
+        class,
+        n: 1,
+        presented,
+        of: past.told(),
+    };
+    let (closed, mismatch) = (Denial::Closed, Denial::ClientMismatch);
+    let unused = refused(Asked::Refresh, closed, 5, &expired);
+    let used = refused(Asked::Refresh, closed, 4, &reused);
+    let foreign = refused(Asked::Revoke, mismatch, 4, &reused);
+    let shown = EvidenceEvent::SupersededShown { presented: 4, n: 3, of: reused.told() };
+    let ahead = EvidenceEvent::AheadOfJournal { presented: 9, current: 5, n: 1, of: expired.told() };
+    let quiet = Unrecorded::default;
+    vec![
+        ("evidence.refresh_refused", first(entry(unused, Door::Refresh, 5, &expired, quiet()))),
+        ("evidence.refresh_refused-redeemed", entry(used, Door::Refresh, 4, &reused, unrecorded())),
+        ("evidence.revoke_refused", entry(foreign, Door::Revoke, 4, &reused, quiet())),
+        ("evidence.superseded_shown", entry(shown, Door::Show, 4, &reused, unrecorded())),
+        ("evidence.ahead_of_journal", entry(ahead, Door::Revoke, 9, &expired, quiet())),
     ]
 }

@@ -8,6 +8,7 @@ use countersign::domain::client::{
 use countersign::domain::command::Command;
 use countersign::domain::context::{Context, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
+use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past, Told};
 use countersign::domain::gate::{GateCommand, GateEvent};
 use countersign::domain::ids::{
     AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
@@ -16,7 +17,7 @@ use countersign::domain::keys::SigningAlg;
 use countersign::domain::session::{
     Access, Asked, Refresh, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
 };
-use countersign::domain::system::{KeyName, SystemEvent};
+use countersign::domain::system::{KeyName, RepairedFrom, SystemEvent};
 use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::verifier::Scheme;
 use countersign::domain::{Event, Recorded};
@@ -137,6 +138,55 @@ fn settings() -> impl Strategy<Value = ClientSettings> {
 
 fn key_name() -> impl Strategy<Value = KeyName> {
     prop_oneof![text().prop_map(KeyName::Signing), any::<u16>().prop_map(KeyName::Refresh)]
+}
+
+fn operated() -> impl Strategy<Value = SystemEvent> {
+    use SystemEvent as E;
+    let history = || (text(), text(), any::<u64>(), any::<[u8; 32]>().prop_map(Hash), option::of(text()));
+    let from = select(&[RepairedFrom::Store, RepairedFrom::Backup][..]);
+    prop_oneof![
+        any::<u64>().prop_map(|through| E::SessionsArchived { through }),
+        history().prop_map(|(origin, old_origin, size, root, sessions_kept)| E::Restored {
+            origin,
+            old_origin,
+            size,
+            root,
+            sessions_kept
+        }),
+        (history(), any::<u64>()).prop_map(|((origin, old_origin, size, root, sessions_kept), lost_through)| {
+            E::LossAccepted { origin, old_origin, size, root, lost_through, sessions_kept }
+        }),
+        (text(), from, any::<(u64, u64)>()).prop_map(|(file, from, (first, last))| E::Repaired {
+            file,
+            from,
+            first,
+            last
+        }),
+        (any::<(u64, u64)>(), instant()).prop_map(|((through, base), until)| E::HistoryDropped {
+            through,
+            until,
+            base
+        }),
+    ]
+}
+
+fn told() -> impl Strategy<Value = Told> {
+    let ended = prop_oneof![Just(Ended::Expired), reason().prop_map(Ended::Revoked)];
+    (account_id(), client_id(), ended, instant(), option::of(instant())).prop_map(
+        |(account, client, ended, ended_at, redeemed_at)| Told { account, client, ended, ended_at, redeemed_at },
+    )
+}
+
+fn evidence() -> impl Strategy<Value = EvidenceEvent> {
+    use EvidenceEvent as E;
+    let refused = (select(&[Asked::Refresh, Asked::Revoke][..]), denial(), any::<(u64, u32)>(), told())
+        .prop_map(|(asked, class, (n, presented), of)| E::Refused { asked, class, n, presented, of });
+    prop_oneof![
+        2 => refused,
+        1 => (any::<(u32, u64)>(), told()).prop_map(|((presented, n), of)| E::SupersededShown { presented, n, of }),
+        1 => (any::<(u32, u32, u64)>(), told())
+            .prop_map(|((presented, current, n), of)| E::AheadOfJournal { presented, current, n, of }),
+    ]
 }
 
 fn system() -> impl Strategy<Value = SystemEvent> {
@@ -274,12 +324,14 @@ fn event() -> impl Strategy<Value = (StreamId, Event)> {
     });
     prop_oneof![
         3 => system().prop_map(|event| (StreamId::System, Event::System(event))),
+        1 => operated().prop_map(|event| (StreamId::System, Event::System(event))),
         1 => (name, named.prop_map(Event::Name)),
         2 => (account_id().prop_map(StreamId::Account), account().prop_map(Event::Account)),
         2 => (account_id().prop_map(StreamId::Gate), gate().prop_map(Event::Gate)),
         2 => (client_id().prop_map(StreamId::Client), client().prop_map(Event::Client)),
         2 => (client_id().prop_map(StreamId::Use), usage().prop_map(Event::Use)),
         4 => (session_id().prop_map(StreamId::Session), session().prop_map(Event::Session)),
+        2 => (session_id().prop_map(StreamId::Evidence), evidence().prop_map(Event::Evidence)),
     ]
 }
 
@@ -368,6 +420,13 @@ fn told_by(event: &Event) -> Option<Command> {
         }
         Event::Client(ClientEvent::Changed { settings }) => {
             Some(Command::Client(ClientCommand::Change(Box::new(settings.clone()))))
+        }
+        Event::Evidence(event) => {
+            let Told { account, client, ended, ended_at, redeemed_at } = event.told().clone();
+            let ask = Ask { door: Door::Refresh, client: client.clone(), presented: 7 };
+            let started_at = Timestamp(1_769_860_800_123);
+            let past = Past { account, client, started_at, generation: 8, ended, ended_at, redeemed_at, last: 9 };
+            Some(Command::Evidence { ask, past, unrecorded: [(Denial::Closed, 40)].into() })
         }
         _ => None,
     }

@@ -119,7 +119,7 @@ fn check_key(journal: &Journal, keys: &Keys, stream: &StreamId, context: &str) {
         StreamId::System => Owner::System,
         StreamId::Client(client) => Owner::Client(client.clone()),
         StreamId::Account(account) | StreamId::Gate(account) => Owner::Account(*account),
-        StreamId::Use(_) | StreamId::Session(_) | StreamId::Name(_) => return,
+        StreamId::Use(_) | StreamId::Session(_) | StreamId::Evidence(_) | StreamId::Name(_) => return,
     };
     let erased = match &owner {
         Owner::Account(id) => journal.reader().gate(*id).unwrap().unwrap().value.standing == Standing::Erased,

@@ -287,7 +287,8 @@ fn a_store_of_another_state_format_is_made_again() {
     head.state_format = STATE_FORMAT + 1;
     place.home.store.apply(vec![(b"m/head".to_vec(), Some(head.encode()))]).unwrap();
     let opened = place.open();
-    assert_eq!(opened.found.quarantined.as_ref().unwrap().0, "state format 2 instead of 1");
+    let why = format!("state format {} instead of {STATE_FORMAT}", STATE_FORMAT + 1);
+    assert_eq!(opened.found.quarantined.as_ref().unwrap().0, why);
     assert_eq!(opened.caught_up.from, 1);
     check_same(opened, &before, "");
 }

@@ -1,8 +1,9 @@
 //! The look-ups: which sessions and revoked tokens can be found, and that an end takes them out.
 
 use crate::given::*;
-use countersign::domain::IndexKey::{DropsBy, EndsBy, OfAccount, OfClient, RevokedToken};
+use countersign::domain::IndexKey::{DropsBy, EndsBy, OfAccount, OfClient, Over, RevokedToken};
 use countersign::domain::client::UseEvent;
+use countersign::domain::evidence::Door;
 use countersign::domain::gate::GateCommand;
 use countersign::domain::time::Timestamp;
 use countersign::domain::{IndexKey, State};
@@ -23,16 +24,31 @@ fn found(n: u128, started: Timestamp, ends: i64) -> Vec<(IndexKey, Timestamp)> {
     ]
 }
 
+/// What is found of a stream that is over, by the place of its last entry.
+fn over(stream: StreamId, last: u64) -> Vec<(IndexKey, Timestamp)> {
+    vec![(Over(last, stream), Timestamp::default())]
+}
+
+/// The same of session `n`.
+fn ended(n: u128, last: u64) -> Vec<(IndexKey, Timestamp)> {
+    over(StreamId::Session(session(n)), last)
+}
+
 fn index(keys: Vec<Vec<(IndexKey, Timestamp)>>) -> BTreeMap<IndexKey, Timestamp> {
     keys.into_iter().flatten().collect()
 }
 
-/// The look-ups of all open sessions, worked out from their states alone.
+/// The look-ups of all sessions and all evidence that are not archived, worked out from their states and places alone.
 pub fn recomputed(given: &Given) -> BTreeMap<IndexKey, Timestamp> {
     let mut all = BTreeMap::new();
-    for (stream, states) in &given.streams {
-        let (StreamId::Session(id), Some(State::Session(state))) = (stream, states.last()) else { continue };
-        if state.status == Status::Open {
+    for stream in given.streams.keys() {
+        if let (StreamId::Evidence(_), Some(_)) = (stream, given.state(stream)) {
+            all.insert(Over(given.last(stream), stream.clone()), Timestamp::default());
+        }
+        let (StreamId::Session(id), Some(State::Session(state))) = (stream, given.state(stream)) else { continue };
+        if state.status != Status::Open {
+            all.insert(Over(given.last(stream), stream.clone()), Timestamp::default());
+        } else {
             let ends = state.idle_end.min(state.absolute_end).0 / 3_600_000 + 1;
             all.insert(OfAccount(state.account, state.client.clone(), *id), state.started_at);
             all.insert(OfClient(state.client.clone(), *id), state.started_at);
@@ -66,18 +82,30 @@ fn the_end_is_never_later_than_the_absolute_one() {
 
 #[test]
 fn a_session_that_has_ended_is_not_found() {
-    assert_eq!(given_login().done(log_out()).index, BTreeMap::new());
-    assert_eq!(given_login().at(IDLE_TTL).done(Sweep).index, BTreeMap::new());
-    assert_eq!(given_login().tried(refresh(3)).index, BTreeMap::new());
+    assert_eq!(given_login().done(log_out()).index, index(vec![ended(0, 7)]));
+    assert_eq!(given_login().at(IDLE_TTL).done(Sweep).index, index(vec![ended(0, 7)]));
+    assert_eq!(given_login().tried(refresh(3)).index, index(vec![ended(0, 8)]));
     let given = given_login().done(log_in().ending(&[session(0)]));
-    assert_eq!(given.index, index(vec![found(1, BEGIN, 14 * 24 + 1)]));
+    assert_eq!(
+        given.index,
+        index(vec![found(1, BEGIN, 14 * 24 + 1), ended(0, given.last(&StreamId::Session(session(0))))])
+    );
+}
+
+#[test]
+fn what_is_over_is_found_by_its_last_entry_until_it_is_archived() {
+    let given = given_login().done(log_out()).tried(refresh(0));
+    assert_eq!(given.index, index(vec![ended(0, 8)]), "a refusal moves it on");
+    let given = given.archive().tried(old(Door::Refresh, 0)).tried(old(Door::Refresh, 0).from(stranger()));
+    assert_eq!(given.index, index(vec![over(StreamId::Evidence(session(0)), 11)]), "evidence takes its place");
+    assert_eq!(given.archive().index, BTreeMap::new());
 }
 
 #[test]
 fn a_session_closed_from_outside_is_found_until_its_own_end() {
     let given = given_login().done(GateCommand::RevokeSessions);
     assert_eq!(given.index, index(vec![found(0, BEGIN, 14 * 24 + 1)]));
-    assert_eq!(given.done(log_out()).index, BTreeMap::new());
+    assert_eq!(given.done(log_out()).index, index(vec![ended(0, 8)]));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The rules, told as stories: given what happened, when this is asked, then exactly these events and this answer.
 
 mod client_rules;
+mod evidence_rules;
 mod gate_rules;
 mod given;
 mod index_rules;

@@ -8,9 +8,11 @@ use countersign::domain::client::{ClientCommand, ClientEvent, Grant, LateRetry, 
 use countersign::domain::command::Command;
 use countersign::domain::context::Context;
 use countersign::domain::denial::Denial;
+use countersign::domain::evidence::{Door, EvidenceEvent};
 use countersign::domain::gate::{GateCommand, GateEvent};
-use countersign::domain::ids::{Generation, SessionId, StreamId};
+use countersign::domain::ids::{Generation, Position, SessionId, StreamId};
 use countersign::domain::session::{RefreshGranted, RefreshHow, RevokeReason, SessionEvent};
+use countersign::domain::system::SystemEvent;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::{Event, State, apply};
 use proptest::prelude::*;
@@ -43,6 +45,8 @@ enum Step {
         back: i64,
     },
     Sweep,
+    /// What is over is archived.
+    Archive,
     Gate(GateCommand),
     Client(ClientCommand),
     Issue,
@@ -144,6 +148,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => back().prop_map(|back| Step::Show { back }),
         1 => back().prop_map(|back| Step::WrongDoor { back }),
         1 => Just(Step::Sweep),
+        2 => Just(Step::Archive),
         3 => gate_command().prop_map(Step::Gate),
         4 => client_command().prop_map(Step::Client),
         1 => Just(Step::Issue),
@@ -166,8 +171,31 @@ fn sessions(given: &Given) -> Vec<SessionId> {
         .collect()
 }
 
+/// Takes a step that asks about a session which is archived; `None` where it asks about something else.
+fn take_archived(given: &Given, step: &Step) -> Option<Given> {
+    let g = |back| presented(given, back);
+    Some(match step.clone() {
+        Step::Refresh { back, who: n, stranger_client, .. } => {
+            let ask = old(Door::Refresh, g(back)).from(who(n));
+            given.clone().tried(if stranger_client { ask.by(other()) } else { ask })
+        }
+        Step::Revoke { back, own } => {
+            let ask = old(Door::Revoke, g(back));
+            given.clone().tried(if own { ask } else { ask.by(other()) })
+        }
+        Step::Show { back } => given.clone().tried(old(Door::Show, g(back))),
+        Step::LogOut | Step::WrongDoor { .. } | Step::Sweep => given.clone(),
+        _ => return None,
+    })
+}
+
 /// Takes a step, and tells the answer of a refresh that was granted.
 fn take(given: Given, step: &Step) -> (Given, Option<RefreshGranted>) {
+    if given.is_archived()
+        && let Some(next) = take_archived(&given, step)
+    {
+        return (next, None);
+    }
     let g = |back| presented(&given, back);
     let next = match step.clone() {
         Step::Refresh { back, who: n, stranger_client, scope, unavailable } => {
@@ -182,9 +210,10 @@ fn take(given: Given, step: &Step) -> (Given, Option<RefreshGranted>) {
             return (given.tried(ask), answer);
         }
         Step::LogIn { verdict, who: n, cap } => {
-            let oldest = sessions(&given)[0];
+            let known = |id: &SessionId| given.state(&StreamId::Session(*id)).is_some();
+            let oldest = sessions(&given).into_iter().find(known).filter(|_| cap);
             let ask = log_in().verdict(verdict).from(who(n));
-            let ask = if cap { ask.ending(&[oldest]) } else { ask };
+            let ask = if let Some(oldest) = oldest { ask.ending(&[oldest]) } else { ask };
             given.tried(ask)
         }
         Step::Revoke { back, own } => {
@@ -202,6 +231,7 @@ fn take(given: Given, step: &Step) -> (Given, Option<RefreshGranted>) {
             given.tried(WrongDoor(generation))
         }
         Step::Sweep => given.tried(Sweep),
+        Step::Archive => given.archive(),
         Step::Gate(command) => given.tried(command),
         Step::Client(command) => given.tried(command),
         Step::Issue => given.tried(issue().from(stranger())),
@@ -277,6 +307,9 @@ fn one_successor_each(given: &Given) {
 
 /// Whatever anybody shows now, only one token is redeemed, and only its parent is answered with it again.
 fn one_token_redeemable(given: &Given) {
+    if given.is_archived() {
+        return;
+    }
     let current = given.current().generation;
     let (made, burned) = made(given, given.session);
     for generation in 0..=current + 1 {
@@ -298,13 +331,17 @@ fn one_token_redeemable(given: &Given) {
 
 /// The states that the story holds are those that its entries fold to.
 fn folds_from_scratch(given: &Given) {
-    let mut states: BTreeMap<StreamId, State> = BTreeMap::new();
+    let mut states: BTreeMap<StreamId, (State, Position)> = BTreeMap::new();
     for recorded in &given.history {
-        let before = states.remove(&recorded.stream);
-        states.insert(recorded.stream.clone(), apply(before, recorded).unwrap());
+        let before = states.remove(&recorded.stream).map(|(state, _)| state);
+        states.insert(recorded.stream.clone(), (apply(before, recorded).unwrap(), recorded.position));
+        if let Event::System(SystemEvent::SessionsArchived { through }) = recorded.event {
+            states.retain(|_, (state, last)| !state.is_archived(*last, through));
+        }
     }
-    let held = given.streams.iter().map(|(stream, all)| (stream.clone(), all.last().unwrap().clone()));
-    assert_eq!(states, held.collect());
+    let held = given.streams.keys().filter_map(|stream| Some((stream.clone(), given.state(stream)?.clone())));
+    let folded: BTreeMap<_, _> = states.into_iter().map(|(stream, (state, _))| (stream, state)).collect();
+    assert_eq!(folded, held.collect());
 }
 
 fn decided_again(given: &Given) {
@@ -355,6 +392,12 @@ fn random_histories_reach_every_answer() {
             {
                 reached.insert(class.code());
             }
+            match &recorded.event {
+                Event::Evidence(EvidenceEvent::Refused { .. }) => reached.insert("evidence refused"),
+                Event::Evidence(EvidenceEvent::AheadOfJournal { .. }) => reached.insert("evidence ahead"),
+                Event::Evidence(EvidenceEvent::SupersededShown { .. }) => reached.insert("evidence shown"),
+                _ => false,
+            };
         }
     }
     let all = [
@@ -362,6 +405,9 @@ fn random_histories_reach_every_answer() {
         "client",
         "client_mismatch",
         "closed",
+        "evidence ahead",
+        "evidence refused",
+        "evidence shown",
         "foreign_retry",
         "grant",
         "invalid_scope",

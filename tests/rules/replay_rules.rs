@@ -9,6 +9,7 @@ use countersign::domain::gate::{GateCommand, GateEvent};
 use countersign::domain::ids::{StreamId, Version};
 use countersign::domain::replay::{Moment, redo};
 use countersign::domain::session::{Refreshed, RevokeReason, SessionEvent};
+use countersign::domain::system::SystemEvent;
 use countersign::domain::{Event, Recorded, State};
 
 /// The state of a stream after so many events.
@@ -17,14 +18,30 @@ fn after(given: &Given, stream: &StreamId, version: Version) -> Option<State> {
     given.streams.get(stream)?.get(count.checked_sub(1)?).cloned()
 }
 
+/// How many states of a stream were archived before entry `index`, and how many there were in all.
+fn lives(given: &Given, index: usize, stream: &StreamId) -> (Version, Version) {
+    let (mut archived, mut all, mut last) = (0, 0, 0);
+    for recorded in &given.history[..index] {
+        if recorded.stream == *stream {
+            (all, last) = (all + 1, recorded.position);
+        }
+        if let Event::System(SystemEvent::SessionsArchived { through }) = recorded.event
+            && after(given, stream, all).is_some_and(|state| state.is_archived(last, through))
+        {
+            archived = all;
+        }
+    }
+    (archived, all)
+}
+
 /// What the stream was, as the replay of entry `index` sees it.
 pub fn past(given: &Given, index: usize, stream: &StreamId, moment: Moment) -> Option<State> {
-    let before = || given.history[..index].iter().filter(|recorded| recorded.stream == *stream).count() as Version;
-    let version = match moment {
-        Moment::Before => before(),
-        Moment::Version(version) => version,
-    };
-    after(given, stream, version)
+    let (archived, all) = lives(given, index, stream);
+    match moment {
+        Moment::Before if all == archived => None,
+        Moment::Before => after(given, stream, all),
+        Moment::Version(version) => after(given, stream, archived + version),
+    }
 }
 
 /// The decision whose first entry is `index`, made again.

@@ -5,11 +5,13 @@ use countersign::domain::account::{AccountEvent, NameEvent};
 use countersign::domain::client::{ClientEvent, ClientSettings, ClientType, Profile, UseEvent};
 use countersign::domain::command::Command;
 use countersign::domain::context::{Context, Sealed, ToldBy};
+use countersign::domain::denial::Denial;
+use countersign::domain::evidence::{Ended, EvidenceEvent, Told};
 use countersign::domain::gate::GateEvent;
 use countersign::domain::ids::{
-    AccountId, ClientId, CommitId, NameHash, Owner, RequestId, SessionId, StreamId, TokenId, Version,
+    AccountId, ClientId, CommitId, NameHash, Owner, Position, RequestId, SessionId, StreamId, TokenId, Version,
 };
-use countersign::domain::session::{Access, Refreshed, RevokeReason, SessionEvent, Started};
+use countersign::domain::session::{Access, Asked, Refreshed, RevokeReason, SessionEvent, Started};
 use countersign::domain::system::SystemEvent;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::verifier::Scheme;
@@ -176,6 +178,25 @@ impl Teller {
     pub fn revoke(&self, n: u64) -> Commit {
         let revoked = Event::Session(SessionEvent::Revoked { reason: RevokeReason::Logout });
         self.one(StreamId::Session(session(n)), Expected::Any, revoked)
+    }
+
+    pub fn archive(&self, through: Position) -> Commit {
+        let archived = Event::System(SystemEvent::SessionsArchived { through });
+        self.one(StreamId::System, Expected::Any, archived)
+    }
+
+    /// A token of archived session `n` was shown, for the `n_of`-th time.
+    pub fn evidence(&self, n: u64, expected: Expected, n_of: u64) -> Commit {
+        let of = Told {
+            account: account(1),
+            client: client(1),
+            ended: Ended::Revoked(RevokeReason::Logout),
+            ended_at: START,
+            redeemed_at: None,
+        };
+        let class = Denial::Closed;
+        let refused = EvidenceEvent::Refused { asked: Asked::Refresh, class, n: n_of, presented: 1, of };
+        self.one(StreamId::Evidence(session(n)), expected, Event::Evidence(refused))
     }
 
     pub fn gate(&self, n: u64, event: GateEvent) -> Commit {

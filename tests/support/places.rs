@@ -33,6 +33,9 @@ pub trait Place {
 
     /// The bytes of one of its files.
     fn read(&self, path: &str) -> Vec<u8>;
+
+    /// Takes its store away while nobody has it open.
+    fn lose_store(&mut self);
 }
 
 pub fn master(seed: u64) -> MasterKey {
@@ -87,6 +90,10 @@ impl Place for OnDisk {
 
     fn read(&self, path: &str) -> Vec<u8> {
         std::fs::read(self.path(path)).unwrap()
+    }
+
+    fn lose_store(&mut self) {
+        std::fs::remove_dir_all(self.store()).unwrap();
     }
 }
 
@@ -158,6 +165,10 @@ impl Place for InMemory {
 
     fn read(&self, path: &str) -> Vec<u8> {
         self.disk.contents(path).unwrap()
+    }
+
+    fn lose_store(&mut self) {
+        self.home.store = MemoryStore::default();
     }
 }
 

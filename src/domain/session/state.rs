@@ -39,6 +39,8 @@ pub enum RevokeReason {
     HistoryLost,
     /// An administrator ended it.
     Admin,
+    /// The journal was brought back from a back-up.
+    Restored,
 }
 
 impl RevokeReason {
@@ -57,6 +59,7 @@ impl RevokeReason {
         Self::Reuse,
         Self::HistoryLost,
         Self::Admin,
+        Self::Restored,
     ];
 
     /// The stable code in events and metrics.
@@ -75,6 +78,7 @@ impl RevokeReason {
             Self::Reuse => "reuse",
             Self::HistoryLost => "history_lost",
             Self::Admin => "admin",
+            Self::Restored => "restored",
         }
     }
 }

@@ -40,6 +40,20 @@ pub fn apply(state: Option<System>, event: &SystemEvent, recorded: &Recorded) ->
             }
             system.lost_total += 1;
         }
+        SystemEvent::SessionsArchived { through } => {
+            if *through >= recorded.position {
+                return Err(recorded.impossible("what has not happened yet cannot be archived"));
+            }
+            system.archived_through = system.archived_through.max(*through);
+        }
+        SystemEvent::Restored { origin, old_origin, .. } | SystemEvent::LossAccepted { origin, old_origin, .. } => {
+            if *old_origin != system.origin {
+                return Err(recorded.impossible("it goes on from a journal of another origin"));
+            }
+            system.origin.clone_from(origin);
+        }
+        SystemEvent::Repaired { .. } => {}
+        SystemEvent::HistoryDropped { until, .. } => system.dropped_until = system.dropped_until.max(Some(*until)),
         added => add(&mut system, added, recorded)?,
     }
     Ok(system)
@@ -56,6 +70,8 @@ fn create(origin: &str) -> System {
         clock_accepted: None,
         lost: BTreeMap::new(),
         lost_total: 0,
+        archived_through: 0,
+        dropped_until: None,
     }
 }
 

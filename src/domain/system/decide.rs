@@ -2,7 +2,7 @@
 
 use super::event::{KeyName, SystemEvent};
 use super::state::{LOST_SESSIONS, System};
-use crate::domain::ids::{Generation, SessionId};
+use crate::domain::ids::{Generation, Position, SessionId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
 use crate::domain::tally::is_doubling;
 use crate::domain::time::{Span, Timestamp};
@@ -53,6 +53,11 @@ fn step_due(system: &System, alg: SigningAlg, policy: &RotationPolicy, now: Time
 pub fn distrust(system: &System, name: &KeyName) -> Option<SystemEvent> {
     let status = system.key_status(name)?;
     (status != KeyStatus::Distrusted).then(|| SystemEvent::KeyDistrusted(name.clone()))
+}
+
+/// Archives what is over up to a position, unless it has been.
+pub fn archive(system: &System, through: Position) -> Option<SystemEvent> {
+    (through > system.archived_through).then_some(SystemEvent::SessionsArchived { through })
 }
 
 /// Records that a token with a right tag names a session the journal does not know: only we can make such a tag.

@@ -1,7 +1,7 @@
 //! What can happen to the server.
 
 use crate::domain::context::Sealed;
-use crate::domain::ids::{ClientId, Generation, RefreshKeyId, SessionId};
+use crate::domain::ids::{ClientId, Generation, Hash, Position, RefreshKeyId, SessionId};
 use crate::domain::keys::SigningAlg;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,15 @@ impl fmt::Display for KeyName {
             Self::Refresh(id) => write!(f, "refresh-{id}"),
         }
     }
+}
+
+/// Where the bytes came from that repaired a file.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RepairedFrom {
+    /// From the lines that the store keeps.
+    Store,
+    /// From a back-up.
+    Backup,
 }
 
 /// An event of the `system` stream.
@@ -82,6 +91,60 @@ pub enum SystemEvent {
         permissions: BTreeSet<String>,
         /// At which clients; `None`: all.
         clients: Option<BTreeSet<ClientId>>,
+    },
+    /// `system.sessions_archived`: streams that were over, and whose last entry stands at or before `through`, are counted as
+    /// ones that there are not. What is shown of such a session is recorded in its stream of evidence.
+    SessionsArchived {
+        /// The last position of a sealed segment.
+        through: Position,
+    },
+    /// `system.restored`: the journal was brought back from a back-up, and goes on under another origin.
+    Restored {
+        /// The origin from here on.
+        origin: String,
+        /// The origin of the back-up.
+        old_origin: String,
+        /// How many entries the back-up had.
+        size: Position,
+        /// The Merkle root over them.
+        root: Hash,
+        /// Why the sessions of before go on, in the operator's words; `None`: they are ended.
+        sessions_kept: Option<String>,
+    },
+    /// `system.loss_accepted`: an operator gave up the entries behind `size`, and the journal goes on under another origin.
+    LossAccepted {
+        /// The origin from here on.
+        origin: String,
+        /// The origin of before.
+        old_origin: String,
+        /// How many entries are left.
+        size: Position,
+        /// The Merkle root over them.
+        root: Hash,
+        /// The last position that is known to have been durable.
+        lost_through: Position,
+        /// Why the sessions of before go on, in the operator's words; `None`: they are ended.
+        sessions_kept: Option<String>,
+    },
+    /// `system.repaired`: a damaged file was made whole again.
+    Repaired {
+        /// Its name in the data directory.
+        file: String,
+        /// Where the right bytes came from.
+        from: RepairedFrom,
+        /// The first position that was written again.
+        first: Position,
+        /// The last.
+        last: Position,
+    },
+    /// `system.history_dropped`: the oldest segments were taken away for good.
+    HistoryDropped {
+        /// The last position in them.
+        through: Position,
+        /// No session that began before this instant is known any more.
+        until: Timestamp,
+        /// The position of the snapshot of states that stands in for them.
+        base: Position,
     },
     /// `system.history_lost`: a refresh token with a right tag names a session that the journal does not know.
     HistoryLost {

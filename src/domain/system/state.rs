@@ -2,7 +2,7 @@
 
 use super::event::KeyName;
 use crate::domain::context::SealedAt;
-use crate::domain::ids::{ClientId, RefreshKeyId, SessionId};
+use crate::domain::ids::{ClientId, Position, RefreshKeyId, SessionId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -71,7 +71,7 @@ pub struct ApiKey {
 /// The server: the fold of the `system` stream.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct System {
-    /// The checkpoint origin.
+    /// The checkpoint origin, as of the last restore.
     pub origin: String,
     /// The last entry before the start that is not ready yet.
     pub down_since: Option<Timestamp>,
@@ -89,6 +89,10 @@ pub struct System {
     pub lost: BTreeMap<SessionId, u64>,
     /// How many lost sessions were shown in all.
     pub lost_total: u64,
+    /// Streams that are over are archived where their last entry stands at or before this position.
+    pub archived_through: Position,
+    /// No session that began before this instant is known any more, where history was dropped.
+    pub dropped_until: Option<Timestamp>,
 }
 
 impl System {
@@ -99,6 +103,11 @@ impl System {
             if *up > to { 0 } else { (*up).since((*down).max(from)).0.max(0) }
         };
         Span(self.outages.iter().map(overlap).sum())
+    }
+
+    /// Whether a session that nobody knows may be one whose history was dropped, by the instant in its id.
+    pub fn dropped(&self, session: SessionId) -> bool {
+        self.dropped_until.is_some_and(|until| session.drawn_at().is_some_and(|drawn| drawn < until))
     }
 
     /// The status of a key.

@@ -10,9 +10,11 @@ use crate::domain::account::{Login, PasswordVerdict};
 use crate::domain::client::{ClientCommand, ClientEvent, IssueToken};
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
+use crate::domain::evidence::{self, Door, EvidenceEvent, Past};
 use crate::domain::gate::{GateCommand, GateEvent};
-use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, SessionId, TokenId, Version};
+use crate::domain::ids::{AccountId, ClientId, Generation, Position, RefreshKeyId, SessionId, TokenId, Version};
 use crate::domain::session::{Refresh, Revoke, RevokeReason, Unrecorded};
+use crate::domain::tally::Seen;
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +40,7 @@ pub(super) enum Stored {
         #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
         unrecorded: StoredUnrecorded,
     },
+    Evidence(Box<StoredEvidence>),
     IssueToken {
         #[serde(skip_serializing_if = "Option::is_none")]
         scope: Option<BTreeSet<String>>,
@@ -143,6 +146,20 @@ pub(super) struct StoredRefresh {
     unrecorded: StoredUnrecorded,
 }
 
+/// What the session was stands in the event, but for what only the decision needs.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StoredEvidence {
+    door: Text<Door>,
+    presented: Generation,
+    client: Text<ClientId>,
+    generation: Generation,
+    started_at: Text<Timestamp>,
+    last: Position,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    unrecorded: BTreeMap<String, u64>,
+}
+
 #[derive(Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StoredUnrecorded {
@@ -169,7 +186,7 @@ impl From<&Unrecorded> for StoredUnrecorded {
     fn from(unrecorded: &Unrecorded) -> Self {
         let (generation, n) = unrecorded.retries;
         Self {
-            refusals: unrecorded.refusals.iter().map(|(class, n)| (class.code().to_owned(), *n)).collect(),
+            refusals: of_seen(&unrecorded.refusals),
             retries: ((generation, n) != (0, 0)).then_some(Retries { generation, n }),
         }
     }
@@ -178,12 +195,19 @@ impl From<&Unrecorded> for StoredUnrecorded {
 impl TryFrom<StoredUnrecorded> for Unrecorded {
     type Error = String;
     fn try_from(stored: StoredUnrecorded) -> Result<Self, String> {
-        let refusals = stored.refusals.iter().map(|(code, n)| Ok((Denial::read(code)?, *n)));
         Ok(Self {
-            refusals: refusals.collect::<Result<_, String>>()?,
+            refusals: into_seen(&stored.refusals)?,
             retries: stored.retries.map_or((0, 0), |retries| (retries.generation, retries.n)),
         })
     }
+}
+
+fn of_seen(seen: &Seen<Denial>) -> BTreeMap<String, u64> {
+    seen.iter().map(|(class, n)| (class.code().to_owned(), *n)).collect()
+}
+
+fn into_seen(stored: &BTreeMap<String, u64>) -> Result<Seen<Denial>, String> {
+    stored.iter().map(|(code, n)| Ok((Denial::read(code)?, *n))).collect()
 }
 
 impl Stored {
@@ -216,6 +240,18 @@ impl Stored {
             Command::WrongDoor { presented, unrecorded } => {
                 Self::WrongDoor { presented: *presented, unrecorded: unrecorded.into() }
             }
+            Command::Evidence { ask, past, unrecorded } => {
+                same(past_of(event, past.started_at, past.generation, past.last)?, past)?;
+                Self::Evidence(Box::new(StoredEvidence {
+                    door: Text(ask.door),
+                    presented: ask.presented,
+                    client: Text(ask.client.clone()),
+                    generation: past.generation,
+                    started_at: Text(past.started_at),
+                    last: past.last,
+                    unrecorded: of_seen(unrecorded),
+                }))
+            }
             Command::RefuseClient { class, n } => Self::RefuseClient { class: Text(*class), n: *n },
             Command::Gate { command, gate } => of_gate(command, *gate, event)?,
             Command::Client(command) => of_client(command, event)?,
@@ -243,6 +279,11 @@ impl Stored {
             Self::WrongDoor { presented, unrecorded } => {
                 Command::WrongDoor { presented, unrecorded: unrecorded.try_into()? }
             }
+            Self::Evidence(stored) => Command::Evidence {
+                past: past_of(event, stored.started_at.0, stored.generation, stored.last)?,
+                unrecorded: into_seen(&stored.unrecorded)?,
+                ask: evidence::Ask { door: stored.door.0, client: stored.client.0, presented: stored.presented },
+            },
             Self::RefuseClient { class, n } => Command::RefuseClient { class: class.0, n },
             Self::GateSetPassword { gate_version } => gate(set_password(event)?, gate_version),
             Self::GateDisable { gate_version } => gate(GateCommand::Disable, gate_version),
@@ -379,6 +420,17 @@ fn of_client(command: &ClientCommand, event: &Event) -> Result<Stored, String> {
         ClientCommand::Enable => Stored::ClientEnable {},
         ClientCommand::RevokeSessions => Stored::ClientRevokeSessions {},
     })
+}
+
+/// What an archived session was: what the event tells, and the rest.
+fn past_of(event: &Event, started_at: Timestamp, generation: Generation, last: Position) -> Result<Past, String> {
+    let told = match event {
+        Event::Evidence(event) => EvidenceEvent::told(event).clone(),
+        _ => return Err("evidence stands beside evidence only".to_owned()),
+    };
+    let (account, client, ended) = (told.account, told.client, told.ended);
+    let (ended_at, redeemed_at) = (told.ended_at, told.redeemed_at);
+    Ok(Past { account, client, started_at, generation, ended, ended_at, redeemed_at, last })
 }
 
 fn set_password(event: &Event) -> Result<GateCommand, String> {

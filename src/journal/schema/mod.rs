@@ -26,6 +26,7 @@ mod account;
 mod client;
 mod command;
 mod error;
+mod evidence;
 mod gate;
 mod session;
 mod system;

@@ -3,9 +3,9 @@
 use super::text::{Text, Words};
 use super::types::{Nothing, StoredSystem as Stored};
 use crate::domain::context::Sealed;
-use crate::domain::ids::{ClientId, Generation, RefreshKeyId, SessionId};
+use crate::domain::ids::{ClientId, Generation, Hash, Position, RefreshKeyId, SessionId};
 use crate::domain::keys::SigningAlg;
-use crate::domain::system::{KeyName, SystemEvent};
+use crate::domain::system::{KeyName, RepairedFrom, SystemEvent};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -72,6 +72,52 @@ pub(super) struct HistoryLost {
     n: u64,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SessionsArchived {
+    through: Position,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Restored {
+    origin: String,
+    old_origin: String,
+    size: Position,
+    root: Text<Hash>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions_kept: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LossAccepted {
+    origin: String,
+    old_origin: String,
+    size: Position,
+    root: Text<Hash>,
+    lost_through: Position,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions_kept: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Repaired {
+    file: String,
+    from: Text<RepairedFrom>,
+    first: Position,
+    last: Position,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HistoryDropped {
+    through: Position,
+    until: Text<Timestamp>,
+    base: Position,
+}
+
 impl From<&KeyName> for Key {
     fn from(name: &KeyName) -> Self {
         match name {
@@ -121,6 +167,30 @@ impl From<&SystemEvent> for Stored {
             SystemEvent::HistoryLost { session, generation, n } => {
                 Self::HistoryLost(HistoryLost { session: Text(*session), generation: *generation, n: *n })
             }
+            SystemEvent::SessionsArchived { through } => Self::SessionsArchived(SessionsArchived { through: *through }),
+            SystemEvent::Restored { origin, old_origin, size, root, sessions_kept } => Self::Restored(Restored {
+                origin: origin.clone(),
+                old_origin: old_origin.clone(),
+                size: *size,
+                root: Text(*root),
+                sessions_kept: sessions_kept.clone(),
+            }),
+            SystemEvent::LossAccepted { origin, old_origin, size, root, lost_through, sessions_kept } => {
+                Self::LossAccepted(LossAccepted {
+                    origin: origin.clone(),
+                    old_origin: old_origin.clone(),
+                    size: *size,
+                    root: Text(*root),
+                    lost_through: *lost_through,
+                    sessions_kept: sessions_kept.clone(),
+                })
+            }
+            SystemEvent::Repaired { file, from, first, last } => {
+                Self::Repaired(Repaired { file: file.clone(), from: Text(*from), first: *first, last: *last })
+            }
+            SystemEvent::HistoryDropped { through, until, base } => {
+                Self::HistoryDropped(HistoryDropped { through: *through, until: Text(*until), base: *base })
+            }
         }
     }
 }
@@ -151,6 +221,28 @@ impl TryFrom<Stored> for SystemEvent {
             },
             Stored::HistoryLost(data) => {
                 Self::HistoryLost { session: data.session.0, generation: data.generation, n: data.n }
+            }
+            Stored::SessionsArchived(data) => Self::SessionsArchived { through: data.through },
+            Stored::Restored(data) => Self::Restored {
+                origin: data.origin,
+                old_origin: data.old_origin,
+                size: data.size,
+                root: data.root.0,
+                sessions_kept: data.sessions_kept,
+            },
+            Stored::LossAccepted(data) => Self::LossAccepted {
+                origin: data.origin,
+                old_origin: data.old_origin,
+                size: data.size,
+                root: data.root.0,
+                lost_through: data.lost_through,
+                sessions_kept: data.sessions_kept,
+            },
+            Stored::Repaired(data) => {
+                Self::Repaired { file: data.file, from: data.from.0, first: data.first, last: data.last }
+            }
+            Stored::HistoryDropped(data) => {
+                Self::HistoryDropped { through: data.through, until: data.until.0, base: data.base }
             }
         })
     }

@@ -4,9 +4,11 @@ use crate::domain::account::PasswordVerdict;
 use crate::domain::client::{ClientType, Grant, Introspect, LateRetry, Profile, Rotation};
 use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
+use crate::domain::evidence::{Door, Ended};
 use crate::domain::ids::{AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId};
 use crate::domain::keys::SigningAlg;
 use crate::domain::session::RevokeReason;
+use crate::domain::system::RepairedFrom;
 use crate::domain::time::{Span, Timestamp};
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
@@ -121,6 +123,15 @@ macro_rules! as_code {
 
 as_code!(Denial, RevokeReason);
 
+impl Spelled for Ended {
+    fn spell(&self) -> Result<Cow<'_, str>, String> {
+        Ok(Cow::Borrowed(self.code()))
+    }
+    fn read(text: &str) -> Result<Self, String> {
+        Self::from_code(text).ok_or_else(|| format!("{text:?} is not how a session ends"))
+    }
+}
+
 /// Spelled by words that stand here, so that no renaming in the domain changes what is stored.
 macro_rules! as_word {
     ($($type:ident { $($variant:ident => $word:literal),+ })+) => {$(
@@ -150,6 +161,8 @@ as_word! {
     Rotation { Always => "always", Never => "never" }
     LateRetry { Revoke => "revoke", Reissue => "reissue" }
     Introspect { Own => "own", All => "all" }
+    Door { Refresh => "refresh", Revoke => "revoke", Show => "show" }
+    RepairedFrom { Store => "store", Backup => "backup" }
 }
 
 /// The instants that RFC 3339 has a form for: the years 0000 to 9999.

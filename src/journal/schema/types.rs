@@ -1,6 +1,6 @@
 //! The table of all event types: the name of each, the kind of stream it belongs to, and its stored shape.
 
-use super::{account, client, gate, session, system};
+use super::{account, client, evidence, gate, session, system};
 use crate::domain::Event;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +72,11 @@ stored_types! {
         "system.key_distrusted" => KeyDistrusted(system::Key),
         "system.api_key_created" => ApiKeyCreated(system::ApiKeyCreated),
         "system.history_lost" => HistoryLost(system::HistoryLost),
+        "system.sessions_archived" => SessionsArchived(system::SessionsArchived),
+        "system.restored" => Restored(system::Restored),
+        "system.loss_accepted" => LossAccepted(system::LossAccepted),
+        "system.repaired" => Repaired(system::Repaired),
+        "system.history_dropped" => HistoryDropped(system::HistoryDropped),
     }
     Name(StoredName, "name") {
         "name.taken" => Taken(account::Named),
@@ -118,6 +123,12 @@ stored_types! {
         "session.ahead_of_journal" => AheadOfJournal(session::AheadOfJournal),
         "session.revoked" => Revoked(session::Revoked),
         "session.expired" => Expired(Nothing),
+    }
+    Evidence(StoredEvidence, "evidence") {
+        "evidence.refresh_refused" => RefreshRefused(evidence::Refused),
+        "evidence.revoke_refused" => RevokeRefused(evidence::Refused),
+        "evidence.superseded_shown" => SupersededShown(evidence::SupersededShown),
+        "evidence.ahead_of_journal" => AheadOfJournal(evidence::AheadOfJournal),
     }
 }
 

@@ -15,10 +15,12 @@ macro_rules! from_whom {
 }
 
 mod asks;
+mod evidence_asks;
 mod session_asks;
 mod world;
 
 pub use asks::*;
+pub use evidence_asks::*;
 pub use session_asks::*;
 pub use world::*;
 
@@ -27,8 +29,9 @@ use countersign::domain::client::{Client, ClientEvent, ClientSettings, Usage, Us
 use countersign::domain::command::Command;
 use countersign::domain::context::Context;
 use countersign::domain::denial::Denial;
+use countersign::domain::evidence::EvidenceEvent;
 use countersign::domain::gate::{Gate, GateEvent};
-use countersign::domain::ids::{ClientId, NameHash, SessionId, StreamId, Version};
+use countersign::domain::ids::{ClientId, NameHash, Position, SessionId, StreamId, Version};
 use countersign::domain::session::{Session, SessionEvent, Unrecorded};
 use countersign::domain::system::SystemEvent;
 use countersign::domain::tally::Seen;
@@ -42,12 +45,15 @@ use std::fmt::Debug;
 pub struct Given {
     pub now: Timestamp,
     pub history: Vec<Recorded>,
-    /// The state of each stream after each of its events.
+    /// The state of each stream after each of its events, also of those that are archived.
     pub streams: BTreeMap<StreamId, Vec<State>>,
+    /// How many of those states belong to a life that was archived.
+    pub archived: BTreeMap<StreamId, usize>,
     /// The look-ups, as a fold of their changes.
     pub index: BTreeMap<IndexKey, Timestamp>,
     /// What the actors remember.
     pub unrecorded: BTreeMap<SessionId, Unrecorded>,
+    pub seen_evidence: BTreeMap<SessionId, Seen<Denial>>,
     pub seen_logins: Seen<Denial>,
     pub seen_uses: Seen<Denial>,
     /// The session that is asked about.
@@ -69,8 +75,10 @@ pub fn given_store(change: impl FnOnce(&mut ClientSettings)) -> Given {
         now: BEGIN,
         history: Vec::new(),
         streams: BTreeMap::new(),
+        archived: BTreeMap::new(),
         index: BTreeMap::new(),
         unrecorded: BTreeMap::new(),
+        seen_evidence: BTreeMap::new(),
         seen_logins: Seen::new(),
         seen_uses: Seen::new(),
         session: session(0),
@@ -110,6 +118,7 @@ impl Given {
     /// The actors went to sleep and forgot what they had not recorded.
     pub fn forgotten(mut self) -> Self {
         self.unrecorded.clear();
+        self.seen_evidence.clear();
         self.seen_logins.clear();
         self.seen_uses.clear();
         self
@@ -134,18 +143,53 @@ impl Given {
     }
 
     pub fn state(&self, stream: &StreamId) -> Option<&State> {
-        self.streams.get(stream).and_then(|states| states.last())
+        self.life(stream).last()
     }
 
     pub fn version(&self, stream: &StreamId) -> Version {
-        self.streams.get(stream).map_or(0, |states| states.len() as Version)
+        self.life(stream).len() as Version
     }
 
+    /// The states of a stream since it began, or began again.
+    fn life(&self, stream: &StreamId) -> &[State] {
+        let states = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
+        &states[self.archived.get(stream).copied().unwrap_or(0)..]
+    }
+
+    /// Where the last entry of a stream stands.
+    pub fn last(&self, stream: &StreamId) -> Position {
+        let last = self.history.iter().rev().find(|recorded| recorded.stream == *stream);
+        last.map_or(0, |recorded| recorded.position)
+    }
+
+    /// Archives what is over among all that happened so far.
+    pub fn archive(self) -> Self {
+        let through = self.history.len() as Position;
+        self.happened(SystemEvent::SessionsArchived { through })
+    }
+
+    fn archive_through(&mut self, through: Position) {
+        let streams: Vec<StreamId> = self.streams.keys().cloned().collect();
+        for stream in streams {
+            if self.state(&stream).is_some_and(|state| state.is_archived(self.last(&stream), through)) {
+                let over = IndexKey::Over(self.last(&stream), stream.clone());
+                assert!(self.index.remove(&over).is_some(), "{over:?} is found");
+                self.archived.insert(stream.clone(), self.streams[&stream].len());
+            }
+        }
+    }
+
+    /// A session as it was last, also if it is archived.
     pub fn session_of(&self, id: SessionId) -> &Session {
-        match self.state(&StreamId::Session(id)) {
+        match self.streams.get(&StreamId::Session(id)).and_then(|states| states.last()) {
             Some(State::Session(session)) => session,
             other => panic!("no session {id}: {other:?}"),
         }
+    }
+
+    /// Whether the story's session is archived.
+    pub fn is_archived(&self) -> bool {
+        self.state(&StreamId::Session(self.session)).is_none()
     }
 
     pub fn current(&self) -> &Session {
@@ -196,13 +240,17 @@ impl Given {
             };
             let before = self.state(&recorded.stream).cloned();
             let after = apply(before.clone(), &recorded).expect("a decision's events follow from its states");
-            for op in index_ops(before.as_ref(), &after, &recorded) {
+            let last = before.as_ref().map(|before| (before, self.last(&recorded.stream)));
+            for op in index_ops(last, &after, &recorded) {
                 match op {
                     IndexOp::Put(key, at) => self.index.insert(key, at),
                     IndexOp::Remove(key) => self.index.remove(&key),
                 };
             }
             self.streams.entry(recorded.stream.clone()).or_default().push(after);
+            if let Event::System(SystemEvent::SessionsArchived { through }) = recorded.event {
+                self.archive_through(through);
+            }
             self.history.push(recorded);
         }
     }
@@ -254,7 +302,7 @@ macro_rules! placed {
 }
 
 placed!(SystemEvent => System, AccountEvent => Account, GateEvent => Gate, ClientEvent => Client, UseEvent => Use,
-    SessionEvent => Session);
+    SessionEvent => Session, EvidenceEvent => Evidence);
 
 impl Placed {
     /// In the stream of Alice, the store, or the session of the story.
@@ -266,6 +314,7 @@ impl Placed {
             Event::Client(_) => StreamId::Client(store()),
             Event::Use(_) => StreamId::Use(store()),
             Event::Session(_) => StreamId::Session(session),
+            Event::Evidence(_) => StreamId::Evidence(session),
             Event::Name(_) => StreamId::Name(NameHash([1; 32])),
         };
         (stream, self.0)

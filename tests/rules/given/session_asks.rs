@@ -18,6 +18,7 @@ fn unrecorded(given: &Given) -> Unrecorded {
 
 /// What the rules see around the story's session.
 fn around<T>(given: &Given, context: &Context, look: impl FnOnce(&Around) -> T) -> T {
+    assert!(!given.is_archived(), "nobody decides on a session that the store does not know");
     let unrecorded = unrecorded(given);
     let client = given.client(&given.current().client);
     look(&Around { gate: given.gate(), client, context, now: given.now, unrecorded: &unrecorded })
