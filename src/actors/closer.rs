@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 /// Sessions looked at, and closed in one commit, at once.
 const PAGE: usize = 256;
@@ -35,16 +35,24 @@ pub enum Scope {
     All,
 }
 
+/// What waits in the queue.
+enum Ask {
+    /// To look at a scope.
+    Look(Scope),
+    /// To look at everything and say when that is done.
+    Finish(oneshot::Sender<Result<(), Refused>>),
+}
+
 /// A handle to the task.
 #[derive(Clone)]
 pub struct Closer {
-    queue: mpsc::Sender<Scope>,
+    queue: mpsc::Sender<Ask>,
     behind: Arc<AtomicBool>,
 }
 
 /// The task's end of the queue.
 pub struct Closing {
-    waiting: mpsc::Receiver<Scope>,
+    waiting: mpsc::Receiver<Ask>,
     behind: Arc<AtomicBool>,
 }
 
@@ -58,22 +66,43 @@ impl Closer {
 
     /// Asks for a look at a scope. When too many wait, the next look at everything does it.
     pub fn close(&self, scope: Scope) {
-        if self.queue.try_send(scope).is_err() {
+        if self.queue.try_send(Ask::Look(scope)).is_err() {
             self.behind.store(true, Ordering::Relaxed);
         }
     }
 
+    /// Waits until everything that was over when this was called is recorded as ended: one look at all open sessions, after
+    /// what waits before it.
+    ///
+    /// # Errors
+    /// [`Refused`]: some are recorded and others not yet; the next start goes on with them.
+    pub async fn finish(&self) -> Result<(), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Ask::Finish(answer)).await.map_err(|_| Unavailable::Stopping)?;
+        answered.await.map_err(|_| Unavailable::Stopping)?
+    }
+
     /// Works off the queue until every handle is gone, beginning with what an earlier run left open.
     pub async fn run(core: Arc<Core>, mut closing: Closing) {
-        let mut scope = Some(Scope::All);
-        while let Some(next) = scope {
-            if let Err(error) = close_scope(&core, &next).await {
-                tracing::warn!(%error, scope = ?next, "sessions that are over could not all be recorded as ended");
+        let mut ask = Some(Ask::Look(Scope::All));
+        while let Some(next) = ask {
+            let (scope, answer) = match next {
+                Ask::Look(scope) => (scope, None),
+                Ask::Finish(answer) => (Scope::All, Some(answer)),
+            };
+            let looked = close_scope(&core, &scope).await;
+            let failed = looked.as_ref().err().cloned();
+            if let Some(answer) = answer {
+                // Whoever asked may have stopped waiting.
+                let _ = answer.send(looked);
+            }
+            if let Some(error) = failed {
+                tracing::warn!(%error, ?scope, "sessions that are over could not all be recorded as ended");
                 closing.behind.store(true, Ordering::Relaxed);
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
-            scope = if closing.behind.swap(false, Ordering::Relaxed) {
-                Some(Scope::All)
+            ask = if closing.behind.swap(false, Ordering::Relaxed) {
+                Some(Ask::Look(Scope::All))
             } else {
                 closing.waiting.recv().await
             };

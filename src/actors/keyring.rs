@@ -6,9 +6,11 @@ use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::crypto::{Jwk, Keyring, RawKey, RefreshPart, SigningKey, SigningPart};
 use crate::domain::command::Command;
 use crate::domain::context::SealedAt;
-use crate::domain::ids::{CommitId, Owner, RequestId, StreamId};
+use crate::domain::ids::{CommitId, Owner, RefreshKeyId, RequestId, StreamId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
-use crate::domain::system::{KeyName, RotationPolicy, RotationStep, System, SystemEvent, distrust, rotation_due};
+use crate::domain::system::{
+    KeyName, RotationPolicy, RotationStep, System, SystemEvent, distrust, newest, rotation_asked, rotation_due,
+};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
@@ -119,6 +121,20 @@ pub(super) fn new_refresh_key(
     SystemEvent::RefreshKeyAdded { key, secret }
 }
 
+/// The newest refresh key with this status.
+fn newest_refresh(system: &System, status: KeyStatus) -> Option<RefreshKeyId> {
+    system.refresh.iter().rev().find(|(_, key)| key.status == status).map(|(number, _)| *number)
+}
+
+/// Which key an operator replaces before its time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rotation {
+    /// The one that signs access tokens with this algorithm.
+    Signing(SigningAlg),
+    /// The one that refresh tokens of new sessions are made with.
+    Refresh,
+}
+
 /// Rotates and distrusts keys.
 #[derive(Clone)]
 pub struct KeyMaintenance {
@@ -153,34 +169,68 @@ impl KeyMaintenance {
             tracing::info!(?step, "rotating signing keys");
             // Somebody else may have taken the step meanwhile.
             let due = |system: &System| rotation_due(system, &self.policy, now).contains(&step);
-            self.append(|system, id| match &step {
-                _ if !due(system) => Ok(None),
-                RotationStep::AddNext(alg) => {
-                    let (_, event) = new_signing_key(*alg, &self.core.keys, id, 1, &*self.core.entropy)?;
-                    Ok(Some(event))
-                }
-                RotationStep::Activate(kid) => Ok(Some(SystemEvent::KeyActivated(KeyName::Signing(kid.clone())))),
-            })
-            .await?;
+            self.append(|system, id| if due(system) { self.step(&step, id).map(Some) } else { Ok(None) }).await?;
         }
-        self.ensure_refresh_key().await?;
+        // A refresh key for new sessions, should the active one have been distrusted; also where a stop came in between.
+        self.replace_refresh_key(None).await?;
         let system = self.core.keyrings.renew(&self.core, now)?;
         self.note_published(&system);
         self.show(&system, now);
         Ok(())
     }
 
-    /// A refresh key for new sessions, should the active one have been distrusted; also where a stop came in between.
-    async fn ensure_refresh_key(&self) -> Result<(), Refused> {
-        let newest = |system: &System, status| {
-            system.refresh.iter().rev().find(|(_, key)| key.status == status).map(|(number, _)| *number)
+    /// A step of rotation as its event.
+    fn step(&self, step: &RotationStep, id: CommitId) -> Result<SystemEvent, String> {
+        match step {
+            RotationStep::AddNext(alg) => {
+                let (_, event) = new_signing_key(*alg, &self.core.keys, id, 1, &*self.core.entropy)?;
+                Ok(event)
+            }
+            RotationStep::Activate(kid) => Ok(SystemEvent::KeyActivated(KeyName::Signing(kid.clone()))),
+        }
+    }
+
+    /// Replaces a key at once, whatever its age: by one that was made to follow it, else by a new one. What the replaced key
+    /// made stays good. A signing key that is new may be unknown to caches for [`Self::jwks_max_age`].
+    ///
+    /// # Errors
+    /// [`Refused`]: asked again, it goes on where it stopped.
+    pub async fn rotate(&self, which: Rotation) -> Result<(), Refused> {
+        let system = self.core.reader.system()?.value;
+        let alg = match which {
+            Rotation::Signing(alg) => alg,
+            Rotation::Refresh => return self.replace_refresh_key(newest_refresh(&system, KeyStatus::Active)).await,
         };
+        let replaced = newest(&system, alg, KeyStatus::Active).map(|key| key.kid.as_str());
+        // One round adds a key that is missing, the next lets it sign.
+        for _ in 0..2 {
+            let next = |system: &System| rotation_asked(system, alg, replaced);
+            self.append(|system, id| next(system).map(|step| self.step(&step, id)).transpose()).await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes a key that will sign next, where none waits for that yet.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn prepare(&self, alg: SigningAlg) -> Result<(), Refused> {
+        self.append(|system, id| match newest(system, alg, KeyStatus::Next) {
+            Some(_) => Ok(None),
+            None => self.step(&RotationStep::AddNext(alg), id).map(Some),
+        })
+        .await
+    }
+
+    /// Makes another refresh key than `replaced` the active one, unless it is so.
+    async fn replace_refresh_key(&self, replaced: Option<RefreshKeyId>) -> Result<(), Refused> {
         for _ in 0..2 {
             self.append(|system, id| {
-                if newest(system, KeyStatus::Active).is_some() {
+                let active = newest_refresh(system, KeyStatus::Active);
+                if active.is_some() && active != replaced {
                     return Ok(None);
                 }
-                if let Some(next) = newest(system, KeyStatus::Next) {
+                if let Some(next) = newest_refresh(system, KeyStatus::Next) {
                     return Ok(Some(SystemEvent::KeyActivated(KeyName::Refresh(next))));
                 }
                 let last = system.refresh.keys().max().copied().unwrap_or_default();

@@ -37,7 +37,7 @@ pub use core::{Core, Refused, Unavailable};
 pub use directory::{DirectoryLimits, Resident, Residents};
 pub use genesis::begin_journal;
 pub use hasher::{Hasher, HasherLimits, Job, Share};
-pub use keyring::{KeyMaintenance, Keyrings};
+pub use keyring::{KeyMaintenance, Keyrings, Rotation};
 pub use logins::{LoginAsk, Logins};
 pub use session::SessionActor;
 pub use sessions::Sessions;
@@ -63,6 +63,8 @@ pub struct Services {
     pub keys: KeyMaintenance,
     /// What operators do.
     pub administration: Administration,
+    /// Records what one event has ended.
+    pub closer: Closer,
     /// What they all work with.
     pub core: Arc<Core>,
 }

@@ -1,9 +1,13 @@
 //! The only wiring: open the journal, start the actors, hand out handles; and the orderly stop.
 
 mod bootstrap;
+mod master;
+mod offline;
 mod open;
 
 pub use bootstrap::{Applied, apply, check};
+pub use master::{NewMaster, Rewrapped, new_master};
+pub use offline::{look, offline, take};
 pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 
 use crate::actors::Vital;
@@ -161,7 +165,8 @@ fn wire(
         clients: Clients::new(core.clone(), tokens.clone()),
         tokens,
         keys,
-        administration: Administration::new(core.clone(), hasher.clone(), closer),
+        administration: Administration::new(core.clone(), hasher.clone(), closer.clone()),
+        closer,
         core: core.clone(),
     };
     (services, tasks)

@@ -12,7 +12,10 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
-use crate::journal::{Commit, Engine, Found, History, Journal, Keys, LocalEngine, NoHistory, SledHome, schema};
+use crate::journal::files::real_disk::RealDisk;
+use crate::journal::{
+    Commit, Engine, Found, History, Journal, Keys, LocalEngine, NoHistory, SledHome, SledStore, schema,
+};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -22,7 +25,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// The name of this node in the journal; a fleet will have several.
-const NODE: &str = "main";
+pub(super) const NODE: &str = "main";
 
 /// Why the engine did not start, in a sentence that says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +75,36 @@ pub fn open(
     progress: impl FnMut(Position, Position),
 ) -> Result<OpenedJournal, StartError> {
     let data = DataDir::prepare(&config.data_dir).map_err(|error| StartError::new(&error))?;
+    open_in(data, config, start, world, progress)
+}
+
+/// The same for a directory that is locked.
+///
+/// # Errors
+/// As [`open`].
+pub(super) fn open_in(
+    data: DataDir,
+    config: &Config,
+    start: Start,
+    world: &World,
+    progress: impl FnMut(Position, Position),
+) -> Result<OpenedJournal, StartError> {
+    let engine = engine(&data, config, world)?;
+    if start.check_all {
+        check_all(&engine)?;
+    }
+    let keys = engine.keys();
+    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
+    opened.data = Some(data);
+    Ok(opened)
+}
+
+/// Opens segments, keys and store of a directory that is locked.
+pub(super) fn engine(
+    data: &DataDir,
+    config: &Config,
+    world: &World,
+) -> Result<LocalEngine<RealDisk, SledStore>, StartError> {
     let has_keys = data.path().join(crate::journal::files::data_dir::KEYS).join("keys").exists();
     let master = master_key(&config.master_key, has_keys, &*world.entropy)?;
     let mut home = SledHome::new(data.store(), config.store_cache_bytes);
@@ -81,13 +114,7 @@ pub fn open(
         LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
             .map_err(|error| StartError::new(&error))?;
     tell(&found);
-    if start.check_all {
-        check_all(&engine)?;
-    }
-    let keys = engine.keys();
-    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
-    opened.data = Some(data);
-    Ok(opened)
+    Ok(engine)
 }
 
 /// Reads and decodes every entry: checksums, positions, commits and schema.
@@ -195,7 +222,11 @@ fn tell(found: &Found) {
 }
 
 /// Reads the master key, or makes it where the data directory is new.
-fn master_key(source: &MasterKeySource, has_keys: bool, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
+pub(super) fn master_key(
+    source: &MasterKeySource,
+    has_keys: bool,
+    entropy: &dyn Entropy,
+) -> Result<MasterKey, StartError> {
     let path = match source {
         MasterKeySource::Text(text) => {
             return MasterKey::from_text(text.expose())
@@ -218,7 +249,8 @@ fn master_key(source: &MasterKeySource, has_keys: bool, entropy: &dyn Entropy) -
     }
 }
 
-fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
+/// Makes a master key in a file that does not exist.
+pub(super) fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
     let failed =
         |error: std::io::Error| StartError(format!("the master key {} cannot be made: {error}", path.display()));
     let key = MasterKey::generate(entropy);

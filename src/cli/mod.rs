@@ -6,8 +6,10 @@ mod config;
 mod demo;
 mod demo_script;
 mod diagnostics;
+mod key;
 mod serve;
 mod server;
+mod stopped;
 
 use crate::config::{Config, Flags, Sources};
 use clap::{Args, Parser, Subcommand};
@@ -44,6 +46,9 @@ enum Command {
     /// Look into the journal, beside a running server or without one; never writes
     #[command(subcommand, after_help = AFTER_HELP)]
     Audit(Audit),
+    /// List, rotate and distrust the keys of tokens, and exchange the master key
+    #[command(subcommand, after_help = key::HELP)]
+    Key(key::Command),
     /// Check or show the configuration
     #[command(subcommand, after_help = AFTER_HELP)]
     Config(config::Command),
@@ -111,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Audit(Audit::Tail(arguments)) => audit_tail::run(arguments),
+        Command::Key(command) => key::run(command),
         Command::Config(command) => config::run(command),
     };
     match outcome {

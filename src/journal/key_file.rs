@@ -6,7 +6,7 @@
 //! torn ones, holes. Which owners are known only the entries tell, so [`KeyFile::settle`] judges, and not the opening.
 
 use super::engine::EngineError;
-use super::files::disk::{Disk, DiskFile, parent, put_whole};
+use super::files::disk::{Disk, DiskFile, TEMPORARY, parent, put_whole};
 use crate::crypto::sealing::KeyRecordError;
 use crate::crypto::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealKey, UnwrapError, owner_digest};
 use crate::domain::ids::Owner;
@@ -162,10 +162,8 @@ impl<D: Disk> KeyFile<D> {
     /// # Errors
     /// [`KeysError`]
     pub fn open(disk: &D, master: MasterKey) -> Result<Self, KeysError> {
-        let bytes = disk.read(KEYS).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => KeysError::Gone,
-            _ => error.into(),
-        })?;
+        remove_half(disk)?;
+        let bytes = read(disk)?;
         let (chunks, rest) = bytes.as_chunks::<{ KeyRecord::LEN }>();
         let seal = SealKey::new(&fixed_key(chunks, 0, &master)?);
         let name = NameKey::new(&fixed_key(chunks, 1, &master)?);
@@ -280,6 +278,24 @@ impl<D: Disk> KeyFile<D> {
     }
 }
 
+/// The file's bytes.
+pub(super) fn read<D: Disk>(disk: &D) -> Result<Vec<u8>, KeysError> {
+    disk.read(KEYS).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => KeysError::Gone,
+        _ => error.into(),
+    })
+}
+
+/// Removes what a crash left of a file that was being written whole: a key in it would outlive its erasure.
+fn remove_half<D: Disk>(disk: &D) -> std::io::Result<()> {
+    let half = format!("{KEYS}{TEMPORARY}");
+    if disk.find(&half)?.is_some() {
+        disk.remove(&half)?;
+        disk.sync_dir(parent(KEYS))?;
+    }
+    Ok(())
+}
+
 /// Renames the file to a name that is free.
 fn set_aside<D: Disk>(disk: &D) -> std::io::Result<()> {
     for number in 1u32.. {
@@ -297,7 +313,7 @@ fn offset(slot: usize) -> u64 {
     ((FIXED.len() + slot) * KeyRecord::LEN) as u64
 }
 
-fn damaged(number: usize, why: &KeyRecordError) -> KeysError {
+pub(super) fn damaged(number: usize, why: &KeyRecordError) -> KeysError {
     KeysError::Damaged { offset: (number * KeyRecord::LEN) as u64, why: why.to_string() }
 }
 
@@ -307,7 +323,11 @@ fn claimed_owner(chunk: &[u8; KeyRecord::LEN]) -> Digest {
 }
 
 /// One of the keys that begin the file.
-fn fixed_key(chunks: &[[u8; KeyRecord::LEN]], number: usize, master: &MasterKey) -> Result<RawKey, KeysError> {
+pub(super) fn fixed_key(
+    chunks: &[[u8; KeyRecord::LEN]],
+    number: usize,
+    master: &MasterKey,
+) -> Result<RawKey, KeysError> {
     let name = || KeysError::Missing(["seal key", "name key"][number].to_owned());
     let record = KeyRecord::decode(chunks.get(number).ok_or_else(name)?).map_err(|error| damaged(number, &error))?;
     if record.is_of(&FIXED[number]) { Ok(record.unwrap(master)?) } else { Err(name()) }

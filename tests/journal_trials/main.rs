@@ -7,4 +7,5 @@ mod crash;
 mod cut;
 mod follow;
 mod keys;
+mod rewrap;
 mod store;

@@ -5,7 +5,7 @@ use crate::system_rules::system;
 use countersign::domain::ids::StreamId;
 use countersign::domain::keys::{KeyStatus, SigningAlg};
 use countersign::domain::system::{
-    KeyName, RETIRED_PUBLISHED_FOR, RotationPolicy, RotationStep, SystemEvent, distrust, rotation_due,
+    KeyName, RETIRED_PUBLISHED_FOR, RotationPolicy, RotationStep, SystemEvent, distrust, rotation_asked, rotation_due,
 };
 use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::{Event, Recorded, apply};
@@ -98,6 +98,23 @@ fn a_key_that_was_added_early_waits_for_its_turn() {
     let given = rotate(given.happened(event).at(POLICY.interval - millis(1)));
     assert_eq!(active(&given), named([0, 1, 2]));
     assert_eq!(active(&rotate(given.at(POLICY.interval))), named([3, 1, 2]));
+}
+
+#[test]
+fn a_rotation_that_is_asked_for_waits_for_nothing_and_is_done_once() {
+    let alg = SigningAlg::Es256;
+    let mut given = rotate(given());
+    let asked = |given: &Given, replaced: &str| rotation_asked(system(given), alg, Some(replaced));
+    assert_eq!(asked(&given, "ES256-0"), Some(RotationStep::AddNext(alg)));
+    let event = key_added(&given, alg);
+    given = given.happened(event);
+    assert_eq!(asked(&given, "ES256-0"), Some(RotationStep::Activate("ES256-3".to_owned())));
+    given = given.happened(SystemEvent::KeyActivated(KeyName::Signing("ES256-3".to_owned())));
+    assert_eq!(asked(&given, "ES256-0"), None, "another key signs: nothing is left to do");
+    assert_eq!(asked(&given, "ES256-3"), Some(RotationStep::AddNext(alg)), "asked anew it is replaced, too");
+    let given = given.happened(SystemEvent::KeyDistrusted(KeyName::Signing("ES256-3".to_owned())));
+    assert_eq!(asked(&given, "ES256-3"), Some(RotationStep::AddNext(alg)), "none signs");
+    assert_eq!(rotation_asked(system(&given), alg, None), Some(RotationStep::AddNext(alg)));
 }
 
 #[test]

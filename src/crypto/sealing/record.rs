@@ -141,7 +141,22 @@ impl KeyRecord {
 
     /// Wraps a key. Kind and owner are bound into it, so a record cannot be passed off as another's.
     pub fn wrap(master: &MasterKey, kind: &KeyKind, key: &RawKey, entropy: &dyn Entropy) -> Self {
-        let (kind, owner) = (kind.byte(), kind.owner_digest());
+        Self::wrap_for(master, kind.byte(), kind.owner_digest(), key, entropy)
+    }
+
+    /// The same key of the same owner, wrapped by another master key. The record of an erased key stays what it is.
+    ///
+    /// # Errors
+    /// [`UnwrapError::WrongMasterKey`] where `from` is not what wrapped it, or the record was changed.
+    pub fn rewrap(&self, from: &MasterKey, to: &MasterKey, entropy: &dyn Entropy) -> Result<Self, UnwrapError> {
+        match self.unwrap(from) {
+            Ok(key) => Ok(Self::wrap_for(to, self.kind, self.owner, &key, entropy)),
+            Err(UnwrapError::Erased) => Ok(self.clone()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn wrap_for(master: &MasterKey, kind: u8, owner: [u8; 32], key: &RawKey, entropy: &dyn Entropy) -> Self {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce);
         let mut wrapped = [0; WRAPPED_LEN];
@@ -313,6 +328,20 @@ mod tests {
         }
         assert!(!wrapped(&alice()).is_of(&KeyKind::Data(Owner::System)));
         assert!(!wrapped(&KeyKind::Seal).is_of(&KeyKind::Name));
+    }
+
+    #[test]
+    fn a_key_that_is_wrapped_anew_opens_with_the_new_master_key_alone() {
+        for kind in [KeyKind::Seal, KeyKind::Name, alice()] {
+            let anew = wrapped(&kind).rewrap(&master(1), &master(2), &SeededEntropy::new(3)).unwrap();
+            assert!(anew.is_of(&kind));
+            assert_eq!(anew.unwrap(&master(2)).unwrap().as_bytes(), &[7; 32]);
+            assert_eq!(anew.unwrap(&master(1)).unwrap_err(), UnwrapError::WrongMasterKey);
+            let refused = wrapped(&kind).rewrap(&master(3), &master(2), &SeededEntropy::new(3)).unwrap_err();
+            assert_eq!(refused, UnwrapError::WrongMasterKey);
+        }
+        let erased = KeyRecord::erased(&alice());
+        assert_eq!(erased.rewrap(&master(1), &master(2), &SeededEntropy::new(3)), Ok(erased));
     }
 
     #[test]

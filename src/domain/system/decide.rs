@@ -1,7 +1,7 @@
 //! The rules of the server's keys, and of what it notices about its own history.
 
 use super::event::{KeyName, SystemEvent};
-use super::state::{LOST_SESSIONS, System};
+use super::state::{LOST_SESSIONS, SigningKeyState, System};
 use crate::domain::ids::{Generation, Position, SessionId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
 use crate::domain::tally::is_doubling;
@@ -32,8 +32,24 @@ pub fn rotation_due(system: &System, policy: &RotationPolicy, now: Timestamp) ->
     SigningAlg::ALL.into_iter().filter_map(|alg| step_due(system, alg, policy, now)).collect()
 }
 
+/// The step that comes next when an operator replaces `replaced`, the key that signed when he asked, whatever its age and
+/// whoever knows the next one. `None` once another key signs.
+pub fn rotation_asked(system: &System, alg: SigningAlg, replaced: Option<&str>) -> Option<RotationStep> {
+    let active = newest(system, alg, KeyStatus::Active).map(|key| key.kid.as_str());
+    if active.is_some() && active != replaced {
+        return None;
+    }
+    let next = newest(system, alg, KeyStatus::Next);
+    Some(next.map_or(RotationStep::AddNext(alg), |next| RotationStep::Activate(next.kid.clone())))
+}
+
+/// The newest signing key of an algorithm with this status.
+pub fn newest(system: &System, alg: SigningAlg, status: KeyStatus) -> Option<&SigningKeyState> {
+    system.signing.iter().rev().find(|key| key.alg == alg && key.status == status)
+}
+
 fn step_due(system: &System, alg: SigningAlg, policy: &RotationPolicy, now: Timestamp) -> Option<RotationStep> {
-    let with = |status| system.signing.iter().rev().find(move |key| key.alg == alg && key.status == status);
+    let with = |status| newest(system, alg, status);
     let (active, next) = (with(KeyStatus::Active), with(KeyStatus::Next));
     match (active, next) {
         (_, None) => {

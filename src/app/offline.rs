@@ -1,0 +1,72 @@
+//! Work on a data directory that no server uses: opened as a server opens it, and without doors.
+
+use super::open::{NODE, engine, open_in};
+use super::{App, Start, StartError, World};
+use crate::actors::Services;
+use crate::config::Config;
+use crate::journal::files::data_dir::{DataDir, DataDirError};
+use crate::journal::files::header::JOURNAL;
+use crate::journal::{Journal, Reader, StoreError};
+use std::path::Path;
+
+/// Takes the lock of the data directory of a configuration. Nothing is made: a mistyped name is no new journal.
+///
+/// # Errors
+/// Where the directory holds no journal, or a server uses it.
+pub fn take(config: &Config) -> Result<DataDir, StartError> {
+    let path = &config.data_dir;
+    if !holds_a_journal(path) {
+        return Err(StartError(format!("{} is no data directory: name it with --data-dir", path.display())));
+    }
+    DataDir::prepare(path).map_err(|error| match error {
+        DataDirError::InUse { path, pid } => StartError(format!(
+            "the data directory {} is in use by process {pid}: this command works on a stopped server; stop it with \
+             `kill {pid}`, run the command again, and start the server afterwards",
+            path.display()
+        )),
+        error => StartError::new(&error),
+    })
+}
+
+fn holds_a_journal(path: &Path) -> bool {
+    std::fs::read_dir(path.join(JOURNAL)).is_ok_and(|mut names| names.next().is_some())
+}
+
+/// Looks at the folded states of a directory that is taken. Recovers as a start does, and records nothing.
+///
+/// # Errors
+/// [`StartError`]: nothing was lost, and the text says what to do.
+pub fn look<T>(
+    data: &DataDir,
+    config: &Config,
+    world: &World,
+    look: impl FnOnce(&Reader) -> Result<T, StoreError>,
+) -> Result<T, StartError> {
+    let engine = Box::new(engine(data, config, world)?);
+    let (mut journal, _) = Journal::open(engine, NODE, |_, _| ()).map_err(|error| StartError::new(&error))?;
+    let seen = look(&journal.reader()).map_err(|error| StartError::new(&error));
+    // Everything the start found was settled, so the next one need not recover again.
+    journal.mark(true).map_err(|error| StartError::new(&error))?;
+    seen
+}
+
+/// Runs the engine without doors on a directory that is taken, as a start that is recorded, lets `work` use its handles, and
+/// stops it in good order.
+///
+/// # Errors
+/// [`StartError`] where it did not start; what the work came to is its own result.
+pub fn offline<T>(
+    data: DataDir,
+    config: &Config,
+    world: &World,
+    work: impl AsyncFnOnce(&Services) -> T,
+) -> Result<T, StartError> {
+    let opened = open_in(data, config, Start::default(), world, |_, _| ())?;
+    let issuer = config.issuer_at(config.http.listen);
+    actix_rt::System::new().block_on(async {
+        let app = App::start(opened, config, issuer, world.metrics.clone(), world.entropy.clone())?;
+        let outcome = work(&app.services).await;
+        app.stop();
+        Ok(outcome)
+    })
+}

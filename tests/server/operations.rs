@@ -1,0 +1,293 @@
+//! docs/OPERATIONS.md by the letter: its shell blocks are run in order, in one directory, with the real program, and print what
+//! the page says they print.
+
+use crate::support::{signal, wait_for_end};
+use rustix::process::Signal;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The page's paths and address, which are others here.
+const ETC: &str = "/etc/countersign";
+const LIB: &str = "/var/lib/countersign";
+const SRV: &str = "/srv";
+const ADDRESS: &str = "127.0.0.1:8080";
+/// Stands for anything in what a block prints.
+const ANYTHING: char = '…';
+
+/// What the comment above a shell block says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Mark {
+    /// `<!-- run: SITUATION -->`: run where that situation has been brought about.
+    Run(String),
+    /// `<!-- not run: REASON -->`
+    NotRun(String),
+    /// No comment.
+    None,
+}
+
+/// A shell block of the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Block {
+    line: usize,
+    mark: Mark,
+    commands: String,
+    /// The `text` block behind it.
+    prints: Option<String>,
+}
+
+/// The shell blocks of a page, in order.
+fn blocks(page: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut lines = (1..).zip(page.lines());
+    let (mut mark, mut may_print) = (Mark::None, false);
+    while let Some((number, line)) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let content = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```");
+            let content = content.fold(String::new(), |text, line| text + line + "\n");
+            match language {
+                "sh" => blocks.push(Block { line: number, mark: mark.clone(), commands: content, prints: None }),
+                "text" if may_print => blocks.last_mut().unwrap().prints = Some(content),
+                "text" => panic!("line {number}: what prints this? A text block stands behind a shell block"),
+                _ => {}
+            }
+            may_print = language == "sh";
+            mark = Mark::None;
+        } else if !line.is_empty() {
+            may_print = false;
+            mark = marked(line).unwrap_or(Mark::None);
+        }
+    }
+    blocks
+}
+
+fn marked(line: &str) -> Option<Mark> {
+    let comment = line.strip_prefix("<!-- ")?.strip_suffix(" -->")?;
+    let (what, rest) = comment.split_once(": ")?;
+    match what {
+        "run" => Some(Mark::Run(rest.to_owned())),
+        "not run" => Some(Mark::NotRun(rest.to_owned())),
+        _ => None,
+    }
+}
+
+/// Whether a text has the shape of a pattern, in which `…` stands for anything. White space at the end says nothing.
+fn has_shape(text: &str, pattern: &str) -> bool {
+    let (text, pattern) = (text.trim_end(), pattern.trim_end());
+    let mut parts = pattern.split(ANYTHING);
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap()) else { return false };
+    let Some(last) = parts.next_back() else { return rest.is_empty() };
+    for part in parts {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// The machine that the page speaks of: two directories, and perhaps a server.
+struct Machine {
+    root: tempfile::TempDir,
+    server: Option<(Child, String)>,
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self { root: tempfile::tempdir().unwrap(), server: None }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+
+    /// A text of the page with this machine's paths, and with the address of the server that runs, or any that is free.
+    fn here(&self, text: &str) -> String {
+        let at = |path: &str| self.path(path).to_str().unwrap().to_owned();
+        let address = self.server.as_ref().map_or("127.0.0.1:0", |(_, address)| address);
+        text.replace(ETC, &at("etc")).replace(LIB, &at("lib")).replace(SRV, &at("srv")).replace(ADDRESS, address)
+    }
+
+    fn bash(&self, commands: &str) -> Command {
+        let program = Path::new(env!("CARGO_BIN_EXE_countersign")).parent().unwrap();
+        let path = std::env::join_paths(
+            std::iter::once(program.to_owned()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+        );
+        let mut command = Command::new("bash");
+        command.args(["--norc", "-euo", "pipefail", "-c", &self.here(commands)]).env("PATH", path.unwrap());
+        command.env("LC_ALL", "C").env_remove("BASH_ENV").current_dir(self.root.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a block in the situation that it needs, and gives what it printed.
+    fn run(&mut self, block: &Block, situation: &str) -> Result<String, String> {
+        match situation {
+            "fresh" => assert_eq!(std::fs::read_dir(self.root.path()).unwrap().count(), 0, "something is here already"),
+            "stopped" => self.stop(),
+            "running" => self.be_running(),
+            "server" => {
+                self.stop();
+                return Ok(self.serve(&block.commands));
+            }
+            other => panic!("line {}: say here what the situation {other:?} is", block.line),
+        }
+        let Output { status, stdout, .. } = self.bash(&format!("exec 2>&1\n{}", block.commands)).output().unwrap();
+        let printed = String::from_utf8(stdout).unwrap();
+        if status.success() { Ok(printed) } else { Err(format!("{status}: {printed}")) }
+    }
+
+    /// Runs a block that serves until it is stopped, and gives the line that it prints.
+    fn serve(&mut self, commands: &str) -> String {
+        let mut command = self.bash(&format!("exec {commands}"));
+        let stderr = self.path("stderr");
+        let mut child = command.stdout(Stdio::piped()).stderr(File::create(&stderr).unwrap()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{commands} printed {line:?}: {}", std::fs::read_to_string(stderr).unwrap());
+        };
+        self.server = Some((child, address.to_owned()));
+        line
+    }
+
+    fn be_running(&mut self) {
+        let runs = self.server.as_mut().is_some_and(|(child, _)| child.try_wait().unwrap().is_none());
+        if !runs {
+            self.stop();
+            self.serve(&format!("countersign serve --config {ETC}/countersign.toml"));
+        }
+    }
+
+    /// Stops the server, if one is left that no block has stopped. In either case it ended in good order.
+    fn stop(&mut self) {
+        let Some((mut child, _)) = self.server.take() else { return };
+        signal(child.id(), Signal::TERM);
+        assert_eq!(wait_for_end(&mut child), Some(0));
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some((child, _)) = &mut self.server {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn page() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/OPERATIONS.md")).unwrap()
+}
+
+#[test]
+fn every_command_of_the_page_does_what_the_page_says() {
+    let mut machine = Machine::new();
+    let (mut ran, mut not_run, mut unmarked) = (0, String::new(), Vec::new());
+    for block in blocks(&page()) {
+        let situation = match &block.mark {
+            Mark::Run(situation) => situation,
+            Mark::NotRun(why) => {
+                let _ = writeln!(not_run, "not run, {why}: line {}\n{}", block.line, block.commands);
+                continue;
+            }
+            Mark::None => {
+                unmarked.push(block.line);
+                continue;
+            }
+        };
+        let printed = machine.run(&block, situation).unwrap_or_else(|why| panic!("line {}: {why}", block.line));
+        if let Some(pattern) = block.prints.as_ref().map(|pattern| machine.here(pattern)) {
+            assert!(
+                has_shape(&printed, &pattern),
+                "line {}: it printed\n{printed}\nand the page says\n{pattern}",
+                block.line
+            );
+        }
+        ran += 1;
+    }
+    machine.stop();
+    println!("{ran} blocks ran\n{not_run}");
+    assert_eq!(
+        unmarked,
+        Vec::<usize>::new(),
+        "lines of shell blocks that say neither in what situation they run nor why not"
+    );
+    assert!(ran >= 15, "{ran} blocks ran");
+}
+
+#[test]
+fn every_metric_that_the_page_names_exists() {
+    let source = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/metrics.rs")).unwrap();
+    let page = page();
+    let names = page
+        .split(|c: char| !(c.is_ascii_lowercase() || c == '_'))
+        .filter_map(|word| word.strip_prefix("countersign_"));
+    let names: Vec<&str> = names.filter(|name| !name.is_empty()).collect();
+    assert!(names.contains(&"journal_sync_seconds"), "{names:?}");
+    for name in names {
+        assert!(source.contains(&format!("    {name}: ")), "countersign_{name}");
+    }
+}
+
+#[test]
+fn a_page_is_read_as_people_read_it() {
+    let page = "\
+Text.
+
+<!-- run: stopped -->
+```sh
+one
+two
+```
+
+```text
+out
+```
+
+```ini
+[x]
+```
+
+```sh
+three
+```
+
+<!-- not run: no such machine -->
+```sh
+four
+```
+";
+    let block = |line, mark, commands: &str, prints: Option<&str>| Block {
+        line,
+        mark,
+        commands: commands.to_owned(),
+        prints: prints.map(str::to_owned),
+    };
+    let expected = [
+        block(4, Mark::Run("stopped".to_owned()), "one\ntwo\n", Some("out\n")),
+        block(17, Mark::None, "three\n", None),
+        block(22, Mark::NotRun("no such machine".to_owned()), "four\n", None),
+    ];
+    assert_eq!(blocks(page), expected);
+}
+
+#[test]
+fn a_shape_holds_where_it_says_something_and_lets_through_the_rest() {
+    for (text, pattern, holds) in [
+        ("a b c\n", "a b c\n", true),
+        ("a b c\n", "a b\n", false),
+        ("a b c\n", "a … c\n", true),
+        ("a b c\nd\n", "a …\nd\n", true),
+        ("a b c\n", "…", true),
+        ("", "…", true),
+        ("a b c\n", "…b…", true),
+        ("a b c\n", "…d…", false),
+        ("a b c\n", "b…", false),
+        ("a b c\n", "…b", false),
+        ("ab", "ab…b", false),
+    ] {
+        assert_eq!(has_shape(text, pattern), holds, "{text:?} {pattern:?}");
+    }
+}
