@@ -35,7 +35,7 @@ pub use clients::{AuthenticatedClient, Clients};
 pub use closer::{Closer, Closing, Scope};
 pub use core::{Core, Refused, Unavailable};
 pub use directory::{DirectoryLimits, Resident, Residents};
-pub use genesis::begin_journal;
+pub use genesis::{begin_again, begin_journal, end_sessions, pull_brake};
 pub use hasher::{Hasher, HasherLimits, Job, Share};
 pub use keyring::{KeyMaintenance, Keyrings, Rotation};
 pub use logins::{LoginAsk, Logins};

@@ -5,6 +5,8 @@
 //! look-ups, through a [`Reader`].
 
 pub mod backup;
+mod base;
+mod drop;
 pub mod engine;
 pub mod files;
 mod fold;
@@ -22,6 +24,8 @@ mod shed;
 mod sled_store;
 pub mod store;
 
+pub use base::{BaseError, check_base};
+pub use drop::{DropError, drop_history, droppable};
 pub use engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 pub use fold::Folded;
 pub use history::{History, NoHistory};

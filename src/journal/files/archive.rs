@@ -28,7 +28,9 @@ pub fn sealed_before(disk: &impl Disk, before: Timestamp) -> Result<Vec<Index>, 
     for segment in list_segments(disk)?.iter().filter(|segment| segment.sealed) {
         let index = Index::read(disk, segment.first).map_err(|error| match error {
             IndexError::Io(error) => BackupError::Io(error),
-            unusable => BackupError::Refused(format!("{unusable}; a start of the server makes it again")),
+            unusable @ IndexError::Unusable { .. } => {
+                BackupError::Refused(format!("{unusable}; a start of the server makes it again"))
+            }
         })?;
         if index.span.1 < before {
             found.push(index);

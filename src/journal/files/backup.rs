@@ -4,7 +4,7 @@
 //! and whose text becomes a sealed segment some time after it was closed: whichever of the two is found says the same.
 
 use super::anchor::{Anchor, AnchorState, Mark};
-use super::copy::{Content, content, copy};
+use super::copy::{Content, LineWriter, content, copy};
 use super::disk::{Disk, DiskFile, put_whole, remove_if_there};
 use super::dropped::{DROPPED, Dropped, base_path};
 use super::entries::{OpenSegment, open_segment};
@@ -70,7 +70,7 @@ impl From<IndexError> for BackupError {
     fn from(error: IndexError) -> Self {
         match error {
             IndexError::Io(error) => Self::Io(error),
-            unusable => Self::Refused(unusable.to_string()),
+            unusable @ IndexError::Unusable { .. } => Self::Refused(unusable.to_string()),
         }
     }
 }
@@ -96,6 +96,31 @@ pub struct CopiedSegments {
     pub linked: u64,
     /// What says which segments were dropped before; with the base that stands in for them.
     pub dropped: Vec<Copied>,
+}
+
+/// Whether the anchor covers everything up to a position.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn is_anchored(disk: &impl Disk, through: Position) -> io::Result<bool> {
+    Ok(Anchor::look(disk)?.mark().is_none_or(|mark| mark.position >= through))
+}
+
+/// The last entry whose line stands in the segments, durable or not: everything that was acknowledged is at or below it.
+///
+/// # Errors
+/// [`BackupError`]
+pub fn written_through<D: Disk>(disk: &D) -> Result<Position, BackupError> {
+    let Some(last) = list_segments(disk)?.pop() else { return Ok(0) };
+    let mut lines = open_segment(disk, last.first)?.lines;
+    let mut through = last.first - 1;
+    while let Some(raw) = lines.next()? {
+        match decode(raw.bytes) {
+            Ok(line) if raw.ended && line.position == through + 1 => through += 1,
+            _ => break,
+        }
+    }
+    Ok(through)
 }
 
 /// Copies the segments, as far as the anchor knows them to be durable, into `to`, which has a directory for them.
@@ -261,7 +286,8 @@ impl<S: Disk, T: Disk> Copier<'_, '_, S, T> {
         self.expected.check(&file, &header)?;
         let mut frontier = header.frontier.clone();
         let mut writer = LineWriter::default();
-        writer.buffer.extend_from_slice(&header.encode());
+        let head = header.encode();
+        writer.push(&head, false);
         let mut failed = None;
         put_whole(self.to, &segment_path(first), |target| {
             let copied = (|| -> Result<(), BackupError> {
@@ -328,33 +354,6 @@ fn take_line<F: DiskFile>(
         },
     };
     Err(Damage { file: file.to_owned(), offset, position, why }.into())
-}
-
-/// Writes lines in large pieces.
-#[derive(Default)]
-struct LineWriter {
-    buffer: Vec<u8>,
-    written: u64,
-}
-
-impl LineWriter {
-    /// Takes a line, and gives it with its newline.
-    fn push(&mut self, line: &[u8], ended: bool) -> &[u8] {
-        let from = self.buffer.len();
-        self.buffer.extend_from_slice(line);
-        self.buffer.extend_from_slice(if ended { b"\n" } else { b"" });
-        &self.buffer[from..]
-    }
-
-    /// Writes what there is, if it is more than so many bytes.
-    fn write(&mut self, file: &mut impl DiskFile, more_than: usize) -> io::Result<()> {
-        if self.buffer.len() > more_than {
-            file.write_at(self.written, &self.buffer)?;
-            self.written += self.buffer.len() as u64;
-            self.buffer.clear();
-        }
-        Ok(())
-    }
 }
 
 /// Reads all segments of a finished back-up in full: lines, positions, commits, the SHA-256 of each text in the next head, every

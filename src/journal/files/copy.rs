@@ -34,8 +34,11 @@ pub(super) fn content(disk: &impl Disk, path: &str) -> io::Result<Content> {
     each_chunk(&disk.open_to_read(path)?, |_, _| Ok(()))
 }
 
-/// The same, from the disk itself where that is possible.
-pub(super) fn content_on_disk(disk: &impl Disk, path: &str) -> io::Result<Content> {
+/// The length and SHA-256 of a file, read from the disk itself where that is possible.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn content_on_disk(disk: &impl Disk, path: &str) -> io::Result<Content> {
     let file = disk.open_to_read(path)?;
     file.forget_cached()?;
     each_chunk(&file, |_, _| Ok(()))
@@ -52,5 +55,33 @@ fn each_chunk(file: &impl DiskFile, mut take: impl FnMut(u64, &[u8]) -> io::Resu
         if read < CHUNK {
             return Ok(Content { length, digest: to_hash(digest.finish()) });
         }
+    }
+}
+
+/// Writes lines in large pieces.
+#[derive(Default)]
+pub(super) struct LineWriter {
+    buffer: Vec<u8>,
+    /// How many bytes were written.
+    pub written: u64,
+}
+
+impl LineWriter {
+    /// Takes a line, and gives it with its newline.
+    pub fn push(&mut self, line: &[u8], ended: bool) -> &[u8] {
+        let from = self.buffer.len();
+        self.buffer.extend_from_slice(line);
+        self.buffer.extend_from_slice(if ended { b"\n" } else { b"" });
+        &self.buffer[from..]
+    }
+
+    /// Writes what there is, if it is more than so many bytes.
+    pub fn write(&mut self, file: &mut impl DiskFile, more_than: usize) -> io::Result<()> {
+        if self.buffer.len() > more_than {
+            file.write_at(self.written, &self.buffer)?;
+            self.written += self.buffer.len() as u64;
+            self.buffer.clear();
+        }
+        Ok(())
     }
 }

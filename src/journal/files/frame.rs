@@ -106,7 +106,7 @@ pub(super) fn decode_end(bytes: &[u8]) -> Option<Line<'_>> {
 }
 
 /// Appends `{"crc32c":"…",BODY}` and a newline, BODY being what `body` writes.
-pub(super) fn seal(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+pub(in crate::journal) fn seal(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(OPEN);
     out.extend_from_slice(&[b'0'; CHECKSUM_DIGITS]);
@@ -119,7 +119,7 @@ pub(super) fn seal(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
 }
 
 /// The BODY of a line that [`seal`] wrote, given without its newline.
-pub(super) fn unseal(line: &[u8]) -> Result<&[u8], BadLine> {
+pub(in crate::journal) fn unseal(line: &[u8]) -> Result<&[u8], BadLine> {
     let whole = line.len() > COVERED_FROM && line.starts_with(OPEN) && line.ends_with(b"}");
     if !whole || line[COVERED_FROM - 2..COVERED_FROM] != *b"\"," {
         return Err(BadLine::NoLine);

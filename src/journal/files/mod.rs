@@ -11,7 +11,7 @@ pub mod anchor;
 pub mod archive;
 pub mod backup;
 mod closed;
-mod copy;
+pub mod copy;
 pub mod data_dir;
 pub mod disk;
 pub mod dropped;

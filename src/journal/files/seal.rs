@@ -50,9 +50,8 @@ impl SealError {
 
     /// Whether there was no room on the disk.
     pub fn is_full(&self) -> bool {
-        let error = match self {
-            Self::Io(error) | Self::Index(IndexError::Io(error)) | Self::Read(ReadError::Io(error)) => error,
-            _ => return false,
+        let (Self::Io(error) | Self::Index(IndexError::Io(error)) | Self::Read(ReadError::Io(error))) = self else {
+            return false;
         };
         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
