@@ -45,7 +45,8 @@ fn seal_all(disk: &MemoryDisk) {
 }
 
 fn files(disk: &MemoryDisk) -> Vec<String> {
-    let below = |dir: &str| disk.list(dir).unwrap().into_iter().map(move |name| format!("{dir}/{name}"));
+    let below =
+        |dir: &'static str| disk.list(dir).unwrap().into_iter().map(move |name| format!("{dir}/{name}"));
     let top = disk.list("").unwrap().into_iter().filter(|name| !matches!(name.as_str(), "journal" | "keys"));
     top.chain(["journal", "keys"].into_iter().flat_map(below)).collect()
 }

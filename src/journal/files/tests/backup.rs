@@ -2,7 +2,7 @@
 
 use super::super::backup::{CopiedSegments, LinkFrom, check_segments, copy_segments, put_anchor, written_through};
 use super::super::disk::Disk;
-use super::super::header::{JOURNAL, index_path, list_segments, sealed_path};
+use super::super::header::{JOURNAL, SegmentName, index_path, list_segments, sealed_path};
 use super::super::memory_disk::MemoryFile;
 use super::super::start::start;
 use super::sealed::seal_all;
@@ -167,7 +167,7 @@ fn files_that_an_older_backup_has_are_linked_and_others_are_not() {
     };
     let from = LinkFrom { disk: older.clone(), link: &mut link };
     let copied = copy_segments(&journal.disk, &to, Some(from)).unwrap();
-    assert_eq!(linked, shared[2..].iter().map(|segment| segment.path()).collect::<Vec<_>>());
+    assert_eq!(linked, shared[2..].iter().map(SegmentName::path).collect::<Vec<_>>());
     assert!(!linked.is_empty() && copied.linked > 0);
     check_segments(&to, copied.mark).unwrap();
 }
