@@ -114,14 +114,28 @@ metrics! {
     journal_batch_events: Histogram in COUNTS,
     /// Commits refused because a stream had another version than expected.
     journal_conflicts_total: IntCounter,
-    /// Bytes of all segments.
+    /// Bytes of all events in the journal, as text.
     journal_bytes: IntGauge,
+    /// Bytes that the sealed segments take on disk.
+    journal_sealed_bytes: IntGauge,
+    /// Closed segments that wait to be sealed.
+    journal_unsealed_segments: IntGauge,
+    /// Sealed segments that were read again in full and found whole.
+    journal_scrubbed_total: IntCounter,
+    /// Seconds since the sealed segment was read that was not read for the longest time.
+    journal_unread_seconds: IntGauge,
+    /// Free bytes on the file system of the data directory.
+    disk_free_bytes: IntGauge,
+    /// 1 while the disk is so full that only what closes something is written, else 0.
+    disk_low: IntGauge,
     /// Bytes of the store on disk.
     store_bytes: IntGauge,
     /// Sessions and accounts whose actor is awake, by kind.
     awake: IntGaugeVec["kind"],
     /// Open sessions: started and not ended by an event, since the last start counted from the store.
     sessions: IntGaugeVec["state"],
+    /// Sessions that are held closed in memory until there is room to record that they ended.
+    sessions_held: IntGauge,
     /// Sessions woken from their state record.
     session_wakeups_total: IntCounter,
     /// Seconds a signature took, by algorithm.

@@ -2,6 +2,7 @@
 //! work lies before it: the actor never waits for the hash pool.
 
 use super::asker::Asker;
+use super::closer::ended;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Resident;
 use crate::domain::account::{self, Login, LoginFacts, LoginGranted, PasswordVerdict};
@@ -123,7 +124,7 @@ impl Turn {
                 seen: &self.seen,
             };
             let Decision { events, outcome } = account::login(&account.value, &command, &facts);
-            let ended = command.ends.len();
+            let ends = command.ends.clone();
             let proposals = self.proposals(&ask, events, outcome.is_ok());
             let recorded = self.recorded(command, &ask, &account.value, &outcome);
             let commit = commit(id, now, context, Some(recorded), proposals);
@@ -139,7 +140,9 @@ impl Turn {
                 self.look_again(&mut ask)?;
                 continue;
             };
-            (0..ended).for_each(|_| self.core.metrics.session_revoked(RevokeReason::SessionCap));
+            let capped = RevokeReason::SessionCap;
+            let ended = ends.iter().filter(|session| ended(&appended, **session, capped, now));
+            ended.for_each(|_| self.core.metrics.session_revoked(capped));
             let folded = appended.states.get(&StreamId::Session(granted.session)).ok_or(Unavailable::Fault)?;
             let State::Session(session) = &folded.state else { return Err(Unavailable::Fault.into()) };
             return Ok(Finished::LoggedIn(Box::new(LoggedIn {

@@ -9,8 +9,9 @@ use crate::domain::ids::{AccountId, ClientId, Owner, RequestId, SessionId, Strea
 use crate::domain::session::{RevokeReason, Session, SessionEvent, Status};
 use crate::domain::system::System;
 use crate::domain::time::Timestamp;
-use crate::domain::{Event, Expected, Proposal};
+use crate::domain::{Event, Expected, Proposal, State};
 use crate::entropy::uuid_v7;
+use crate::journal::Appended;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -230,9 +231,16 @@ async fn close_at(
         events: vec![Event::Session(SessionEvent::Revoked { reason: *reason })],
     });
     let commit = commit(id, at, context, Some(Command::Server), proposals.collect());
-    let taken = core.append(commit).await?.is_some();
-    if taken {
-        sessions.iter().for_each(|(_, reason)| core.metrics.session_revoked(*reason));
+    let Some(appended) = core.append(commit).await? else { return Ok(false) };
+    for (_, reason) in sessions.iter().filter(|(session, reason)| ended(&appended, *session, *reason, at)) {
+        core.metrics.session_revoked(*reason);
     }
-    Ok(taken)
+    Ok(true)
+}
+
+/// Whether it was this commit that ended a session, and not somebody else just before: the first end stands and is counted.
+pub fn ended(appended: &Appended, session: SessionId, reason: RevokeReason, at: Timestamp) -> bool {
+    let folded = appended.states.get(&StreamId::Session(session));
+    let ended = Status::Revoked { reason, at };
+    folded.is_some_and(|folded| matches!(&folded.state, State::Session(session) if session.status == ended))
 }

@@ -1,6 +1,8 @@
 //! What every actor and handle works with.
 
 use super::asker::Asker;
+use super::held::Held;
+use super::keeper::KeeperHandle;
 use super::keyring::Keyrings;
 use super::writer::{WriteError, Writer};
 use crate::clock::JudgedClock;
@@ -41,6 +43,8 @@ pub enum Unavailable {
     Conflict,
     /// The server is stopping.
     Stopping,
+    /// The disk is so full that only what closes something is written.
+    Disk,
     /// The store cannot be read.
     Store,
     /// A fault of the program; the diagnostics say more.
@@ -50,7 +54,7 @@ pub enum Unavailable {
 impl Unavailable {
     /// All of them: the bound of the metrics' labels.
     pub const ALL: &'static [Self] =
-        &[Self::Busy, Self::Clock, Self::Conflict, Self::Stopping, Self::Store, Self::Fault];
+        &[Self::Busy, Self::Clock, Self::Conflict, Self::Stopping, Self::Disk, Self::Store, Self::Fault];
 
     /// The stable code.
     pub fn code(self) -> &'static str {
@@ -59,6 +63,7 @@ impl Unavailable {
             Self::Clock => "clock",
             Self::Conflict => "conflict",
             Self::Stopping => "stopping",
+            Self::Disk => "disk",
             Self::Store => "store",
             Self::Fault => "fault",
         }
@@ -101,10 +106,14 @@ pub struct Core {
     pub keys: Arc<Keys>,
     /// Signing and refresh keys.
     pub keyrings: Keyrings,
+    /// Looks after the segments.
+    pub keeper: KeeperHandle,
     /// The clock.
     pub clock: Arc<JudgedClock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Sessions whose ends could not be recorded yet.
+    pub held: Held,
     /// Metrics.
     pub metrics: Arc<Metrics>,
     /// The `iss` of access tokens.
@@ -173,6 +182,7 @@ impl Core {
                 tracing::error!(%error, "the journal refused what the rules decided");
                 Err(Unavailable::Fault.into())
             }
+            Err(WriteError::Append(AppendError::Full)) => Err(Unavailable::Disk.into()),
             Err(WriteError::Busy) => Err(Unavailable::Busy.into()),
             Err(WriteError::Stopped) => Err(Unavailable::Stopping.into()),
         }

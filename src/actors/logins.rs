@@ -87,8 +87,10 @@ impl Logins {
     }
 
     async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, Refused> {
-        // A login that could not be granted now must not cost a hash.
+        // A login that could not be granted now must not cost a hash. On a full disk a refusal could not be recorded either, and
+        // that must not tell known login ids from unknown ones.
         let now = self.core.now(Default::default())?;
+        self.refuse_on_a_full_disk()?;
         let name = self.core.keys.name().hash(&ask.login);
         let before = self.before(name, client, &ask.asker)?;
         let guesser = match &before {
@@ -125,10 +127,15 @@ impl Logins {
         }
         let Some(before) = before else {
             self.core.touch(&ask.asker).await?;
+            self.refuse_on_a_full_disk()?;
             let throttled = verdict == PasswordVerdict::Throttled;
             return Err(if throttled { Denial::Throttled } else { Denial::WrongCredentials }.into());
         };
         self.finish(client, ask, before, verdict, weak).await
+    }
+
+    fn refuse_on_a_full_disk(&self) -> Result<(), Refused> {
+        if self.core.writer.disk().is_low() { Err(Unavailable::Disk.into()) } else { Ok(()) }
     }
 
     async fn finish(

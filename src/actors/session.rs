@@ -36,7 +36,7 @@ impl Resident for SessionActor {
     fn wake(core: &Arc<Core>, id: SessionId) -> Result<Option<Self>, Refused> {
         let Some(session) = core.reader.session(id)? else { return Ok(None) };
         core.metrics.session_wakeups_total.inc();
-        let turn = Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default(), held: None };
+        let turn = Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default() };
         Ok(Some(Self { turn }))
     }
 }
@@ -161,8 +161,6 @@ struct Turn {
     id: SessionId,
     session: Versioned<Session>,
     unrecorded: Unrecorded,
-    /// Why it must end, where the journal did not take the event: nothing is granted until it has.
-    held: Option<RevokeReason>,
 }
 
 /// What one try of a decision stands on besides the session.
@@ -211,6 +209,28 @@ impl Turn {
             }
             self.session = Versioned { version: folded.version, at: folded.at, value: session.clone() };
         }
+        if self.session.value.status != Status::Open {
+            self.core.held.release(self.id);
+        }
+    }
+
+    /// Appends events that may end the session. Where the journal does not take them, it is held closed until it does.
+    async fn append_or_hold(
+        &self,
+        stage: &Stage,
+        command: Command,
+        events: Vec<SessionEvent>,
+        guards: Vec<Proposal>,
+    ) -> Result<Option<Appended>, Refused> {
+        let ends = events.iter().find_map(|event| match event {
+            SessionEvent::Revoked { reason } => Some(*reason),
+            _ => None,
+        });
+        let appended = self.append(stage, command, events, guards).await;
+        if let (Err(_), Some(reason)) = (&appended, ends) {
+            self.core.held.hold(self.id, reason);
+        }
+        appended
     }
 
     /// Counts that the session was open and is not any more.
@@ -242,9 +262,8 @@ impl Turn {
     }
 
     async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Halt> {
-        if let Some(reason) = self.held {
+        if let Some(reason) = self.core.held.reason(self.id) {
             self.end(End { reason, client: None, presented: None, asker: ask.asker.clone() }).await?;
-            self.held = None;
         }
         for _ in 0..TRIES {
             // A clock that is not believed grants nothing, and keeps nobody from being found out.
@@ -278,12 +297,7 @@ impl Turn {
             let unrecorded = self.unrecorded.clone();
             let recorded =
                 Command::Refresh { refresh: command, gate: gate.version, client: client.version, unrecorded };
-            let ends = events.iter().find_map(|event| match event {
-                SessionEvent::Revoked { reason } => Some(*reason),
-                _ => None,
-            });
-            let appended = self.append(&stage, recorded, events, guards).await;
-            let Some(appended) = appended.inspect_err(|_| self.held = self.held.or(ends))? else {
+            let Some(appended) = self.append_or_hold(&stage, recorded, events, guards).await? else {
                 self.reload()?;
                 continue;
             };
@@ -315,7 +329,7 @@ impl Turn {
             let Decision { events, outcome } = session::revoke(&self.session.value, &command, &around);
             let unrecorded = self.unrecorded.clone();
             let recorded = Command::Revoke { revoke: command, session: self.session.version, unrecorded };
-            let Some(appended) = self.append(&stage, recorded, events, Vec::new()).await? else {
+            let Some(appended) = self.append_or_hold(&stage, recorded, events, Vec::new()).await? else {
                 self.reload()?;
                 continue;
             };
@@ -329,7 +343,7 @@ impl Turn {
     }
 
     async fn show(&mut self, ask: Show) -> Result<Option<Session>, Halt> {
-        if ask.client != self.session.value.client {
+        if ask.client != self.session.value.client || self.core.held.reason(self.id).is_some() {
             return Ok(None);
         }
         for _ in 0..TRIES {

@@ -39,6 +39,7 @@ impl Sweeper {
         loop {
             tokio::time::sleep(self.interval).await;
             for (what, result) in [
+                ("held sessions", self.sweep_held().await),
                 ("keys", self.keys.run().await),
                 ("revoked tokens", self.sweep_tokens().await),
                 ("sessions", self.sweep_sessions().await),
@@ -52,6 +53,21 @@ impl Sweeper {
 
     fn asker(&self, now: Timestamp) -> Asker {
         Asker::server(RequestId(uuid_v7(&*self.core.entropy, now)))
+    }
+
+    /// Records the ends of sessions that are held closed, as far as there is room for them.
+    async fn sweep_held(&self) -> Result<(), Refused> {
+        let mut after = None;
+        loop {
+            let held = self.core.held.some_after(after, PAGE);
+            let Some((last, _)) = held.last() else { return Ok(()) };
+            after = Some(*last);
+            for (session, reason) in held {
+                let now = self.core.now_to_close(Timestamp::default());
+                self.sessions.end(session, reason, None, self.asker(now)).await?;
+                self.core.held.release(session);
+            }
+        }
     }
 
     /// Records sessions whose time is over. Only whole hours that have passed are looked at, so that a session is seldom

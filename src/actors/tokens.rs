@@ -176,6 +176,7 @@ impl Tokens {
         let system = self.core.reader.system()?;
         let session = match claims.sid {
             None => None,
+            Some(sid) if self.core.held.reason(sid).is_some() => return Ok(None),
             Some(sid) => {
                 let Some(session) = self.core.reader.session(sid)? else { return Ok(None) };
                 let Some(gate) = self.core.reader.gate(session.value.account)? else { return Ok(None) };

@@ -1,7 +1,9 @@
 //! The one thread that owns the journal. It takes all commits that queued while the last sync ran and writes them as one
 //! batch (group commit, no timer). When the journal cannot go on, it ends the process: nothing is acknowledged by guess.
 
+use super::disk_room::DiskRoom;
 use super::vital::Vital;
+use super::watchdog::{Progress, watch};
 use crate::clock::{JudgedClock, Stopwatch};
 use crate::domain::time::Span;
 use crate::journal::{AppendError, Appended, Commit, EngineError, Journal};
@@ -27,6 +29,8 @@ pub struct WriterLimits {
     pub batch: usize,
     /// How often the anchor is written while there are events.
     pub anchor_interval: Span,
+    /// How long one call of the journal may take before the process is ended.
+    pub stuck_after: Duration,
 }
 
 /// Why a commit was not appended.
@@ -61,6 +65,7 @@ struct Waiting {
 pub struct Writer {
     queue: SyncSender<Request>,
     running: Arc<AtomicBool>,
+    disk: DiskRoom,
 }
 
 impl Writer {
@@ -76,15 +81,21 @@ impl Writer {
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
         let (queue, waiting) = sync_channel(limits.queue);
         let running = Arc::new(AtomicBool::new(true));
-        let runs = running.clone();
-        let thread = WriterThread { journal, limits, clock, metrics, waiting };
+        let (runs, stuck, disk) = (running.clone(), running.clone(), DiskRoom::default());
+        let progress = Progress::default();
+        let watching = watch(progress.clone(), limits.stuck_after, move |doing| {
+            stuck.store(false, Ordering::Relaxed);
+            end_stuck(doing, limits.stuck_after)
+        })?;
+        let thread = WriterThread { journal, limits, clock, metrics, waiting, progress, disk: disk.clone() };
         let joined = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
             let vital = Vital("writer");
             thread.run();
             runs.store(false, Ordering::Relaxed);
+            drop(watching);
             drop(vital);
         })?;
-        Ok((Self { queue, running }, joined))
+        Ok((Self { queue, running, disk }, joined))
     }
 
     /// Appends a commit; answers when it is durable and can be looked up. A commit without events waits for a sync all the
@@ -107,6 +118,11 @@ impl Writer {
         self.running.load(Ordering::Relaxed)
     }
 
+    /// How the disk stands.
+    pub fn disk(&self) -> &DiskRoom {
+        &self.disk
+    }
+
     /// Lets the writer finish what waits and close the journal. What is appended later is refused.
     pub fn stop(&self) {
         // A writer that is gone has nothing left to stop.
@@ -120,29 +136,40 @@ struct WriterThread {
     clock: Arc<JudgedClock>,
     metrics: Arc<Metrics>,
     waiting: Receiver<Request>,
+    progress: Progress,
+    disk: DiskRoom,
 }
 
 impl WriterThread {
     fn run(mut self) {
         let mut marked_at = self.clock.boot();
         let (mut going, mut shedding) = (true, true);
+        self.look_at_room();
         self.show();
         while going {
             let wait = if shedding { Duration::ZERO } else { self.until_mark(marked_at) };
             match self.waiting.recv_timeout(wait) {
                 Ok(Request::Append(first)) => going = self.write(first).unwrap_or_else(|error| give_up(&error)),
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => going = false,
-                Err(RecvTimeoutError::Timeout) => {}
+                // Room that was freed is to be noticed while nothing is written, too.
+                Err(RecvTimeoutError::Timeout) => self.look_at_room(),
             }
             // After the answers have left, so that nobody waits for it.
             if self.clock.boot() - marked_at >= self.limits.anchor_interval {
-                self.journal.mark(false).unwrap_or_else(|error| give_up(&error));
+                let marked = self.progress.during("writing the anchor", || self.journal.mark(false));
+                marked.unwrap_or_else(|error| give_up(&error));
                 marked_at = self.clock.boot();
                 self.show();
             }
             shedding = going && self.shed().unwrap_or_else(|error| give_up(&error));
         }
-        self.journal.mark(true).unwrap_or_else(|error| give_up(&error));
+        let marked = self.progress.during("closing the journal", || self.journal.mark(true));
+        marked.unwrap_or_else(|error| give_up(&error));
+    }
+
+    fn look_at_room(&mut self) {
+        let seen = self.progress.during("looking at the room on the disk", || self.journal.look_at_room());
+        self.disk.show(&seen.unwrap_or_else(|error| give_up(&error)), &self.metrics);
     }
 
     /// Frees a little of the store, and says whether there may be more to free.
@@ -171,7 +198,9 @@ impl WriterThread {
         let (commits, askers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.commit, (waiting.queued, waiting.answer))).unzip();
         let (before, writing) = (self.journal.head(), Stopwatch::start());
-        let answers = self.journal.append(commits)?;
+        let answers = self.progress.during("appending to the journal", || self.journal.append(commits))?;
+        // Before the answers: who is refused for want of room finds it said everywhere.
+        self.disk.show(&self.journal.room(), &self.metrics);
         self.metrics.journal_sync_seconds.observe(writing.seconds());
         #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
         self.metrics.journal_batch_events.observe((self.journal.head() - before) as f64);
@@ -199,5 +228,15 @@ impl WriterThread {
 #[expect(clippy::disallowed_methods, reason = "after a failed sync nobody knows what is on the disk")]
 fn give_up(error: &EngineError) -> ! {
     tracing::error!(%error, "the journal cannot go on: ending the process, the next start recovers");
+    std::process::exit(EXIT_JOURNAL);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the writer does not come back, and nobody else can write")]
+fn end_stuck(doing: &'static str, after: Duration) -> ! {
+    tracing::error!(
+        doing,
+        ?after,
+        "one write has hung for longer than `journal.stuck_after`: ending the process, the next start recovers; look at the disk"
+    );
     std::process::exit(EXIT_JOURNAL);
 }

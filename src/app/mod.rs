@@ -6,6 +6,7 @@ mod copies;
 mod master;
 mod offline;
 mod open;
+mod room;
 
 pub use again::{Again, BegunAgain, begin_again};
 pub use bootstrap::{Applied, apply, check};
@@ -17,11 +18,11 @@ pub use open::{OpenedJournal, Start, StartError, open, start_journal};
 use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
-    KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens, Writer,
-    WriterLimits,
+    Held, KeeperHandle, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens,
+    Writer, WriterLimits, archive_as_sealed,
 };
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, KeepInStore};
 use crate::crypto::Params;
 use crate::domain::account::BudgetLimits;
 use crate::domain::command::Command;
@@ -46,6 +47,7 @@ pub struct App {
     pub services: Services,
     writer: Writer,
     writer_thread: JoinHandle<()>,
+    keeper_thread: Option<JoinHandle<()>>,
     arbiters: Vec<Arbiter>,
     tasks: Vec<actix_rt::task::JoinHandle<()>>,
     // Last, so that the directory is unlocked when nothing writes to it any more.
@@ -72,24 +74,36 @@ impl App {
             queue: config.journal.queue,
             batch: config.journal.batch_max,
             anchor_interval: span(config.journal.anchor_interval),
+            stuck_after: config.journal.stuck_after,
         };
         count_open_sessions(&reader, &metrics).map_err(|error| StartError::new(&error))?;
         let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.clock.clone(), metrics.clone())
             .map_err(|error| StartError::new(&error))?;
+        let scrub_every = span(config.journal.scrub_interval);
+        let (keeper, keeper_thread) = match opened.keeper {
+            Some(keeper) => {
+                let started = KeeperHandle::start(keeper, scrub_every, opened.clock.clone(), metrics.clone());
+                let (handle, thread) = started.map_err(|error| StartError::new(&error))?;
+                (handle, Some(thread))
+            }
+            None => (KeeperHandle::none(), None),
+        };
         let core = Arc::new(Core {
+            keeper,
             reader,
             writer: writer.clone(),
             keys: opened.keys,
             keyrings,
             clock: opened.clock,
             entropy,
+            held: Held::new(metrics.clone()),
             metrics: metrics.clone(),
             issuer,
         });
         let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
         let (services, tasks) = wire(&core, config, &hasher, opened.history, &arbiters);
-        Ok(Self { services, writer, writer_thread, arbiters, tasks, _data: opened.data })
+        Ok(Self { services, writer, writer_thread, keeper_thread, arbiters, tasks, _data: opened.data })
     }
 
     /// Records that requests are answered from here on.
@@ -121,6 +135,10 @@ impl App {
     pub fn stop(self) {
         for task in &self.tasks {
             task.abort();
+        }
+        self.services.core.keeper.stop();
+        if self.keeper_thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the keeper had panicked");
         }
         self.writer.stop();
         if self.writer_thread.join().is_err() {
@@ -162,7 +180,11 @@ fn wire(
     let keys = KeyMaintenance::new(core.clone(), policy, closer.clone());
     let sweeper =
         Sweeper { core: core.clone(), sessions: sessions.clone(), keys: keys.clone(), interval: sweep_every(&policy) };
-    let tasks = vec![spawn_vital("closer", Closer::run(core.clone(), closing)), spawn_vital("sweeper", sweeper.run())];
+    let mut tasks =
+        vec![spawn_vital("closer", Closer::run(core.clone(), closing)), spawn_vital("sweeper", sweeper.run())];
+    if config.journal.keep_in_store == KeepInStore::Live {
+        tasks.push(spawn_vital("archivist", archive_as_sealed(core.clone(), core.keeper.sealed())));
+    }
     let services = Services {
         sessions,
         logins: Logins::new(core.clone(), accounts, hasher.clone(), attempts, tokens.clone()),

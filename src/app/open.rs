@@ -1,6 +1,6 @@
 //! Opening a data directory: lock, master key, journal, clock, in the one order that is safe.
 
-use super::World;
+use super::{World, room};
 use crate::actors::{Asker, begin_journal};
 use crate::clock::JudgedClock;
 use crate::config::{Config, MasterKeySource};
@@ -11,10 +11,13 @@ use crate::domain::system::{System, SystemEvent};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
+use crate::journal::files::check;
 use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
+use crate::journal::files::disk::Disk;
 use crate::journal::files::real_disk::RealDisk;
+use crate::journal::files::room::make_room_to_start;
 use crate::journal::{
-    Commit, Engine, Found, History, Journal, Keys, LocalEngine, NoHistory, SledHome, SledStore, schema,
+    Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore, schema,
 };
 use std::fmt::Display;
 use std::fs;
@@ -37,6 +40,11 @@ impl StartError {
     pub fn new(error: &dyn Display) -> Self {
         Self(error.to_string())
     }
+
+    /// With what went wrong first.
+    pub(super) fn with(self, error: &str) -> Self {
+        Self(format!("{} ({error})", self.0))
+    }
 }
 
 /// How to start.
@@ -56,6 +64,8 @@ pub struct OpenedJournal {
     pub keys: Arc<Keys>,
     /// The judged clock.
     pub clock: Arc<JudgedClock>,
+    /// What looks after its segments; absent for a journal in memory.
+    pub keeper: Option<Keeper<RealDisk>>,
     /// Whether it was made just now.
     pub created: bool,
     /// Where archived sessions are looked up.
@@ -74,6 +84,7 @@ pub fn open(
     world: &World,
     progress: impl FnMut(Position, Position),
 ) -> Result<OpenedJournal, StartError> {
+    room::refuse_to_begin_without(&config.data_dir, room::limits(config))?;
     let data = DataDir::prepare(&config.data_dir).map_err(|error| StartError::new(&error))?;
     open_in(data, config, start, world, progress)
 }
@@ -90,12 +101,16 @@ pub(super) fn open_in(
     progress: impl FnMut(Position, Position),
 ) -> Result<OpenedJournal, StartError> {
     let engine = engine(&data, config, world)?;
+    let disk = data.disk().clone();
     if start.check_all {
-        check_all(&engine)?;
+        check_all(&disk, &engine)?;
     }
-    let keys = engine.keys();
-    let mut opened = start_journal(Box::new(engine), keys, start, world, progress)?;
+    let (keys, sealed) = (engine.keys(), engine.sealed());
+    let opened = start_journal(Box::new(engine), keys, start, world, progress);
+    let mut opened = opened.map_err(|error| room::where_full(data.path(), room::limits(config), error))?;
     opened.data = Some(data);
+    opened.history = Arc::new(sealed.clone());
+    opened.keeper = Some(Keeper::new(disk, sealed));
     Ok(opened)
 }
 
@@ -105,27 +120,34 @@ pub(super) fn engine(
     config: &Config,
     world: &World,
 ) -> Result<LocalEngine<RealDisk, SledStore>, StartError> {
+    let (disk, limits) = (data.disk().clone(), room::limits(config));
+    make_room_to_start(&disk, limits)
+        .map_err(|error| StartError::new(&error))?
+        .map_err(|error| room::too_little(data.path(), &error))?;
     let has_keys = data.path().join(crate::journal::files::data_dir::KEYS).join("keys").exists();
     let master = master_key(&config.master_key, has_keys, &*world.entropy)?;
     let mut home = SledHome::new(data.store(), config.store_cache_bytes);
     let origin = format!("countersign/{}", uuid_v7(&*world.entropy, world.clock.wall()));
-    let disk = data.disk().clone();
-    let (engine, found) =
-        LocalEngine::open(disk, &mut home, master, &origin, config.journal.segment_bytes, &*world.entropy)
-            .map_err(|error| StartError::new(&error))?;
+    let size = disk.room().map_err(|error| StartError::new(&error))?.size;
+    let roll_at = limits.on(size).roll_at(config.journal.segment_bytes);
+    let full = |error| room::where_full(data.path(), limits, error);
+    let (engine, found) = LocalEngine::open(disk, &mut home, master, &origin, roll_at, &*world.entropy)
+        .map_err(|error| full(StartError::new(&error)))?;
     tell(&found);
-    Ok(engine)
+    engine.keep_room(limits).map_err(|error| full(StartError::new(&error)))
 }
 
-/// Reads and decodes every entry: checksums, positions, commits and schema.
-fn check_all(engine: &dyn Engine) -> Result<(), StartError> {
+/// Reads every segment and its index, and decodes every entry.
+fn check_all(disk: &RealDisk, engine: &dyn Engine) -> Result<(), StartError> {
+    let whole = check::check_all(disk, |position| tracing::info!(position, "checked a segment"));
+    let segments = whole.map_err(|error| StartError::new(&error))?.segments;
     let mut checked = 0_u64;
     for entry in engine.read(1) {
         let entry = entry.map_err(|error| StartError::new(&error))?;
         schema::decode(&entry.event).map_err(|error| StartError::new(&error))?;
         checked += 1;
     }
-    tracing::info!(entries = checked, "every entry of the journal was read and is whole");
+    tracing::info!(segments, entries = checked, "every entry of the journal was read and is whole");
     Ok(())
 }
 
@@ -171,7 +193,7 @@ pub fn start_journal(
         events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at });
     }
     append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
-    Ok(OpenedJournal { journal, keys, clock, created, history: Arc::new(NoHistory), data: None })
+    Ok(OpenedJournal { journal, keys, clock, keeper: None, created, history: Arc::new(NoHistory), data: None })
 }
 
 /// The newest instant that the clock is judged by: where an operator has accepted a clock behind the journal, what it showed

@@ -131,8 +131,8 @@ configuration; 70 and 74 as for serve.";
 const NEW_MASTER_HELP: &str = "\
 The master key in use is named as for serve: --master-key, the configuration or COUNTERSIGN_MASTER_KEY. Its file is left
 alone. A crash at any moment leaves a directory that one of the two keys opens; run the command again with --from-file.
-Back-ups from before need the old master key. Whoever has an old copy of the data and the old master key can read that
-copy as before: a new master key protects what is copied from now on.
+Back-ups from before need the old master key. The keys themselves stay what they are: this helps against somebody who has seen
+the master key and no data. Whoever has a copy of the data with it has every key, also those that are wrapped anew.
 
 Examples:
   countersign key new-master --config countersign.toml --to master-2.key

@@ -221,7 +221,7 @@ pub static KEYS: &[Key] = &[
     key("journal.batch_max", Kind::Count(1, 65_536, "commits"), "512", "Commits that share one disk sync."),
     key(
         "journal.segment_bytes",
-        Kind::Size(MIB, 4 * GIB),
+        Kind::Size(64 * KIB, GIB),
         "64MiB",
         "Size at which a segment file is closed and the next one begun.",
     ),
@@ -232,10 +232,34 @@ pub static KEYS: &[Key] = &[
         "How often the last position and root are written to the anchor.",
     ),
     key(
+        "journal.low_water",
+        Kind::Size(MIB, 64 * GIB),
+        "256MiB",
+        "Free space on the disk below which only what closes something is written; never more than an eighth of the disk.",
+    ),
+    key(
+        "journal.reserve",
+        Kind::Size(MIB, 4 * GIB),
+        "16MiB",
+        "Space held back for closing things on a full disk; never more than a sixteenth of the disk.",
+    ),
+    key(
+        "journal.stuck_after",
+        seconds(1, 3600),
+        "30s",
+        "How long one write to the journal may hang until the process ends, so that it is restarted.",
+    ),
+    key(
         "journal.keep_in_store",
         Kind::Choice(&["live", "all"]),
         "live",
         "What the store keeps: what live sessions need, or every event as well.",
+    ),
+    key(
+        "journal.scrub_interval",
+        seconds(1, 3650 * 86_400),
+        "7d",
+        "How long it may be until every sealed segment has been read again, to find damage.",
     ),
     key("store.cache_bytes", Kind::Size(MIB, 64 * GIB), "64MiB", "Memory of the store's page cache."),
     key("keys.rotation_interval", seconds(1, 3650 * 86_400), "90d", "Age at which a signing key is replaced."),

@@ -199,8 +199,16 @@ pub struct JournalConfig {
     pub segment_bytes: u64,
     /// How often the anchor is written while there are events.
     pub anchor_interval: Duration,
+    /// Free space below which only closing events are written, in bytes.
+    pub low_water: u64,
+    /// Space held back for them, in bytes.
+    pub reserve: u64,
+    /// How long one write may hang.
+    pub stuck_after: Duration,
     /// What the store keeps.
     pub keep_in_store: KeepInStore,
+    /// How long it may be until every sealed segment has been read again.
+    pub scrub_interval: Duration,
 }
 
 /// `keys.*`: signing keys.
@@ -461,7 +469,11 @@ fn journal(raw: &Raw) -> Result<JournalConfig, ConfigError> {
         batch_max: raw.sure_count("journal.batch_max")?,
         segment_bytes: raw.size("journal.segment_bytes")?,
         anchor_interval: raw.time("journal.anchor_interval")?,
+        low_water: raw.size("journal.low_water")?,
+        reserve: raw.size("journal.reserve")?,
+        stuck_after: raw.time("journal.stuck_after")?,
         keep_in_store: [KeepInStore::Live, KeepInStore::All][raw.choice("journal.keep_in_store")?],
+        scrub_interval: raw.time("journal.scrub_interval")?,
     })
 }
 

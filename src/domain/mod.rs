@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod client;
+mod closing;
 pub mod command;
 pub mod context;
 pub mod denial;

@@ -275,6 +275,10 @@ fn unavailable(why: Unavailable) -> Answer {
         ),
         Unavailable::Conflict => (StatusCode::SERVICE_UNAVAILABLE, "too many changes at once: try again"),
         Unavailable::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "the server is stopping: try again"),
+        Unavailable::Disk => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server's disk is nearly full: only revoking goes on until its operator has freed some space",
+        ),
         Unavailable::Store => (StatusCode::SERVICE_UNAVAILABLE, "the server cannot read its store: try again later"),
         Unavailable::Fault => (StatusCode::SERVICE_UNAVAILABLE, "the server has a fault: its diagnostics say more"),
     };

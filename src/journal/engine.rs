@@ -2,6 +2,7 @@
 //! runs on every engine.
 
 use super::files::merkle::Frontier;
+use super::files::room::RoomSeen;
 use super::files::segments::EncodedCommit;
 use super::store::{Change, Store};
 use crate::crypto::KeyRecord;
@@ -33,7 +34,8 @@ pub struct StoredEntry {
     pub ends_commit: bool,
 }
 
-/// The journal cannot go on. What it did last is unknown: stop acknowledging, end the process, recover at the next start.
+/// The journal cannot go on, but after [`Self::Full`]. What it did last is unknown: stop acknowledging, end the process,
+/// recover at the next start.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The operating system refused something.
@@ -48,6 +50,9 @@ pub enum EngineError {
     /// The store failed after the commit point.
     #[error(transparent)]
     Store(#[from] super::store::StoreError),
+    /// The disk has no room for a batch. Nothing was written, and the journal goes on.
+    #[error("there is no room on the disk")]
+    Full,
     /// What is read is not what was written.
     #[error("{0}")]
     Damaged(String),
@@ -105,7 +110,8 @@ pub trait Engine: Send {
     /// Appends a batch. When it returns, the batch is durable and can be looked up.
     ///
     /// # Errors
-    /// What reached the disk is unknown: see [`EngineError`]. Every later call that writes fails as well.
+    /// [`EngineError::Full`] where nothing was written. After any other what reached the disk is unknown, and every later call
+    /// that writes fails as well.
     fn append(&mut self, batch: Batch) -> Result<(), EngineError>;
 
     /// Goes on under another checkpoint origin: the entries that follow stand in a segment whose head names it.
@@ -125,6 +131,16 @@ pub trait Engine: Send {
     /// # Errors
     /// As [`Self::append`].
     fn mark(&mut self, clean: bool) -> Result<(), EngineError>;
+
+    /// Looks at the room on the disk. When it runs short, what was held back is given back; when there is enough again, it is
+    /// held back again.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    fn look_at_room(&mut self) -> Result<RoomSeen, EngineError>;
+
+    /// How the disk was found when it was looked at last.
+    fn room(&self) -> RoomSeen;
 
     /// The store, for look-ups.
     fn store(&self) -> Arc<dyn Store>;

@@ -1,8 +1,13 @@
 //! Looking up what the store knows nothing of any more: sessions that are archived.
 
+use super::files::disk::Disk;
+use super::files::index::{Extent, Index, Section};
+use super::files::sealed::SealedSegments;
+use super::schema;
 use super::store::StoreError;
-use crate::domain::evidence::Past;
-use crate::domain::ids::{Generation, SessionId};
+use crate::domain::evidence::{Past, Trace};
+use crate::domain::ids::{Generation, SessionId, StreamId};
+use std::sync::Arc;
 
 /// Where archived sessions are looked up. It may read files: call it where waiting is allowed.
 pub trait History: Send + Sync {
@@ -21,5 +26,50 @@ pub struct NoHistory;
 impl History for NoHistory {
     fn past(&self, _: SessionId, _: Generation) -> Result<Option<Past>, StoreError> {
         Ok(None)
+    }
+}
+
+/// Every entry names its stream among its first bytes.
+const HEAD: usize = 256;
+
+impl<D: Disk + Sync> History for SealedSegments<D> {
+    /// Reads where the session began, where the presented generation was redeemed, and where the session ended; what lies between
+    /// may be months, and is left out.
+    fn past(&self, id: SessionId, presented: Generation) -> Result<Option<Past>, StoreError> {
+        let found = self.find(Section::Sessions, id.0).map_err(|error| StoreError(error.to_string()))?;
+        let issued = |wanted: Generation| found.iter().position(|(_, extent)| extent.issued >= Some(wanted));
+        // It ended behind the last generation that was issued, and was redeemed where the next one was, or before that.
+        let last_issued = found.iter().rposition(|(_, extent)| extent.issued.is_some()).unwrap_or(0);
+        let shown = issued(presented).unwrap_or(last_issued);
+        let redeemed = presented.checked_add(1).and_then(issued).unwrap_or(last_issued);
+        let mut trace = Trace::new(presented);
+        for (number, (index, extent)) in found.iter().enumerate() {
+            let searched = (shown..=redeemed).contains(&number) && !trace.is_redeemed();
+            if number == 0 || number >= last_issued || searched {
+                self.follow(&mut trace, id, index, extent)?;
+            }
+        }
+        Ok(trace.past())
+    }
+}
+
+impl<D: Disk> SealedSegments<D> {
+    fn follow(&self, trace: &mut Trace, id: SessionId, index: &Arc<Index>, extent: &Extent) -> Result<(), StoreError> {
+        let failed = |error: &dyn std::fmt::Display| StoreError(error.to_string());
+        let stream = format!("\"stream\":\"{}\"", StreamId::Session(id)).into_bytes();
+        let mut entries = self.entries(index, extent).map_err(|error| failed(&error))?;
+        while let Some(entry) = entries.next_entry().map_err(|error| failed(&error))? {
+            let head = &entry.event[..entry.event.len().min(HEAD)];
+            if head.windows(stream.len()).any(|bytes| bytes == stream) {
+                trace.add(&schema::decode(&entry.event).map_err(|error| failed(&error))?.recorded);
+            }
+        }
+        if entries.is_complete() {
+            return Ok(());
+        }
+        Err(StoreError(format!(
+            "the sealed segment that begins at {} does not hold what its index says",
+            index.first()
+        )))
     }
 }

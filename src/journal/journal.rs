@@ -3,6 +3,7 @@
 
 use super::engine::{Batch, Engine, EngineError, StoredEntries};
 use super::files::merkle::{Frontier, leaf_hash};
+use super::files::room::{Headroom, RoomSeen};
 use super::files::segments::{EncodedCommit, EncodedEvent};
 use super::fold::{Draft, Folded, check_chain};
 use super::keys;
@@ -65,6 +66,9 @@ pub enum AppendError {
     /// The rules made an event that they cannot fold, or one that is too long: a fault of the program.
     #[error("{0}")]
     Refused(String),
+    /// The disk is nearly full: only what closes something is taken, or not even that.
+    #[error("the disk is nearly full")]
+    Full,
 }
 
 /// What opening found, for the operator.
@@ -153,11 +157,16 @@ impl Journal {
     /// # Errors
     /// What reached the disk is unknown: see [`EngineError`].
     pub fn append(&mut self, commits: Vec<Commit>) -> Result<Vec<Result<Appended, AppendError>>, EngineError> {
+        let headroom = self.look_at_room()?.headroom;
         let mut draft = Draft::default();
         let mut batch = Batch::default();
         let mut position = self.engine.head();
         let mut answers = Vec::with_capacity(commits.len());
         for commit in commits {
+            if !is_let_in(headroom, &commit) {
+                answers.push(Err(AppendError::Full));
+                continue;
+            }
             let taken = self.take(commit, position, &draft)?;
             answers.push(taken.map(|taken| {
                 position = taken.position;
@@ -182,9 +191,14 @@ impl Journal {
             let archived_through = draft.archived_through().unwrap_or(self.archived_through);
             let (changes, heads) = draft.into_changes();
             batch.changes = changes;
-            self.engine.append(batch)?;
-            self.remember(heads);
-            self.archived_through = archived_through;
+            match self.engine.append(batch) {
+                Ok(()) => {
+                    self.remember(heads);
+                    self.archived_through = archived_through;
+                }
+                Err(EngineError::Full) => self.take_back(&mut answers)?,
+                Err(error) => return Err(error),
+            }
         } else if answers.iter().any(Result::is_ok) {
             self.engine.touch()?;
         }
@@ -212,6 +226,35 @@ impl Journal {
             self.shed = bounds;
         }
         Ok(more)
+    }
+
+    /// Looks at the room on the disk: see [`Engine::look_at_room`].
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn look_at_room(&mut self) -> Result<RoomSeen, EngineError> {
+        self.engine.look_at_room()
+    }
+
+    /// How the disk was found when it was looked at last.
+    pub fn room(&self) -> RoomSeen {
+        self.engine.room()
+    }
+
+    /// Answers a batch for which there was no room: nothing of it was written, and who records nothing needs no room.
+    fn take_back(&mut self, answers: &mut [Result<Appended, AppendError>]) -> Result<(), EngineError> {
+        let mut records_nothing = false;
+        for answer in answers {
+            match answer {
+                Ok(appended) if appended.states.is_empty() => {
+                    appended.position = self.engine.head();
+                    records_nothing = true;
+                }
+                Ok(_) => *answer = Err(AppendError::Full),
+                Err(_) => {}
+            }
+        }
+        if records_nothing { self.engine.touch() } else { Ok(()) }
     }
 
     fn remember(&mut self, heads: HashMap<StreamId, Arc<Folded>>) {
@@ -269,6 +312,16 @@ impl Journal {
             self.heads.insert(stream.clone(), head.clone());
         }
         Ok(head)
+    }
+}
+
+/// Whether a commit may be written while there is so much room.
+fn is_let_in(headroom: Headroom, commit: &Commit) -> bool {
+    let mut events = commit.proposals.iter().flat_map(|proposal| &proposal.events);
+    match headroom {
+        Headroom::Plenty => true,
+        Headroom::ClosingOnly => events.all(Event::closes),
+        Headroom::Nothing => events.next().is_none(),
     }
 }
 

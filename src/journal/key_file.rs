@@ -7,6 +7,7 @@
 
 use super::engine::EngineError;
 use super::files::disk::{Disk, DiskFile, TEMPORARY, parent, put_whole};
+use super::files::room;
 use crate::crypto::sealing::KeyRecordError;
 use crate::crypto::{DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealKey, UnwrapError, owner_digest};
 use crate::domain::ids::Owner;
@@ -20,6 +21,8 @@ pub const KEYS: &str = "keys/keys";
 const FIXED: [KeyKind; 2] = [KeyKind::Seal, KeyKind::Name];
 /// Unwrapped data keys kept at hand; beyond that many all are forgotten and unwrapped again as needed.
 const OPEN_KEYS: usize = 10_000;
+/// Room for records that is taken at once, in bytes.
+const ROOM_AHEAD: u64 = 16 * 1024;
 
 /// Why the keys cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +142,8 @@ pub struct KeyFile<D: Disk> {
     slots: Vec<Slot>,
     /// Whether a piece of a record follows them.
     ragged: bool,
+    /// Up to where room was taken.
+    allocated: u64,
     keys: Arc<Keys>,
 }
 
@@ -183,12 +188,25 @@ impl<D: Disk> KeyFile<D> {
             }
         }
         let keys = Keys { master, seal, name, wrapped: RwLock::new(wrapped), open: Mutex::default() };
-        Ok(Self { file: disk.open(KEYS)?, slots, ragged: !rest.is_empty(), keys: Arc::new(keys) })
+        Ok(Self { file: disk.open(KEYS)?, slots, ragged: !rest.is_empty(), allocated: 0, keys: Arc::new(keys) })
     }
 
     /// The keys.
     pub fn keys(&self) -> Arc<Keys> {
         self.keys.clone()
+    }
+
+    /// Takes room for so many more records.
+    ///
+    /// # Errors
+    /// [`room::was_unchanged`] where there is none.
+    pub fn prepare(&mut self, records: usize) -> std::io::Result<()> {
+        let needed = offset(self.slots.len() + records);
+        if records > 0 && needed > self.allocated {
+            let length = self.file.len()?;
+            self.allocated = room::take(&mut self.file, length, needed, ROOM_AHEAD)?;
+        }
+        Ok(())
     }
 
     /// Appends and syncs the records of new owners.

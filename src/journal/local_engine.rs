@@ -10,6 +10,8 @@ use super::files::dropped::{Dropped, base_path};
 use super::files::error::OpenError;
 use super::files::merkle::Frontier;
 use super::files::recovery::Recovered;
+use super::files::room::{self, RoomKeeper, RoomLimits, RoomSeen};
+use super::files::sealed::SealedSegments;
 use super::files::segments::Segments;
 use super::files::start::{Started, start};
 use super::key_file::{KeyFile, Keys, KeysError};
@@ -98,12 +100,15 @@ pub struct Found {
 pub struct LocalEngine<D: Disk, S: Store> {
     segments: Segments<D>,
     anchor: Anchor<D>,
+    sealed: SealedSegments<D>,
     store: CheckedStore<S>,
     keys: KeyFile<D>,
     /// Whether the last stop was not an orderly one, so that keys may be left over that no entry knows.
     crashed: bool,
     /// What the anchor says, so that it is not written again for nothing.
     marked: (Mark, bool),
+    /// Looks at the disk.
+    room: RoomKeeper<D>,
     /// Why nothing is written any more.
     stopped: Option<String>,
 }
@@ -139,13 +144,30 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let crashed = recovered.as_ref().is_some_and(|recovered| !recovered.clean);
         let marked = (segments.mark(), false);
         let segments = segments.roll_at(roll_at);
-        let engine = Self { segments, anchor, store, keys, crashed, marked, stopped: None };
+        let sealed = SealedSegments::new(disk.clone(), segments.sealed());
+        let room = RoomKeeper::idle(disk)?;
+        let engine = Self { segments, sealed, anchor, store, keys, crashed, marked, room, stopped: None };
         Ok((engine, Found { recovered, quarantined }))
+    }
+
+    /// Keeps room free on the disk; unless told so, the engine keeps none. Segments must roll early enough:
+    /// [`RoomLimits::roll_at`].
+    ///
+    /// # Errors
+    /// Where the disk cannot be asked, or fails.
+    pub fn keep_room(mut self, limits: RoomLimits) -> io::Result<Self> {
+        self.room = RoomKeeper::new(self.room.disk().clone(), limits)?;
+        Ok(self)
     }
 
     /// The keys, for sealing and opening.
     pub fn keys(&self) -> Arc<Keys> {
         self.keys.keys()
+    }
+
+    /// The sealed segments, as they become more.
+    pub fn sealed(&self) -> SealedSegments<D> {
+        self.sealed.clone()
     }
 
     fn write_mark(&mut self, clean: bool) -> Result<(), EngineError> {
@@ -157,12 +179,14 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
 
     /// Does something that writes. After a failure nobody knows what was written, so there is no second try: a batch that
     /// the store missed, for one, would be missing in it for ever under a digest that fits.
-    fn once(&mut self, write: impl FnOnce(&mut Self) -> Result<(), EngineError>) -> Result<(), EngineError> {
+    fn once<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T, EngineError>) -> Result<T, EngineError> {
         if let Some(why) = &self.stopped {
             return Err(EngineError::Stopped(why.clone()));
         }
         let written = write(self);
-        if let Err(error) = &written {
+        if let Err(error) = &written
+            && !matches!(error, EngineError::Full)
+        {
             self.stopped = Some(error.to_string());
         }
         written
@@ -173,9 +197,17 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
             // Somebody goes on after a stop: it is not clean any more, and that must be known before anything is written.
             self.write_mark(false)?;
         }
+        let full_or = |doing| {
+            move |source| {
+                if room::was_unchanged(&source) { EngineError::Full } else { EngineError::Io { doing, source } }
+            }
+        };
+        // Room for everything comes first: a disk that is full refuses the batch, and what is half written stops the journal.
+        let prepared = self.segments.prepare(&batch.commits).map_err(full_or("appending to the journal"))?;
+        self.keys.prepare(batch.keys.len()).map_err(full_or("appending to keys/keys"))?;
         self.keys.append(&batch.keys).map_err(|source| EngineError::Io { doing: "appending to keys/keys", source })?;
         self.segments
-            .append(&batch.commits)
+            .write(&batch.commits, prepared)
             .map_err(|source| EngineError::Io { doing: "appending to the journal", source })?;
         // The commit point is passed: whatever fails from here on, the batch is part of the journal.
         self.store.apply(batch.changes, self.segments.frontier())?;
@@ -284,8 +316,7 @@ where
     }
 
     fn unsealed_from(&self) -> Position {
-        // No segment is sealed.
-        1
+        self.sealed.through() + 1
     }
 
     fn settle_keys(&mut self, owners: Vec<(Owner, bool)>) -> Result<(), EngineError> {
@@ -315,9 +346,21 @@ where
         self.once(|engine| {
             if clean {
                 engine.store.reader().flush()?;
+                let given = engine.segments.give_back();
+                given.map_err(|source| EngineError::Io { doing: "closing the open segment", source })?;
             }
             if engine.marked == (engine.segments.mark(), clean) { Ok(()) } else { engine.write_mark(clean) }
         })
+    }
+
+    fn look_at_room(&mut self) -> Result<RoomSeen, EngineError> {
+        self.once(|engine| {
+            engine.room.look().map_err(|source| EngineError::Io { doing: "looking at the room on the disk", source })
+        })
+    }
+
+    fn room(&self) -> RoomSeen {
+        self.room.seen()
     }
 
     fn store(&self) -> Arc<dyn Store> {

@@ -13,6 +13,7 @@ mod fold;
 mod history;
 #[expect(clippy::module_inception, reason = "the thing itself, in a file of its own")]
 mod journal;
+mod keeper;
 mod key_file;
 mod keys;
 mod local_engine;
@@ -30,6 +31,7 @@ pub use engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 pub use fold::Folded;
 pub use history::{History, NoHistory};
 pub use journal::{AppendError, Appended, CaughtUp, Commit, Journal};
+pub use keeper::{Keeper, Scrubbed};
 pub use key_file::{KeyFile, Keys, KeysError};
 pub use local_engine::{EngineOpenError, Found, LocalEngine, StoreHome};
 pub use memory_store::MemoryStore;

@@ -14,8 +14,9 @@ use countersign::domain::ids::{AccountId, ClientId, Generation, RequestId, Sessi
 use countersign::domain::session::{Session, Status};
 use countersign::domain::time::{Span, Timestamp};
 use countersign::entropy::{SeededEntropy, uuid_v7};
-use countersign::journal::files::disk::Disk;
+use countersign::journal::files::disk::{Disk, DiskFile};
 use countersign::journal::files::memory_disk::MemoryDisk;
+use countersign::journal::files::room::RoomLimits;
 use countersign::journal::store::{Change, Pair};
 use countersign::journal::{Engine, History, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema};
 use countersign::metrics::Metrics;
@@ -112,6 +113,9 @@ impl History for ReadAll {
     }
 }
 
+/// The size of a disk that fills up.
+pub const SMALL: u64 = 4 << 20;
+
 impl Machine {
     /// A new one. The seed stands in the output of a test that fails.
     pub fn new(seed: u64) -> Self {
@@ -147,6 +151,24 @@ impl Machine {
         self
     }
 
+    /// Gives it a small disk.
+    pub fn on_a_small_disk(self) -> Self {
+        self.disk.set_capacity(Some(SMALL));
+        self
+    }
+
+    /// Lets somebody else fill the disk, so far that so many bytes are free once the journal has given its reserve back.
+    pub fn leave(&self, free: u64) {
+        let _ = self.disk.remove("ballast");
+        let mut ballast = self.disk.create("ballast").unwrap();
+        let reserve = self.disk.contents("journal/reserve").map_or(0, |bytes| bytes.len() as u64 + 4096);
+        let room = self.disk.room().unwrap().free + reserve;
+        assert!(
+            ballast.allocate(room - free).is_ok_and(|taken| taken),
+            "{room} are free, and {reserve} of them held back"
+        );
+    }
+
     /// A copy of everything it has written, on a machine of its own.
     pub fn copy(&self) -> Self {
         Self {
@@ -179,9 +201,10 @@ impl Machine {
         let config = Config::load(Sources { file: None, env: self.settings.clone(), flags }).unwrap();
         let master = MasterKey::from_text(&self.master).unwrap();
         let (disk, mut home) = (self.disk.clone(), Home(self.store.clone()));
-        let (engine, _) =
-            LocalEngine::open(disk, &mut home, master, "countersign/test", config.journal.segment_bytes, &*entropy)
-                .unwrap();
+        let limits = RoomLimits { low_water: config.journal.low_water, reserve: config.journal.reserve };
+        let roll_at = limits.on(disk.room().unwrap().size).roll_at(config.journal.segment_bytes);
+        let (engine, _) = LocalEngine::open(disk, &mut home, master, "countersign/test", roll_at, &*entropy).unwrap();
+        let engine = engine.keep_room(limits).unwrap();
         let metrics = Arc::new(Metrics::new());
         let world = World { clock: Arc::new(self.clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
         let keys = engine.keys();

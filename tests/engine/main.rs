@@ -4,6 +4,7 @@ mod actix_facts;
 mod archiving;
 mod clock_rule;
 mod closing;
+mod full_disk;
 mod full_queue;
 mod lost_history;
 mod machine;

@@ -7,6 +7,7 @@ mod copies;
 mod crash;
 mod cut;
 mod follow;
+mod full;
 mod keys;
 mod rewrap;
 mod store;

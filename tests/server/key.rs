@@ -210,7 +210,7 @@ fn a_distrusted_signing_key_is_believed_nowhere_and_its_sessions_go_on() {
     let said = key(&data, &["distrust", &distrusted]).done();
     assert!(said.contains(&format!("ES256 key {distrusted} is distrusted")), "{said}");
     assert!(said.contains("signs from now on") && said.ends_with("sessions ended: 0\n"), "{said}");
-    assert_eq!(in_state(&data, "ES256", "distrusted"), [distrusted.clone()]);
+    assert_eq!(in_state(&data, "ES256", "distrusted"), [distrusted.as_str()]);
 
     let server = server.again();
     assert!(!server.is_active(&before.access()));

@@ -124,7 +124,7 @@ impl Machine {
         match situation {
             "fresh" => assert_eq!(std::fs::read_dir(self.root.path()).unwrap().count(), 0, "something is here already"),
             "stopped" => self.stop(),
-            "running" => self.be_running(),
+            "running" | "stopping" => self.be_running(),
             "server" => {
                 self.stop();
                 return Ok(self.serve(&block.commands));
@@ -133,6 +133,11 @@ impl Machine {
         }
         let Output { status, stdout, .. } = self.bash(&format!("exec 2>&1\n{}", block.commands)).output().unwrap();
         let printed = String::from_utf8(stdout).unwrap();
+        if situation == "stopping" {
+            // The commands have asked it to stop: a second signal would not let it end in good order.
+            let (mut child, _) = self.server.take().unwrap();
+            assert_eq!(wait_for_end(&mut child), Some(0), "line {}", block.line);
+        }
         if status.success() { Ok(printed) } else { Err(format!("{status}: {printed}")) }
     }
 
@@ -153,14 +158,12 @@ impl Machine {
     }
 
     fn be_running(&mut self) {
-        let runs = self.server.as_mut().is_some_and(|(child, _)| child.try_wait().unwrap().is_none());
-        if !runs {
-            self.stop();
+        if self.server.is_none() {
             self.serve(&format!("countersign serve --config {ETC}/countersign.toml"));
         }
     }
 
-    /// Stops the server, if one is left that no block has stopped. In either case it ended in good order.
+    /// Stops the server in good order, if one runs.
     fn stop(&mut self) {
         let Some((mut child, _)) = self.server.take() else { return };
         signal(child.id(), Signal::TERM);

@@ -72,6 +72,12 @@ impl Plan {
     pub fn start(self) -> Server {
         Server::start(self)
     }
+
+    /// A server that was not started yet, with its data in `data` below a directory.
+    pub fn at(self, root: Arc<TempDir>) -> Stopped {
+        fs::write(root.path().join("stderr"), "").unwrap();
+        Stopped { root, plan: self }
+    }
 }
 
 /// A running server. It is killed when dropped.
@@ -293,6 +299,17 @@ pub fn is_installed(program: &str, packages: &str) -> bool {
     found
 }
 
+/// Waits until something that must come has come.
+pub fn wait_until(what: &str, mut come: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if come() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it did not come: {what}");
+}
+
 /// A server that has ended. Its data stay while this lives.
 pub struct Stopped {
     root: Arc<TempDir>,
@@ -303,6 +320,11 @@ impl Stopped {
     /// The data directory.
     pub fn data_dir(&self) -> PathBuf {
         self.root.path().join("data")
+    }
+
+    /// The same data, with another plan for the next start.
+    pub fn with(self, change: impl FnOnce(Plan) -> Plan) -> Self {
+        Self { root: self.root, plan: change(self.plan) }
     }
 
     /// Starts it again.

@@ -111,6 +111,11 @@ impl Trace {
         }
     }
 
+    /// Whether the redemption of the presented generation was among the entries so far.
+    pub fn is_redeemed(&self) -> bool {
+        self.redeemed_at.is_some()
+    }
+
     /// What the entries told; `None` unless they told both a start and an end.
     pub fn past(self) -> Option<Past> {
         let (account, client, started_at) = self.started?;

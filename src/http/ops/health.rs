@@ -15,6 +15,10 @@ pub struct Ready {
     recovered: bool,
     /// Whether the journal takes commits and its keys are unsealed.
     journal: bool,
+    /// Whether no damage was found in what the journal holds already.
+    segments: bool,
+    /// Whether the disk has room for more than closing things.
+    disk: bool,
     /// Whether the clock is believed.
     clock: bool,
     /// Whether the server is not stopping.
@@ -58,6 +62,8 @@ pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
             ready: false,
             recovered: false,
             journal: false,
+            segments: true,
+            disk: false,
             clock: false,
             staying,
             replayed: Some(doors.replayed.load(Ordering::Relaxed)),
@@ -66,7 +72,9 @@ pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
     };
     let clock = services.core.clock.read().believed;
     let journal = services.core.writer.is_running();
-    let ready = clock && journal && staying;
-    let body = Ready { ready, recovered: true, journal, clock, staying, replayed: None, of: None };
+    let segments = services.core.keeper.fault().is_none();
+    let disk = !services.core.writer.disk().is_low();
+    let ready = clock && journal && segments && disk && staying;
+    let body = Ready { ready, recovered: true, journal, segments, disk, clock, staying, replayed: None, of: None };
     if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
 }

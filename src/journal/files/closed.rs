@@ -111,7 +111,7 @@ impl Closed {
         }
         let fits = |index: &Index| Some(index.digest) == next.previous && index.compressed == length;
         let index = match found.index.filter(fits) {
-            None if segment.sealed => Some(reindex(disk, first, next, &mut |_| {}).map_err(because)?),
+            None if segment.sealed => Some(reindex(disk, first, next, &mut || Ok(())).map_err(because)?),
             fitting => fitting,
         };
         let holds_mark = |known: &Known| (first - 1..last).contains(&known.mark.position);

@@ -30,7 +30,7 @@ pub enum DataDirError {
     #[error("{0} is not a directory; give another --data-dir")]
     NotADirectory(PathBuf),
     /// Nothing can be written into it.
-    #[error("the data directory {path} cannot be written to ({error}); make it writable for this user")]
+    #[error("the data directory {path} cannot be written to ({error}); {}", advice(.error))]
     NotWritable {
         /// The directory.
         path: PathBuf,
@@ -78,13 +78,30 @@ pub enum DataDirError {
     )]
     Unfinished(PathBuf),
     /// The disk failed.
-    #[error("the data directory {path} could not be prepared: {error}")]
+    #[error("the data directory {path} could not be prepared ({error}); {}", advice(.error))]
     Io {
         /// The directory.
         path: PathBuf,
         /// What failed.
         error: io::Error,
     },
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "its file system is mounted read-only: mount it for writing and start again; nothing was changed, and nothing was lost"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "its file system is full: free some space and start again; nothing was lost"
+        }
+        _ => "make it writable for this user, or mend the disk, and start again",
+    }
+}
+
+/// Whether there is a data directory of ours, complete.
+pub fn is_laid_out(path: &Path) -> bool {
+    path.join(FORMAT_FILE).exists()
 }
 
 /// A prepared data directory. While this value lives, no other process gets it.
@@ -259,10 +276,12 @@ fn take_lock(path: &Path) -> Result<File, DataDirError> {
         let pid = if read { pid.trim().to_owned() } else { "unknown".to_owned() };
         return Err(DataDirError::InUse { path: path.to_owned(), pid });
     }
+    // Over what stands there, and cut only then: on a full disk there may be no room for what was given away.
     let mut write_pid = || {
-        lock.set_len(0)?;
         lock.rewind()?;
-        writeln!(lock, "{}", std::process::id())
+        writeln!(lock, "{}", std::process::id())?;
+        let length = lock.stream_position()?;
+        lock.set_len(length)
     };
     write_pid().map_err(not_writable)?;
     Ok(lock)

@@ -2,6 +2,7 @@
 //!
 //! Paths are relative to the data directory and use `/`: `anchor`, `journal/00000000000000000001.jsonl`.
 
+use super::room::Room;
 use std::io;
 
 /// A directory of files. Cloning gives another handle onto the same directory.
@@ -28,6 +29,8 @@ pub trait Disk: Clone + Send {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// Makes creations, renames and removals in directory `dir` durable (`""` is the data directory itself).
     fn sync_dir(&self, dir: &str) -> io::Result<()>;
+    /// How much room the file system has.
+    fn room(&self) -> io::Result<Room>;
 
     /// All bytes of a file.
     fn read(&self, path: &str) -> io::Result<Vec<u8>> {
@@ -62,6 +65,10 @@ pub trait DiskFile: Send {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()>;
     /// Cuts the file, or lengthens it with zeros, to `length` bytes.
     fn truncate(&mut self, length: u64) -> io::Result<()>;
+    /// Takes room for the file's first `up_to` bytes, so that writing them needs none; its length stays. `false` where the file
+    /// system cannot do that. After an error some of the room may be taken: [`Self::truncate`] gives back what lies behind the
+    /// end.
+    fn allocate(&mut self, up_to: u64) -> io::Result<bool>;
     /// Makes the file's bytes and length durable. After an error nothing is known about them, and a second call
     /// proves nothing: the kernel may have forgotten that the pages were ever dirty.
     fn sync_data(&mut self) -> io::Result<()>;
@@ -77,6 +84,16 @@ pub const TEMPORARY: &str = ".tmp";
 /// Writes a whole file so that after a crash there is either the old one (or none) or the new one, complete and
 /// durable: under a temporary name, synced, renamed, directory synced.
 pub fn put_whole<D: Disk>(disk: &D, path: &str, fill: impl FnOnce(&mut D::File) -> io::Result<()>) -> io::Result<()> {
+    prepare_whole(disk, path, fill)?;
+    give_name(disk, path)
+}
+
+/// The first half of [`put_whole`]: whatever it fails at, nothing has changed.
+pub fn prepare_whole<D: Disk>(
+    disk: &D,
+    path: &str,
+    fill: impl FnOnce(&mut D::File) -> io::Result<()>,
+) -> io::Result<()> {
     let temporary = format!("{path}{TEMPORARY}");
     remove_if_there(disk, &temporary)?;
     let mut file = disk.create(&temporary)?;
@@ -85,7 +102,12 @@ pub fn put_whole<D: Disk>(disk: &D, path: &str, fill: impl FnOnce(&mut D::File) 
         let _ = disk.remove(&temporary);
         return Err(error);
     }
-    disk.rename(&temporary, path)?;
+    Ok(())
+}
+
+/// The second half of [`put_whole`]. After an error nobody knows which of the two files has the name.
+pub fn give_name<D: Disk>(disk: &D, path: &str) -> io::Result<()> {
+    disk.rename(&format!("{path}{TEMPORARY}"), path)?;
     disk.sync_dir(parent(path))
 }
 

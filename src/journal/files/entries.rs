@@ -108,13 +108,13 @@ impl<D: Disk> Iterator for Entries<D> {
 }
 
 /// A segment, open for reading behind its head.
-pub(super) struct OpenSegment<F: DiskFile> {
+pub struct OpenSegment<F: DiskFile> {
     /// The path of the file that holds it.
     pub file: String,
     /// Its head, checked.
     pub header: Header,
     /// Its entries.
-    pub lines: LineReader<F>,
+    pub(super) lines: LineReader<F>,
 }
 
 /// The head of a segment, checked.
@@ -126,7 +126,7 @@ pub fn segment_head<D: Disk>(disk: &D, first: Position) -> Result<Header, ReadEr
 }
 
 /// Opens a segment behind its head, which is checked.
-pub(super) fn open_segment<D: Disk>(disk: &D, first: Position) -> Result<OpenSegment<D::File>, ReadError> {
+pub fn open_segment<D: Disk>(disk: &D, first: Position) -> Result<OpenSegment<D::File>, ReadError> {
     let (source, file) = Source::open(disk, first)?;
     let mut lines = LineReader::new(source, 0);
     let head = match lines.next()? {

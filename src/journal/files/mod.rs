@@ -10,6 +10,7 @@
 pub mod anchor;
 pub mod archive;
 pub mod backup;
+pub mod check;
 mod closed;
 pub mod copy;
 pub mod data_dir;
@@ -27,8 +28,10 @@ pub mod merkle;
 pub mod reader;
 pub mod real_disk;
 pub mod recovery;
+pub mod room;
 mod scan;
 pub mod seal;
+pub mod sealed;
 pub mod segments;
 mod source;
 pub mod start;

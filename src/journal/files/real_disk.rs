@@ -1,6 +1,9 @@
 //! A [`Disk`] of real files. Directories are made with mode 0700, files with 0600.
 
 use super::disk::{Disk, DiskFile};
+use super::room::Room;
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
@@ -85,6 +88,20 @@ impl Disk for RealDisk {
         let path = self.path(dir);
         File::open(&path).and_then(|dir| dir.sync_all()).map_err(|error| named(&path, "sync", error))
     }
+
+    fn room(&self) -> io::Result<Room> {
+        room_at(&self.root)
+    }
+}
+
+/// How much room the file system has on which `path` lies.
+///
+/// # Errors
+/// Where it cannot be asked.
+pub fn room_at(path: &Path) -> io::Result<Room> {
+    let found = statvfs(path).map_err(|error| named(path, "measure the file system of", error.into()))?;
+    let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+    Ok(Room { free: bytes(found.f_bavail), size: bytes(found.f_blocks) })
 }
 
 impl DiskFile for RealFile {
@@ -107,6 +124,17 @@ impl DiskFile for RealFile {
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length).map_err(|error| named(&self.path, "cut", error))
+    }
+
+    fn allocate(&mut self, up_to: u64) -> io::Result<bool> {
+        loop {
+            match fallocate(&self.file, FallocateFlags::KEEP_SIZE, 0, up_to) {
+                Ok(()) => return Ok(true),
+                Err(Errno::INTR) => {}
+                Err(Errno::OPNOTSUPP | Errno::NOSYS) => return Ok(false),
+                Err(error) => return Err(named(&self.path, "take room for", error.into())),
+            }
+        }
     }
 
     fn sync_data(&mut self) -> io::Result<()> {

@@ -57,9 +57,9 @@ impl SealError {
     }
 }
 
-/// Called with the number of bytes that were just read or written, as often as about every megabyte: the place to wait, so that
-/// work in the background leaves disk and processor to others.
-pub type Pace<'a> = &'a mut dyn FnMut(u64);
+/// Called about every megabyte of text: the place to wait, so that work in the background leaves disk and processor to others. Its
+/// error ends the work.
+pub type Pace<'a> = &'a mut dyn FnMut() -> io::Result<()>;
 
 /// Seals the closed segment whose first entry is `first`; `next` is the head of the segment behind it.
 ///
@@ -222,7 +222,7 @@ fn compress<D: Disk>(disk: &D, first: Position, file: &mut D::File, pace: Pace<'
                 file.sync_data()?;
                 unsynced = 0;
             }
-            pace(frame.len() as u64);
+            pace()?;
             frame.clear();
         }
         if ended {
@@ -249,7 +249,7 @@ fn index_bytes<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pace<'_>
         for line in frame.split_inclusive(|byte| *byte == b'\n') {
             text.take(line).map_err(ReadError::Damaged)?;
         }
-        pace(frame.len() as u64);
+        pace()?;
     }
     Ok(text.check(next)?.index())
 }

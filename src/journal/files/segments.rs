@@ -1,13 +1,14 @@
 //! Appends commits to the segments, and is the only one to do so.
 
 use super::anchor::Mark;
-use super::disk::{Disk, DiskFile, put_whole};
+use super::disk::{Disk, DiskFile, give_name, prepare_whole};
 use super::entries::{Entries, segment_head};
 use super::frame::{MAX_EVENT, encode};
 use super::header::{Header, JOURNAL, list_segments, segment_path};
 use super::index::Index;
 use super::merkle::{Frontier, leaf_hash, to_hash};
 use super::recovery::{Marks, Opened, Recovered, recover};
+use super::room;
 use crate::domain::ids::{Hash, Position};
 use aws_lc_rs::digest::{Context, SHA256};
 use std::io;
@@ -51,6 +52,12 @@ pub struct Appended {
     pub rolled: Option<Position>,
 }
 
+/// A batch that has its room on the disk.
+#[must_use]
+pub struct Prepared {
+    rolled: bool,
+}
+
 /// The segments, open for appending. What it holds is durable: [`Segments::append`] comes back after the sync.
 pub struct Segments<D: Disk> {
     disk: D,
@@ -59,6 +66,10 @@ pub struct Segments<D: Disk> {
     file: D::File,
     /// The length of the open segment as we left it.
     length: u64,
+    /// Up to where room was taken for the open segment.
+    allocated: u64,
+    /// How much room is taken ahead, in bytes.
+    ahead: u64,
     /// Bytes of text of all segments but the open one.
     closed_bytes: u64,
     /// What the indexes of the segments said that were sealed when the journal was opened.
@@ -87,12 +98,15 @@ impl<D: Disk> Segments<D> {
             _ => disk.sync_dir("")?,
         }
         let header = Header { origin: origin.to_owned(), frontier: Frontier::default(), previous: None };
-        let (file, length, digest) = begin_segment(&disk, &header)?;
+        let ahead = room::step(disk.room()?.size);
+        let (file, length, digest, allocated) = begin_segment(&disk, &header, 0, ahead)?;
         Ok(Self {
             disk,
             segments: vec![header.first()],
             file,
             length,
+            allocated,
+            ahead,
             closed_bytes: 0,
             sealed: Vec::new(),
             digest,
@@ -109,9 +123,11 @@ impl<D: Disk> Segments<D> {
         let Opened { segments, sealed, closed_bytes, open, recovered } = recover(&disk, marks)?;
         let opened = Self {
             file: disk.open(&segment_path(open.header.first()))?,
+            ahead: room::step(disk.room()?.size),
             disk,
             segments,
             length: open.length,
+            allocated: open.length,
             closed_bytes,
             sealed,
             digest: open.digest,
@@ -133,20 +149,38 @@ impl<D: Disk> Segments<D> {
     /// Writes a batch of commits in one write and syncs it. When this returns `Ok`, the batch is durable.
     ///
     /// After an error nothing is known about the batch, and every later call fails: stop acknowledging, and recover
-    /// with [`Segments::open`]. Only `InvalidInput`, for events that no line can hold, leaves everything as it was.
+    /// with [`Segments::open`]. Only `InvalidInput`, for events that no line can hold, and a disk without room
+    /// ([`room::was_unchanged`]) leave everything as it was.
     pub fn append(&mut self, batch: &[EncodedCommit]) -> io::Result<Appended> {
+        let prepared = self.prepare(batch)?;
+        self.write(batch, prepared)
+    }
+
+    /// The first half of [`Self::append`]: takes room for a batch, in the next segment if it does not fit into the open one.
+    pub fn prepare(&mut self, batch: &[EncodedCommit]) -> io::Result<Prepared> {
         if let Some(why) = &self.stopped {
             return Err(io::Error::other(format!("the journal takes no more since a write failed ({why}); restart")));
         }
         check(batch)?;
-        let appended = self.write(batch);
+        let prepared = self.make_room(batch);
+        if let Err(error) = &prepared
+            && !room::was_unchanged(error)
+        {
+            self.stopped = Some(error.to_string());
+        }
+        prepared
+    }
+
+    /// The second half: writes the batch that was prepared last, and syncs it.
+    pub fn write(&mut self, batch: &[EncodedCommit], prepared: Prepared) -> io::Result<Appended> {
+        let appended = self.write_lines(batch, prepared.rolled);
         if let Err(error) = &appended {
             self.stopped = Some(error.to_string());
         }
         appended
     }
 
-    fn write(&mut self, batch: &[EncodedCommit]) -> io::Result<Appended> {
+    fn make_room(&mut self, batch: &[EncodedCommit]) -> io::Result<Prepared> {
         let found = self.file.len()?;
         if found != self.length {
             let (path, left) = (segment_path(self.first()), self.length);
@@ -158,8 +192,17 @@ impl<D: Disk> Segments<D> {
         let holds_entries = self.head() >= self.first();
         let rolled = holds_entries && bytes > 0 && self.length + bytes > self.roll_at;
         if rolled {
-            self.roll()?;
+            self.roll(bytes)?;
+        } else if self.length + bytes > self.allocated {
+            let taken = room::take(&mut self.file, self.length, self.length + bytes, self.ahead);
+            self.allocated = *taken.as_ref().unwrap_or(&self.length);
+            taken?;
         }
+        Ok(Prepared { rolled })
+    }
+
+    fn write_lines(&mut self, batch: &[EncodedCommit], rolled: bool) -> io::Result<Appended> {
+        let bytes = self.lines.len() as u64;
         if bytes > 0 {
             self.file.write_at(self.length, &self.lines)?;
             self.file.sync_data()?;
@@ -185,14 +228,24 @@ impl<D: Disk> Segments<D> {
         }
     }
 
-    /// Closes the open segment and begins the next. Everything in the open one is durable.
-    fn roll(&mut self) -> io::Result<()> {
+    /// Closes the open segment and begins the next, with room for `bytes` of lines. Everything in the open one is durable.
+    fn roll(&mut self, bytes: u64) -> io::Result<()> {
         let previous = Some(to_hash(self.digest.clone().finish()));
         let header = Header { origin: self.origin.clone(), frontier: self.frontier.clone(), previous };
-        let (file, length, digest) = begin_segment(&self.disk, &header)?;
+        let (file, length, digest, allocated) = begin_segment(&self.disk, &header, bytes, self.ahead)?;
+        self.give_back()?;
         self.closed_bytes += self.length;
         self.segments.push(header.first());
-        (self.file, self.length, self.digest) = (file, length, digest);
+        (self.file, self.length, self.digest, self.allocated) = (file, length, digest, allocated);
+        Ok(())
+    }
+
+    /// Gives back the room that was taken ahead of the open segment's end: nothing is to be appended to it for now.
+    pub fn give_back(&mut self) -> io::Result<()> {
+        if self.allocated > self.length && self.allocated < u64::MAX {
+            self.file.truncate(self.length)?;
+            self.allocated = self.length;
+        }
         Ok(())
     }
 
@@ -210,7 +263,7 @@ impl<D: Disk> Segments<D> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
         let before = std::mem::replace(&mut self.origin, origin.to_owned());
-        let begun = if self.head() >= self.first() { self.roll() } else { self.replace_head() };
+        let begun = if self.head() >= self.first() { self.roll(0) } else { self.replace_head() };
         if let Err(error) = &begun {
             self.origin = before;
             self.stopped = Some(error.to_string());
@@ -222,7 +275,7 @@ impl<D: Disk> Segments<D> {
     fn replace_head(&mut self) -> io::Result<()> {
         let previous = segment_head(&self.disk, self.first()).map_err(io::Error::other)?.previous;
         let header = Header { origin: self.origin.clone(), frontier: self.frontier.clone(), previous };
-        (self.file, self.length, self.digest) = begin_segment(&self.disk, &header)?;
+        (self.file, self.length, self.digest, self.allocated) = begin_segment(&self.disk, &header, 0, self.ahead)?;
         Ok(())
     }
 
@@ -290,11 +343,24 @@ fn is_line(line: &[u8], position: Position, leaf: Hash) -> bool {
 }
 
 /// Makes a segment that holds its head and nothing else. It gets its name only when it is whole and synced: so a
-/// segment without a good head is always damage, never the trace of a crash.
-fn begin_segment<D: Disk>(disk: &D, header: &Header) -> io::Result<(D::File, u64, Context)> {
+/// segment without a good head is always damage, never the trace of a crash. It has room for `bytes` more, and is not begun
+/// where there is none.
+fn begin_segment<D: Disk>(
+    disk: &D,
+    header: &Header,
+    bytes: u64,
+    ahead: u64,
+) -> io::Result<(D::File, u64, Context, u64)> {
     let (path, line) = (segment_path(header.first()), header.encode());
-    put_whole(disk, &path, |file| file.write_at(0, &line))?;
+    let length = line.len() as u64;
+    let mut allocated = 0;
+    let filled = prepare_whole(disk, &path, |file| {
+        allocated = room::take(file, 0, length + bytes, ahead)?;
+        file.write_at(0, &line)
+    });
+    filled.map_err(room::unchanged)?;
+    give_name(disk, &path)?;
     let mut digest = Context::new(&SHA256);
     digest.update(&line);
-    Ok((disk.open(&path)?, line.len() as u64, digest))
+    Ok((disk.open(&path)?, length, digest, allocated))
 }

@@ -7,7 +7,7 @@ use crate::random::seed;
 use crate::support::{Plan, Server, is_installed};
 use rustix::process::Signal;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -17,14 +17,19 @@ struct LyingDisk {
     dir: TempDir,
 }
 
+/// Builds a library that is loaded before others.
+pub fn compile(source: &str, library: &Path) {
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(library);
+    cc.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim").join(source)).arg("-ldl");
+    let output = cc.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 impl LyingDisk {
     fn build() -> Self {
         let disk = Self { dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shim/lose_writes.c");
-        let mut cc = Command::new("cc");
-        cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(disk.library()).args([source, "-ldl"]);
-        let output = cc.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        compile("lose_writes.c", &disk.library());
         fs::write(disk.counts(), [0; 24]).unwrap();
         disk
     }

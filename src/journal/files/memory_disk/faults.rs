@@ -12,6 +12,8 @@ pub enum Operation {
     Write,
     /// Changing a file's length.
     Truncate,
+    /// Taking room ahead of writing.
+    Allocate,
     /// Syncing a file.
     Sync,
     /// Syncing a directory.

@@ -7,11 +7,13 @@
 #![expect(clippy::cast_possible_truncation, reason = "a file in memory is no longer than memory")]
 
 mod faults;
+mod space;
 mod state;
 
 pub use faults::{Counts, Operation};
 
 use super::disk::{Disk, DiskFile};
+use super::room::Room;
 use faults::Verdict;
 use state::{Node, State};
 use std::io;
@@ -76,6 +78,11 @@ impl MemoryDisk {
     /// Cuts the power after `operations` more operations that change something; everything after them fails.
     pub fn power_off_after_operations(&self, operations: u64) {
         self.lock().faults.power_off_after_operations(operations);
+    }
+
+    /// Gives the disk a size in bytes; `None` is a disk that never fills up. What lies on it already stays.
+    pub fn set_capacity(&self, capacity: Option<u64>) {
+        self.lock().capacity = capacity;
     }
 
     /// Whether the power was cut. It comes back with one of the `crash` functions.
@@ -153,7 +160,10 @@ impl Disk for MemoryDisk {
     }
 
     fn create(&self, path: &str) -> io::Result<MemoryFile> {
-        let file = self.begin(Operation::Create)?.create_file(path)?;
+        let mut state = self.begin(Operation::Create)?;
+        state.check_room_for_name()?;
+        let file = state.create_file(path)?;
+        drop(state);
         Ok(MemoryFile { disk: self.clone(), file, writable: true })
     }
 
@@ -171,6 +181,10 @@ impl Disk for MemoryDisk {
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         self.begin(Operation::SyncDir)?.sync_dir(dir)
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        Ok(self.begin(Operation::Read)?.room())
     }
 }
 
@@ -202,7 +216,11 @@ impl DiskFile for MemoryFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let (mut state, verdict) = self.change(Operation::Write, bytes.len())?;
         let (kept, result) = match verdict {
-            Verdict::Pass => (bytes.len(), Ok(())),
+            // As a real disk does: what fits is written.
+            Verdict::Pass => match state.fitting(self.file, offset, bytes.len()) {
+                kept if kept == bytes.len() => (kept, Ok(())),
+                kept => (kept, Err(space::is_full())),
+            },
             Verdict::Fail { error, kept } => (kept.min(bytes.len()), Err(error)),
         };
         if kept > 0 {
@@ -218,6 +236,13 @@ impl DiskFile for MemoryFile {
                 state.set_length(self.file, length as usize);
                 Ok(())
             }
+        }
+    }
+
+    fn allocate(&mut self, up_to: u64) -> io::Result<bool> {
+        match self.change(Operation::Allocate, 0)? {
+            (_, Verdict::Fail { error, .. }) => Err(error),
+            (mut state, Verdict::Pass) => state.allocate(self.file, up_to).map(|()| true),
         }
     }
 

@@ -31,11 +31,13 @@ struct Unsynced {
 }
 
 #[derive(Debug, Default)]
-struct File {
+pub(super) struct File {
     durable: Vec<u8>,
     unsynced: Vec<Unsynced>,
     /// What reading shows: the durable bytes with all changes.
-    shown: Vec<u8>,
+    pub shown: Vec<u8>,
+    /// Up to where room was taken ahead of writing.
+    pub allocated: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -47,11 +49,13 @@ enum NameChange {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    files: Vec<File>,
-    shown: Names,
+    pub files: Vec<File>,
+    pub shown: Names,
     durable: Names,
     unsynced: Vec<NameChange>,
     pub faults: Faults,
+    /// The size of the disk in bytes, if it has one.
+    pub capacity: Option<u64>,
 }
 
 impl FileChange {
@@ -114,7 +118,7 @@ impl NameChange {
 
 impl File {
     fn settled(bytes: Vec<u8>) -> Self {
-        Self { durable: bytes.clone(), unsynced: Vec::new(), shown: bytes }
+        Self { durable: bytes.clone(), unsynced: Vec::new(), shown: bytes, allocated: 0 }
     }
 
     fn change(&mut self, change: FileChange) {
@@ -150,7 +154,7 @@ impl File {
             _ => new,
         };
         bytes.resize(length, 0);
-        Self::settled(bytes)
+        Self { allocated: self.allocated, ..Self::settled(bytes) }
     }
 }
 
@@ -234,6 +238,7 @@ impl State {
 
     pub fn set_length(&mut self, file: usize, length: usize) {
         self.files[file].change(FileChange::Length(length));
+        self.files[file].allocated = 0;
     }
 
     pub fn sync(&mut self, file: usize) {
@@ -267,7 +272,8 @@ impl State {
             names.remove(&orphan);
         }
         let files = self.files.iter().map(|file| file.after_crash(draw)).collect();
-        Self { files, shown: names.clone(), durable: names, unsynced: Vec::new(), faults: Faults::default() }
+        let capacity = self.capacity;
+        Self { files, shown: names.clone(), durable: names, unsynced: Vec::new(), faults: Faults::default(), capacity }
     }
 }
 

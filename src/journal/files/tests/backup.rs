@@ -4,6 +4,7 @@ use super::super::backup::{CopiedSegments, LinkFrom, check_segments, copy_segmen
 use super::super::disk::Disk;
 use super::super::header::{JOURNAL, SegmentName, index_path, list_segments, sealed_path};
 use super::super::memory_disk::MemoryFile;
+use super::super::room::Room;
 use super::super::start::start;
 use super::sealed::seal_all;
 use super::*;
@@ -68,6 +69,10 @@ impl Disk for Busy {
 
     fn remove(&self, path: &str) -> io::Result<()> {
         panic!("{path} is removed")
+    }
+
+    fn room(&self) -> io::Result<Room> {
+        self.pass().room()
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {

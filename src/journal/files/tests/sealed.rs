@@ -15,7 +15,7 @@ pub(super) fn seal_all(disk: &MemoryDisk) -> Vec<Position> {
     let segments = list_segments(disk).unwrap();
     for pair in segments.windows(2).filter(|pair| !pair[0].sealed) {
         let next = open_segment(disk, pair[1].first).unwrap().header;
-        seal(disk, pair[0].first, &next, &mut |_| {}).unwrap();
+        seal(disk, pair[0].first, &next, &mut || Ok(())).unwrap();
     }
     segments[..segments.len() - 1].iter().map(|segment| segment.first).collect()
 }
@@ -115,7 +115,7 @@ fn every_flipped_byte_of_a_sealed_segment_and_its_index_is_found_by_the_check() 
     let sealed = seal_all(&journal.disk);
     let (first, second) = (sealed[0], sealed[1]);
     let next = open_segment(&journal.disk, second).unwrap().header;
-    let check = |disk: &MemoryDisk| check_sealed(disk, first, &next, &mut |_| {});
+    let check = |disk: &MemoryDisk| check_sealed(disk, first, &next, &mut || Ok(()));
     check(&journal.disk).unwrap();
     for path in [sealed_path(first), index_path(first)] {
         let length = journal.disk.contents(&path).unwrap().len();
@@ -134,13 +134,13 @@ fn a_crash_at_any_operation_of_sealing_loses_nothing_and_is_taken_up() {
     let next = open_segment(&journal.disk, firsts[1]).unwrap().header;
     let whole = journal.disk.crash_keeping_everything();
     let before = whole.counts().changes();
-    seal(&whole, firsts[0], &next, &mut |_| {}).unwrap();
+    seal(&whole, firsts[0], &next, &mut || Ok(())).unwrap();
     let operations = whole.counts().changes() - before;
     assert!(operations > 5, "{operations}");
     for nth in 0..=operations {
         let disk = journal.disk.crash_keeping_everything();
         disk.power_off_after_operations(nth);
-        let _ = seal(&disk, firsts[0], &next, &mut |_| {});
+        let _ = seal(&disk, firsts[0], &next, &mut || Ok(()));
         for seed in 0..8 {
             let found = disk.crash(seed);
             let mut again = Journal::start_with(&found, Some(journal.mark())).unwrap();
@@ -161,7 +161,7 @@ fn a_damaged_closed_segment_is_never_sealed() {
     for at in (0..length).step_by(37) {
         let disk = journal.disk.crash_keeping_everything();
         disk.tamper(FIRST, |bytes| bytes[at] ^= 4);
-        let error = seal(&disk, firsts[0], &next, &mut |_| {}).unwrap_err();
+        let error = seal(&disk, firsts[0], &next, &mut || Ok(())).unwrap_err();
         assert!(error.damage().is_some(), "{error}");
         assert_eq!(disk.contents(&sealed_path(1)), None);
         assert!(disk.contents(FIRST).is_some());

@@ -1,0 +1,164 @@
+//! Looks after segments that are no longer written: seals those that were closed, and reads sealed ones again and again, so that
+//! damage is found while there still is a back-up. Works in steps; a thread of its own calls them.
+
+use super::files::anchor::Anchor;
+use super::files::disk::{Disk, DiskFile, put_whole};
+use super::files::entries::{OpenSegment, open_segment};
+use super::files::frame::{seal as seal_line, unseal};
+use super::files::header::{Header, JOURNAL, SegmentName, list_segments};
+use super::files::index::{Index, IndexError};
+use super::files::seal::{Pace, SealError, check_sealed, reindex, seal};
+use super::files::sealed::SealedSegments;
+use crate::domain::ids::Position;
+use crate::domain::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+/// When each sealed segment was read last, so that a start does not begin from the first again.
+const SCRUBBED: &str = "scrubbed";
+
+/// A segment that was read in full and is whole.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scrubbed {
+    /// Its first position.
+    pub first: Position,
+    /// Whether its index was not what it should be, and has been made again.
+    pub reindexed: bool,
+}
+
+/// See the module.
+pub struct Keeper<D: Disk> {
+    disk: D,
+    sealed: SealedSegments<D>,
+    read_at: BTreeMap<Position, Timestamp>,
+    /// Closed segments that are damaged: they stay as they are, and the others are sealed all the same.
+    damaged: BTreeSet<Position>,
+}
+
+impl<D: Disk> Keeper<D> {
+    /// Looks after the segments on a disk. What it seals is added to `sealed`.
+    pub fn new(disk: D, sealed: SealedSegments<D>) -> Self {
+        let read_at = load(&disk).unwrap_or_default();
+        Self { disk, sealed, read_at, damaged: BTreeSet::new() }
+    }
+
+    /// The sealed segments.
+    pub fn sealed(&self) -> &SealedSegments<D> {
+        &self.sealed
+    }
+
+    /// How many closed segments wait to be sealed.
+    ///
+    /// # Errors
+    /// Where the disk fails.
+    pub fn waiting(&self) -> io::Result<usize> {
+        let segments = list_segments(&self.disk)?;
+        Ok(segments.iter().rev().skip(1).filter(|segment| !segment.sealed).count())
+    }
+
+    /// Seals the oldest closed segment, and says its last position; `None` where none waits. A segment waits until the anchor
+    /// stands behind it, so that a start never has to look for a mark in a sealed one.
+    ///
+    /// # Errors
+    /// [`SealError`]: the segment stays as it is.
+    pub fn seal_next(&mut self, now: Timestamp, pace: Pace<'_>) -> Result<Option<Position>, SealError> {
+        let segments = list_segments(&self.disk)?;
+        let waits = |segment: &SegmentName| !segment.sealed && !self.damaged.contains(&segment.first);
+        let Some(at) = segments.windows(2).position(|pair| waits(&pair[0])) else { return Ok(None) };
+        let (first, next) = (segments[at].first, self.header(segments[at + 1].first)?);
+        let marked = Anchor::look(&self.disk)?.mark().map_or(0, |mark| mark.position);
+        if marked < next.first() {
+            return Ok(None);
+        }
+        let index = seal(&self.disk, first, &next, pace).inspect_err(|error| {
+            if error.damage().is_some() {
+                self.damaged.insert(first);
+            }
+        })?;
+        let last = index.last;
+        self.sealed.put(index);
+        self.was_read(first, now);
+        Ok(Some(last))
+    }
+
+    /// Reads the sealed segment that was not read for the longest time, if that is longer than `every`.
+    ///
+    /// # Errors
+    /// [`SealError`]: the segment is damaged, or the disk failed. It is not tried again before `every` has passed.
+    pub fn scrub_next(&mut self, now: Timestamp, every: Span, pace: Pace<'_>) -> Result<Option<Scrubbed>, SealError> {
+        let Some((index, read_at)) = self.oldest() else { return Ok(None) };
+        // A clock that was set back makes nothing wait longer than it should.
+        if now.since(read_at).is_within(every) {
+            return Ok(None);
+        }
+        let first = index.first();
+        // Before it is read: what cannot be read must not keep the others from being read.
+        self.was_read(first, now);
+        let next = self.header(index.last + 1)?;
+        let reindexed = match check_sealed(&self.disk, first, &next, pace) {
+            Ok(()) => false,
+            Err(SealError::Index(IndexError::Unusable { .. })) => {
+                self.sealed.put(reindex(&self.disk, first, &next, pace)?);
+                true
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Scrubbed { first, reindexed }))
+    }
+
+    /// When the segment was read that was not read for the longest time; `None` where none is sealed.
+    pub fn oldest_read(&self) -> Option<Timestamp> {
+        self.oldest().map(|(_, read_at)| read_at)
+    }
+
+    fn oldest(&self) -> Option<(std::sync::Arc<Index>, Timestamp)> {
+        // One that nobody has a time for counts from when it was written at the latest.
+        let read_at = |index: &Index| self.read_at.get(&index.first()).copied().unwrap_or(index.span.1);
+        self.sealed.all().into_iter().map(|index| (index.clone(), read_at(&index))).min_by_key(|(_, at)| *at)
+    }
+
+    fn header(&self, first: Position) -> Result<Header, SealError> {
+        match Index::read(&self.disk, first) {
+            Ok(index) => Ok(index.header),
+            Err(_) => {
+                let OpenSegment { header, .. } = open_segment(&self.disk, first)?;
+                Ok(header)
+            }
+        }
+    }
+
+    /// Remembers that a segment was read. That this is written is of no importance to anything but the order of later reads.
+    fn was_read(&mut self, first: Position, now: Timestamp) {
+        self.read_at.insert(first, now);
+        if let Err(error) = save(&self.disk, &self.read_at) {
+            tracing::debug!(%error, "when segments were read could not be written down");
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written(Vec<(Position, String)>);
+
+fn path() -> String {
+    format!("{JOURNAL}/{SCRUBBED}")
+}
+
+fn save<D: Disk>(disk: &D, read_at: &BTreeMap<Position, Timestamp>) -> io::Result<()> {
+    let written = Written(read_at.iter().map(|(first, at)| (*first, at.to_string())).collect());
+    let mut line = Vec::new();
+    seal_line(&mut line, |out| {
+        out.extend_from_slice(b"\"scrubbed\":");
+        // Numbers and strings always serialise, and writing to memory cannot fail.
+        let _ = serde_json::to_writer(out, &written);
+    });
+    put_whole(disk, &path(), |file| file.write_at(0, &line))
+}
+
+fn load<D: Disk>(disk: &D) -> Option<BTreeMap<Position, Timestamp>> {
+    disk.find(&path()).ok()??;
+    let bytes = disk.read(&path()).ok()?;
+    let body = unseal(bytes.strip_suffix(b"\n")?).ok()?.strip_prefix(b"\"scrubbed\":")?;
+    let Written(written) = serde_json::from_slice(body).ok()?;
+    written.into_iter().map(|(first, at)| Some((first, at.parse().ok()?))).collect()
+}
