@@ -80,18 +80,21 @@ pub fn drop_history<D: Disk>(
     for index in segments {
         remove_if_there(disk, &sealed_path(index.first()))?;
         remove_if_there(disk, &index_path(index.first()))?;
+        // One by one: a power cut may keep any of several removals, and a gap in the middle is damage.
+        disk.sync_dir(JOURNAL)?;
     }
-    disk.sync_dir(JOURNAL)?;
-    sweep_bases(disk, base)?;
+    sweep(disk, &dropped)?;
     Ok(dropped)
 }
 
-/// Removes the bases of earlier drops.
-fn sweep_bases(disk: &impl Disk, kept: Position) -> io::Result<()> {
-    let kept = base_path(kept);
+/// Removes the bases of earlier drops, and indexes that a drop cut short has left without their segments.
+fn sweep(disk: &impl Disk, dropped: &Dropped) -> io::Result<()> {
+    let kept = base_path(dropped.base);
     for name in disk.list(JOURNAL)? {
         let path = format!("{JOURNAL}/{name}");
-        if name.starts_with("base-") && path != kept {
+        let first = name.strip_suffix(".idx").and_then(|digits| digits.parse::<Position>().ok());
+        let is_left_over = first.is_some_and(|first| first <= dropped.through());
+        if is_left_over || name.starts_with("base-") && path != kept {
             remove_if_there(disk, &path)?;
         }
     }
