@@ -6,6 +6,7 @@
 
 pub mod backup;
 mod base;
+mod catch_up;
 mod drop;
 pub mod engine;
 pub mod files;
