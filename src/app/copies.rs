@@ -42,9 +42,14 @@ pub fn back_up(config: &Config, to: &Path, link_from: Option<&Path>, world: &Wor
     wait_for_anchor(&from, config);
     let mut link = |path: &str| match std::fs::hard_link(link_from.unwrap_or(to).join(path), to.join(path)) {
         Ok(()) => Ok(true),
-        // Another file system, or one without second names: then it is copied.
-        Err(error) if matches!(error.kind(), io::ErrorKind::CrossesDevices | io::ErrorKind::Unsupported) => Ok(false),
-        Err(error) => Err(error),
+        Err(error) => match error.kind() {
+            // Another file system, or one without second names or with too many: then it is copied.
+            io::ErrorKind::CrossesDevices
+            | io::ErrorKind::Unsupported
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::TooManyLinks => Ok(false),
+            _ => Err(error),
+        },
     };
     let older = link_from.map(|older| LinkFrom { disk: RealDisk::new(older), link: &mut link });
     let made = crate::journal::backup::back_up(&from, &target, older, world.clock.wall());

@@ -221,7 +221,7 @@ fn restore(arguments: Restore) -> Result<(), Failure> {
          origin    {} (before: {})\n\
          keys      a new refresh key and new signing keys; the old ones are retired\n\
          {sessions}\n\
-         Start it with the same configuration and --data-dir {data_dir}, and make a back-up of it soon.\n",
+         The master key is the one of before. Start it with the same configuration and --data-dir {data_dir}, and back it up soon.\n",
         from.display(),
         marker.made_at,
         again.size,
