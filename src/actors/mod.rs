@@ -40,7 +40,7 @@ pub use closer::{Closer, Closing, Scope};
 pub use core::{Core, Refused, Unavailable};
 pub use directory::{DirectoryLimits, Resident, Residents};
 pub use disk_room::DiskRoom;
-pub use genesis::begin_journal;
+pub use genesis::{begin_again, begin_journal, end_sessions, pull_brake};
 pub use hasher::{Hasher, HasherLimits, Job, Share};
 pub use held::Held;
 pub use keeper::KeeperHandle;

@@ -1,12 +1,16 @@
 //! The only wiring: open the journal, start the actors, hand out handles; and the orderly stop.
 
+mod again;
 mod bootstrap;
+mod copies;
 mod master;
 mod offline;
 mod open;
 mod room;
 
+pub use again::{Again, BegunAgain, begin_again};
 pub use bootstrap::{Applied, apply, check};
+pub use copies::{DropKept, Restored, archive, back_up, drop_before, restore};
 pub use master::{NewMaster, Rewrapped, new_master};
 pub use offline::{look, offline, take};
 pub use open::{OpenedJournal, Start, StartError, open, start_journal};

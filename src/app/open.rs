@@ -173,6 +173,13 @@ pub fn start_journal(
         append(&mut journal, commit)?;
     }
     let system = journal.reader().system().map_err(|error| StartError::new(&error))?;
+    if journal.engine().origin() != system.value.origin {
+        return Err(StartError(
+            "the journal was about to go on under another origin, and the command that did it was cut short: run that command \
+             again"
+                .to_owned(),
+        ));
+    }
     let last = believable_last(&system.value, journal.last_at());
     let clock = Arc::new(JudgedClock::new(world.clock.clone(), last, start.accept_clock));
     let reading = clock.read();
@@ -198,7 +205,7 @@ fn believable_last(system: &System, journal_last: Timestamp) -> Timestamp {
     }
 }
 
-fn server_commit(events: Vec<SystemEvent>, at: Timestamp, entropy: &dyn Entropy) -> Commit {
+pub(super) fn server_commit(events: Vec<SystemEvent>, at: Timestamp, entropy: &dyn Entropy) -> Commit {
     let id = CommitId(uuid_v7(entropy, at));
     Commit {
         id,
@@ -214,7 +221,7 @@ fn server_commit(events: Vec<SystemEvent>, at: Timestamp, entropy: &dyn Entropy)
     }
 }
 
-fn append(journal: &mut Journal, commit: Commit) -> Result<(), StartError> {
+pub(super) fn append(journal: &mut Journal, commit: Commit) -> Result<(), StartError> {
     for answer in journal.append(vec![commit]).map_err(|error| StartError::new(&error))? {
         answer.map_err(|error| StartError::new(&error))?;
     }

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod demo_script;
 mod diagnostics;
+mod journal;
 mod key;
 mod serve;
 mod server;
@@ -49,6 +50,9 @@ enum Command {
     /// List, rotate and distrust the keys of tokens, and exchange the master key
     #[command(subcommand, after_help = key::HELP)]
     Key(key::Command),
+    /// Back up, restore, archive and drop what the journal holds
+    #[command(subcommand, after_help = journal::HELP)]
+    Journal(journal::Command),
     /// Check or show the configuration
     #[command(subcommand, after_help = AFTER_HELP)]
     Config(config::Command),
@@ -117,6 +121,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Audit(Audit::Tail(arguments)) => audit_tail::run(arguments),
         Command::Key(command) => key::run(command),
+        Command::Journal(command) => journal::run(command),
         Command::Config(command) => config::run(command),
     };
     match outcome {

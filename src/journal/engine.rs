@@ -114,6 +114,12 @@ pub trait Engine: Send {
     /// that writes fails as well.
     fn append(&mut self, batch: Batch) -> Result<(), EngineError>;
 
+    /// Goes on under another checkpoint origin: the entries that follow stand in a segment whose head names it.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    fn begin_origin(&mut self, origin: &str) -> Result<(), EngineError>;
+
     /// Writes and syncs something small: what an answer waits for that records nothing.
     ///
     /// # Errors

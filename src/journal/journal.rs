@@ -132,6 +132,14 @@ impl Journal {
         self.last_at
     }
 
+    /// Goes on under another checkpoint origin; the next entry must be the event that says why.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn begin_origin(&mut self, origin: &str) -> Result<(), EngineError> {
+        self.engine.begin_origin(origin)
+    }
+
     /// Notes how far everything is durable; `clean` says that nothing follows.
     ///
     /// # Errors

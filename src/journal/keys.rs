@@ -22,6 +22,9 @@ pub fn stream_of(key: &[u8]) -> Option<StreamId> {
     std::str::from_utf8(key.strip_prefix(b"s/")?).ok()?.parse().ok()
 }
 
+/// The prefix of all look-ups.
+pub const LOOKUPS: &[u8] = b"i/";
+
 /// The prefix of all lines.
 pub const LINES: &[u8] = b"e/";
 

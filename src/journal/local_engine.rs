@@ -2,9 +2,11 @@
 //! everything had come. On real files with sled it is the default; on a simulated disk with a store in memory the same
 //! code is tried in simulation.
 
+use super::base::{BaseError, check_base, load_base};
 use super::engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 use super::files::anchor::{Anchor, Mark};
 use super::files::disk::Disk;
+use super::files::dropped::{Dropped, base_path};
 use super::files::error::OpenError;
 use super::files::merkle::Frontier;
 use super::files::recovery::Recovered;
@@ -63,6 +65,20 @@ pub enum EngineOpenError {
     /// The store could neither be used nor put aside.
     #[error("the store can neither be used nor put aside: {0}")]
     Store(String),
+    /// The store must be rebuilt, and some of what it is rebuilt from was dropped.
+    #[error(
+        "the store must be rebuilt, the entries up to {through} were dropped, and {file}, which stands in for them, cannot be \
+         used: {why}; restore that file from a back-up, or put the dropped segments back from their archive into journal/, \
+         then start again"
+    )]
+    Base {
+        /// The last position dropped.
+        through: Position,
+        /// The base.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The machine has no place for the store.
     #[error("the data directory cannot be written: {0}; free some space or mend its permissions, then start again")]
     Place(#[source] io::Error),
@@ -122,6 +138,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
             }
             found => (store, found),
         };
+        let (store, quarantined) = stand_in(&disk, home, &segments, store, quarantined)?;
         let keys =
             if segments.head() == 0 { KeyFile::create(&disk, master, entropy)? } else { KeyFile::open(&disk, master)? };
         let crashed = recovered.as_ref().is_some_and(|recovered| !recovered.clean);
@@ -217,6 +234,32 @@ fn open_store<H: StoreHome>(home: &mut H) -> Result<OpenedStore<H::Store>, Engin
     put_aside(home, why)
 }
 
+/// Fills the store from the base where it does not reach to the first segment that is there.
+fn stand_in<D: Disk, H: StoreHome>(
+    disk: &D,
+    home: &mut H,
+    segments: &Segments<D>,
+    store: CheckedStore<H::Store>,
+    quarantined: Option<(String, String)>,
+) -> Result<OpenedStore<H::Store>, EngineOpenError> {
+    let first = segments.segments().first().copied().unwrap_or(1);
+    if store.head().applied + 1 >= first {
+        return Ok((store, quarantined));
+    }
+    let unusable = |through, base, why: String| EngineOpenError::Base { through, file: base_path(base), why };
+    let dropped = Dropped::before(disk, first).map_err(OpenError::from)?;
+    let dropped = dropped.ok_or_else(|| unusable(first - 1, first - 1, "it is not there".to_owned()))?;
+    let unusable = |error: BaseError| unusable(dropped.through(), dropped.base, error.to_string());
+    // Before the store is put aside: a start that must fail all the same leaves it where it is.
+    check_base(disk, &dropped).map_err(unusable)?;
+    let why = "it does not reach to the first segment that is there".to_owned();
+    let old = store.head().applied > 0;
+    drop(store);
+    let quarantined = if old { put_aside(home, why)?.1 } else { quarantined };
+    let empty = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
+    Ok((load_base(disk, &dropped, empty).map_err(unusable)?, quarantined))
+}
+
 fn put_aside<H: StoreHome>(home: &mut H, why: String) -> Result<OpenedStore<H::Store>, EngineOpenError> {
     let put_aside = home.quarantine().map_err(|error| EngineOpenError::Store(format!("{why}; {error}")))?;
     let store = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
@@ -283,6 +326,16 @@ where
 
     fn append(&mut self, batch: Batch) -> Result<(), EngineError> {
         self.once(|engine| engine.write_batch(batch))
+    }
+
+    fn begin_origin(&mut self, origin: &str) -> Result<(), EngineError> {
+        self.once(|engine| {
+            if engine.marked.1 {
+                engine.write_mark(false)?;
+            }
+            let begun = engine.segments.begin_origin(origin);
+            begun.map_err(|source| EngineError::Io { doing: "beginning a segment", source })
+        })
     }
 
     fn touch(&mut self) -> Result<(), EngineError> {

@@ -4,7 +4,10 @@
 //! [`Journal`] chains, folds and projects commits and has an [`engine`] write them; the [`store`] beside the segments answers
 //! look-ups, through a [`Reader`].
 
+pub mod backup;
+mod base;
 mod catch_up;
+mod drop;
 pub mod engine;
 pub mod files;
 mod fold;
@@ -23,6 +26,8 @@ mod shed;
 mod sled_store;
 pub mod store;
 
+pub use base::{BaseError, check_base};
+pub use drop::{DropError, drop_history, droppable};
 pub use engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 pub use fold::Folded;
 pub use history::{History, NoHistory};

@@ -3,7 +3,7 @@
 
 use super::files::merkle::Frontier;
 use super::fold::Folded;
-use super::keys::STATES;
+use super::keys::{LOOKUPS, STATES};
 use crate::crypto::sha256;
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,28 @@ pub trait Store: Send + Sync + 'static {
 
     /// Bytes on disk.
     fn bytes(&self) -> u64;
+}
+
+/// All entries but lines and the head, in order, page by page.
+pub(super) fn live_pages(store: &dyn Store) -> impl Iterator<Item = Result<Vec<Pair>, StoreError>> {
+    const PAGE: usize = 256;
+    let mut after: Option<Vec<u8>> = None;
+    let mut prefixes = [LOOKUPS, STATES].into_iter();
+    let mut prefix = prefixes.next();
+    std::iter::from_fn(move || {
+        let page = match store.scan(prefix?, after.as_deref(), PAGE) {
+            Ok(page) => page,
+            Err(error) => {
+                prefix = None;
+                return Some(Err(error));
+            }
+        };
+        if page.len() < PAGE {
+            prefix = prefixes.next();
+        }
+        after = if page.len() < PAGE { None } else { page.last().map(|(key, _)| key.clone()) };
+        Some(Ok(page))
+    })
 }
 
 /// How far a store has come and what it must hold then.
@@ -162,6 +184,7 @@ impl<S: Store> CheckedStore<S> {
                 Some(head) if head.state_format != STATE_FORMAT => {
                     Condition::Unusable(format!("state format {} instead of {STATE_FORMAT}", head.state_format))
                 }
+                Some(head) if head.applied == 0 => Condition::Unusable("it was not filled to its end".to_owned()),
                 Some(head) if head.frontier().is_none() => {
                     Condition::Unusable("its head contradicts itself".to_owned())
                 }

@@ -1,5 +1,6 @@
 //! The real binary, asked over HTTP as its users ask it.
 
+mod backup;
 mod bad_input;
 mod bad_start;
 mod canary;

@@ -94,7 +94,8 @@ impl Server {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), plan)
     }
 
-    fn start_in(root: Arc<TempDir>, plan: Plan) -> Self {
+    /// Starts on a directory that holds a `data`, or may get one.
+    pub fn start_in(root: Arc<TempDir>, plan: Plan) -> Self {
         let (mut child, url) = spawn(&root, &plan);
         let Some(url) = url else {
             let _ = child.kill();

@@ -88,13 +88,7 @@ impl<D: Disk> Anchor<D> {
     /// Makes the anchor of an empty journal, whole and durable. To be called before the first segment is made: so
     /// segments without an anchor are always damage. Replaces an anchor that is there.
     pub fn create(disk: &D) -> io::Result<Self> {
-        let root = Frontier::default().root().to_string();
-        put_whole(disk, ANCHOR, |file| {
-            for (counter, offset) in (1..).zip(OFFSETS) {
-                file.write_at(offset, &encode(&Slot { counter, position: 0, root: root.clone(), clean: true }))?;
-            }
-            Ok(())
-        })?;
+        put_anchor(disk, Mark { position: 0, root: Frontier::default().root() })?;
         let file = disk.open(ANCHOR)?;
         Ok(Self { file, counter: OFFSETS.len() as u64 + 1, slot: 0, stopped: false })
     }
@@ -137,6 +131,17 @@ impl<D: Disk> Anchor<D> {
         self.slot = 1 - self.slot;
         written
     }
+}
+
+/// Makes the anchor that an orderly stop at `mark` leaves, whole and durable.
+pub(super) fn put_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Result<()> {
+    let Mark { position, root } = mark;
+    put_whole(disk, ANCHOR, |file| {
+        for (counter, offset) in (1..).zip(OFFSETS) {
+            file.write_at(offset, &encode(&Slot { counter, position, root: root.to_string(), clean: true }))?;
+        }
+        Ok(())
+    })
 }
 
 fn encode(slot: &Slot) -> Vec<u8> {

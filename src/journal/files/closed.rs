@@ -6,6 +6,7 @@
 //! made from was compared with the SHA-256 in the next head before.
 
 use super::disk::{Disk, DiskFile};
+use super::dropped::Dropped;
 use super::entries::open_segment;
 use super::error::{Damage, OpenError, ReadError, Witness};
 use super::header::{Header, SegmentName, segment_path};
@@ -29,19 +30,15 @@ pub(super) struct Closed {
 /// What the head of the next segment must say.
 pub(super) struct ExpectedHead {
     file: String,
-    previous: Option<Hash>,
+    /// Known but for a drop of history that was cut short.
+    previous: Option<Option<Hash>>,
     /// Known only where the segment before was read in full.
     frontier: Option<Frontier>,
 }
 
 /// Checks all segments but the last, and says what the last one's head must be.
 pub(super) fn check_closed<D: Disk>(disk: &D, segments: &[SegmentName], known: &[Known]) -> Result<Closed, OpenError> {
-    let (file, first) = (segment_path(1), segments[0].first);
-    if first != 1 {
-        let (last, witness) = (first - 1, Witness::Segments);
-        return Err(OpenError::Missing { file, offset: 0, first: 1, last, witness });
-    }
-    let expected = ExpectedHead { file, previous: None, frontier: Some(Frontier::default()) };
+    let expected = first_head(disk, segments[0].first)?;
     let mut closed = Closed { expected, sealed: Vec::new(), bytes: 0 };
     let mut heads = segments.iter().rev().map(|segment| head(disk, *segment)).collect::<Result<Vec<_>, _>>()?;
     for pair in segments.windows(2) {
@@ -50,6 +47,26 @@ pub(super) fn check_closed<D: Disk>(disk: &D, segments: &[SegmentName], known: &
         closed.expected.file = pair[1].path();
     }
     Ok(closed)
+}
+
+/// What the head of the first segment that is there must say. It need not be the first of the journal if history was dropped.
+fn first_head<D: Disk>(disk: &D, first: Position) -> Result<ExpectedHead, OpenError> {
+    let file = segment_path(first);
+    if first == 1 {
+        return Ok(ExpectedHead { file, previous: Some(None), frontier: Some(Frontier::default()) });
+    }
+    let missing = match Dropped::read(disk)? {
+        Some(dropped) if dropped.through() + 1 == first => {
+            return Ok(ExpectedHead { file, previous: Some(Some(dropped.previous)), frontier: Some(dropped.frontier) });
+        }
+        // Some of what was to be dropped is still there.
+        Some(dropped) if dropped.through() >= first => {
+            return Ok(ExpectedHead { file, previous: None, frontier: None });
+        }
+        dropped => dropped.map_or(1, |dropped| dropped.through() + 1),
+    };
+    let (last, witness) = (first - 1, Witness::Segments);
+    Err(OpenError::Missing { file: segment_path(missing), offset: 0, first: missing, last, witness })
 }
 
 /// The head of a segment, with its index where it is sealed and has one.
@@ -113,7 +130,7 @@ impl Closed {
         }
         self.bytes += index.as_ref().map_or(length, |index| index.length);
         self.sealed.extend(index);
-        self.expected.previous = Some(digest);
+        self.expected.previous = Some(Some(digest));
         self.expected.frontier = frontier;
         Ok(())
     }
@@ -130,7 +147,7 @@ fn because(error: SealError) -> OpenError {
 /// Checks that a head continues the segment before it.
 pub(super) fn check_head(head: &Header, expected: &ExpectedHead) -> Result<(), Damage> {
     let foreign = expected.frontier.as_ref().is_some_and(|frontier| *frontier != head.frontier);
-    if head.previous == expected.previous && !foreign {
+    if expected.previous.is_none_or(|previous| previous == head.previous) && !foreign {
         return Ok(());
     }
     let why = "the segment's first line does not continue the segment before it".to_owned();

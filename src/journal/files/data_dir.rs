@@ -3,6 +3,7 @@
 use super::anchor::ANCHOR;
 use super::disk::{Disk, DiskFile, put_whole};
 use super::header::JOURNAL;
+use super::marker::{BACKUP, UNFINISHED};
 use super::real_disk::RealDisk;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -18,7 +19,7 @@ pub const STORE: &str = "store";
 /// The directory of wrapped data keys, inside the data directory.
 pub const KEYS: &str = "keys";
 /// The file that holds the number of the layout.
-const FORMAT_FILE: &str = "format";
+pub const FORMAT_FILE: &str = "format";
 /// The file whose lock keeps a second process out, and which holds the process id of the first.
 const LOCK: &str = "lock";
 
@@ -65,6 +66,17 @@ pub enum DataDirError {
         /// A name in it that is none of ours.
         found: String,
     },
+    /// It is a back-up.
+    #[error(
+        "{0} is a back-up, and serving it would spoil it; bring it back with `countersign journal restore --from {0} \
+         --data-dir NEW`"
+    )]
+    Backup(PathBuf),
+    /// A command that was to fill it did not come to its end.
+    #[error(
+        "{0} was not filled to its end by the command that began it; remove the directory and run that command again"
+    )]
+    Unfinished(PathBuf),
     /// The disk failed.
     #[error("the data directory {path} could not be prepared ({error}); {}", advice(.error))]
     Io {
@@ -105,8 +117,21 @@ pub struct DataDir {
 impl DataDir {
     /// Takes `path` as the data directory; makes it, with all directories above it, where there is none.
     pub fn prepare(path: &Path) -> Result<Self, DataDirError> {
-        let failed = |error| DataDirError::Io { path: path.to_owned(), error };
         make(path)?;
+        refuse_copy(path)?;
+        Self::take(path)
+    }
+
+    /// The same for a directory that is just being brought back from a back-up.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_unfinished(path: &Path) -> Result<Self, DataDirError> {
+        Self::take(path)
+    }
+
+    fn take(path: &Path) -> Result<Self, DataDirError> {
+        let failed = |error| DataDirError::Io { path: path.to_owned(), error };
         refuse_foreign(path)?;
         let lock = take_lock(path)?;
         let disk = RealDisk::new(path);
@@ -176,6 +201,36 @@ fn make_dirs(path: &Path) -> io::Result<()> {
     }
     DirBuilder::new().mode(0o700).create(path)?;
     File::open(above)?.sync_all()
+}
+
+/// What a command copies into a directory is none to be written to, before it is whole and, for a back-up, afterwards.
+fn refuse_copy(path: &Path) -> Result<(), DataDirError> {
+    if path.join(BACKUP).exists() {
+        return Err(DataDirError::Backup(path.to_owned()));
+    }
+    if path.join(UNFINISHED).exists() {
+        return Err(DataDirError::Unfinished(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// Makes a directory for its owner alone, to be filled by a command. It must be absent or empty, but for what a file system puts
+/// into its top directory.
+///
+/// # Errors
+/// In words, where it is used or cannot be made.
+pub fn make_empty(path: &Path) -> Result<RealDisk, String> {
+    let shown = path.display();
+    make(path).map_err(|error| error.to_string())?;
+    let disk = RealDisk::new(path);
+    let names = disk.list("").map_err(|error| error.to_string())?;
+    if let Some(found) = names.iter().find(|name| *name != "lost+found") {
+        return Err(format!(
+            "{shown} is not empty (it holds {found}): name a directory that is empty, or is not there"
+        ));
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(|error| format!("{shown}: {error}"))?;
+    Ok(disk)
 }
 
 /// A directory without a format file must be empty, or what an interrupted first start leaves behind.

@@ -117,6 +117,14 @@ pub struct OpenSegment<F: DiskFile> {
     pub(super) lines: LineReader<F>,
 }
 
+/// The head of a segment, checked.
+///
+/// # Errors
+/// [`ReadError`]
+pub fn segment_head<D: Disk>(disk: &D, first: Position) -> Result<Header, ReadError> {
+    Ok(open_segment(disk, first)?.header)
+}
+
 /// Opens a segment behind its head, which is checked.
 pub fn open_segment<D: Disk>(disk: &D, first: Position) -> Result<OpenSegment<D::File>, ReadError> {
     let (source, file) = Source::open(disk, first)?;

@@ -173,6 +173,20 @@ impl Index {
         self.header.first()
     }
 
+    /// Reads every record and compares it with its checksum.
+    ///
+    /// # Errors
+    /// [`IndexError`]
+    pub fn check_records(&self, disk: &impl Disk) -> Result<(), IndexError> {
+        let file = index_path(self.first());
+        let bytes = disk.read(&file)?;
+        let records = usize::try_from(self.records_at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+        let (records, rest) = records.as_chunks::<RECORD>();
+        let whole = rest.is_empty() && records.iter().all(|record| decode(record).is_some());
+        let why = || "a record does not have its checksum".to_owned();
+        if whole { Ok(()) } else { Err(IndexError::Unusable { file, why: why() }) }
+    }
+
     /// Where an id is spoken of in the segment, if it is.
     ///
     /// # Errors

@@ -24,6 +24,27 @@ fn hash_parts(parts: &[&[u8]]) -> Hash {
     to_hash(context.finish())
 }
 
+/// SHA-256 of bytes that come piece by piece.
+pub struct Sha256(Context);
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl Sha256 {
+    /// Takes the next piece.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest.
+    pub fn finish(self) -> Hash {
+        to_hash(self.0.finish())
+    }
+}
+
 /// The 32 bytes of a finished SHA-256.
 pub(super) fn to_hash(digest: aws_lc_rs::digest::Digest) -> Hash {
     let mut hash = [0; 32];

@@ -4,19 +4,25 @@
 //! files, [`real_disk`] and [`memory_disk`] stand behind it; [`frame`] and [`header`] are the lines of a segment,
 //! [`merkle`] the tree over its entries, [`anchor`] the mark beside it. [`data_dir`] prepares the directory, [`start`]
 //! opens what is in it, [`recovery`] decides what of it may be believed, [`segments`] appends, [`entries`] reads, and
-//! [`reader`] reads from another process.
+//! [`reader`] reads from another process. [`backup`] and [`archive`] copy to other directories, [`dropped`] says what of the
+//! oldest segments is gone for good.
 
 pub mod anchor;
+pub mod archive;
+pub mod backup;
 pub mod check;
 mod closed;
+pub mod copy;
 pub mod data_dir;
 pub mod disk;
+pub mod dropped;
 pub mod entries;
 pub mod error;
 pub mod frame;
 pub mod header;
 pub mod index;
 mod lines;
+mod marker;
 pub mod memory_disk;
 pub mod merkle;
 pub mod reader;

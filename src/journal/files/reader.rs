@@ -2,6 +2,7 @@
 
 use super::anchor::Anchor;
 use super::disk::{Disk, DiskFile};
+use super::dropped::Dropped;
 use super::entries::{Entry, OpenSegment, open_segment};
 use super::error::{Damage, ReadError};
 use super::frame::decode;
@@ -14,6 +15,8 @@ use std::collections::VecDeque;
 use std::path::Path;
 
 /// Follows a journal entry by entry, never past what is known to be durable.
+///
+/// It begins behind what was dropped of the journal's history.
 ///
 /// Durable is what a later line, a later segment or the anchor says is durable. The last batch therefore shows only
 /// once something follows it or the anchor was written. Whoever follows asks again after a `None`, when it likes.
@@ -104,6 +107,17 @@ impl<D: Disk> SegmentReader<D> {
         let Some(index) = segments.partition_point(|segment| segment.first <= self.next).checked_sub(1) else {
             if segments.is_empty() && anchor < self.next {
                 return Ok(None);
+            }
+            let dropped = match segments.first() {
+                Some(oldest) => Dropped::before(&self.disk, oldest.first)?.map(|dropped| (dropped, oldest.first)),
+                None => None,
+            };
+            if let Some((dropped, oldest)) = dropped
+                && self.next <= dropped.through()
+                && oldest <= dropped.through() + 1
+            {
+                self.next = oldest;
+                return self.look();
             }
             let why = "no segment holds this entry".to_owned();
             return Err(Damage { file: segment_path(1), offset: 0, position: self.next, why }.into());

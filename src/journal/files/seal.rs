@@ -50,9 +50,8 @@ impl SealError {
 
     /// Whether there was no room on the disk.
     pub fn is_full(&self) -> bool {
-        let error = match self {
-            Self::Io(error) | Self::Index(IndexError::Io(error)) | Self::Read(ReadError::Io(error)) => error,
-            _ => return false,
+        let (Self::Io(error) | Self::Index(IndexError::Io(error)) | Self::Read(ReadError::Io(error))) = self else {
+            return false;
         };
         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
@@ -119,7 +118,7 @@ pub fn check_sealed<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pac
 }
 
 /// The text of a segment as it is read: what an index must say of it.
-struct Text {
+pub(super) struct Text {
     file: String,
     header: Option<Header>,
     /// The position that the next line must have.
@@ -131,7 +130,8 @@ struct Text {
 }
 
 impl Text {
-    fn new(file: String, first: Position) -> Self {
+    /// The text of the segment whose first entry is `first`, of which nothing was read yet.
+    pub(super) fn new(file: String, first: Position) -> Self {
         let (index, compressed) = (IndexBuilder::default(), Compressed::new());
         Self { file, header: None, next: first, length: 0, digest: Context::new(&SHA256), index, compressed }
     }
@@ -141,7 +141,7 @@ impl Text {
     }
 
     /// Takes a line, given with its newline.
-    fn take(&mut self, line: &[u8]) -> Result<(), Damage> {
+    pub(super) fn take(&mut self, line: &[u8]) -> Result<(), Damage> {
         let bytes = line.strip_suffix(b"\n").ok_or_else(|| self.damage("the file ends inside a line".to_owned()))?;
         let bad = |bad: BadLine| self.damage(bad.to_string());
         if self.header.is_none() {
@@ -164,7 +164,7 @@ impl Text {
     }
 
     /// Compares what was read with what the next segment says of it.
-    fn check(self, next: &Header) -> Result<Self, SealError> {
+    pub(super) fn check(self, next: &Header) -> Result<Self, SealError> {
         let whole = self.next == next.first() && Some(self.text_digest()) == next.previous;
         if whole && self.header.is_some() {
             return Ok(self);
@@ -175,6 +175,11 @@ impl Text {
             "the SHA-256 of the whole text is not the one the next segment has for it".to_owned()
         };
         Err(ReadError::Damaged(self.damage(why)).into())
+    }
+
+    /// The segment's head.
+    pub(super) fn header(&self) -> Result<&Header, ReadError> {
+        self.header.as_ref().ok_or_else(|| self.damage("the file has no first line".to_owned()).into())
     }
 
     fn text_digest(&self) -> Hash {

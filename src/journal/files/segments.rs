@@ -2,7 +2,7 @@
 
 use super::anchor::Mark;
 use super::disk::{Disk, DiskFile, give_name, prepare_whole};
-use super::entries::Entries;
+use super::entries::{Entries, segment_head};
 use super::frame::{MAX_EVENT, encode};
 use super::header::{Header, JOURNAL, list_segments, segment_path};
 use super::index::Index;
@@ -246,6 +246,36 @@ impl<D: Disk> Segments<D> {
             self.file.truncate(self.length)?;
             self.allocated = self.length;
         }
+        Ok(())
+    }
+
+    /// Begins a segment under another checkpoint origin, which all that follow have too. An open segment without entries is
+    /// replaced by it.
+    ///
+    /// # Errors
+    /// As [`Self::append`]; `InvalidInput` where there are no entries yet.
+    pub fn begin_origin(&mut self, origin: &str) -> io::Result<()> {
+        if let Some(why) = &self.stopped {
+            return Err(io::Error::other(format!("the journal takes no more since a write failed ({why}); restart")));
+        }
+        if self.head() == 0 {
+            let message = "a journal without entries has the origin it was begun with";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let before = std::mem::replace(&mut self.origin, origin.to_owned());
+        let begun = if self.head() >= self.first() { self.roll(0) } else { self.replace_head() };
+        if let Err(error) = &begun {
+            self.origin = before;
+            self.stopped = Some(error.to_string());
+        }
+        begun
+    }
+
+    /// Writes the open segment, which holds nothing but its head, anew.
+    fn replace_head(&mut self) -> io::Result<()> {
+        let previous = segment_head(&self.disk, self.first()).map_err(io::Error::other)?.previous;
+        let header = Header { origin: self.origin.clone(), frontier: self.frontier.clone(), previous };
+        (self.file, self.length, self.digest, self.allocated) = begin_segment(&self.disk, &header, 0, self.ahead)?;
         Ok(())
     }
 

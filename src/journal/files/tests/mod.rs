@@ -1,5 +1,6 @@
 //! The files under fire: torn writes, power cuts, flipped bits, failing disks.
 
+mod backup;
 mod crash;
 mod damage;
 mod faults;

@@ -11,7 +11,7 @@ use super::*;
 use uuid::Uuid;
 
 /// Seals every closed segment, and says where they begin.
-fn seal_all(disk: &MemoryDisk) -> Vec<Position> {
+pub(super) fn seal_all(disk: &MemoryDisk) -> Vec<Position> {
     let segments = list_segments(disk).unwrap();
     for pair in segments.windows(2).filter(|pair| !pair[0].sealed) {
         let next = open_segment(disk, pair[1].first).unwrap().header;

@@ -1,0 +1,261 @@
+//! `countersign journal`: copies of the journal, and the end of its oldest history.
+
+use super::diagnostics::print;
+use super::{Common, Failure, diagnostics};
+use crate::app::{self, DropKept, World};
+use crate::config::{Config, LogConfig, LogLevel};
+use crate::domain::time::Timestamp;
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Copy everything a journal needs, beside a running server
+    #[command(after_help = BACKUP_HELP)]
+    Backup(Backup),
+    /// Make a data directory from a back-up
+    #[command(after_help = RESTORE_HELP)]
+    Restore(Restore),
+    /// Copy old sealed segments to an archive, beside a running server
+    #[command(after_help = ARCHIVE_HELP)]
+    Archive(Archive),
+    /// Take old sealed segments away from a stopped server's data directory
+    #[command(after_help = DROP_HELP)]
+    Drop(Drop),
+}
+
+pub const HELP: &str = "\
+`countersign journal COMMAND --help` shows examples.
+
+Exit codes: 0 done; 1 it could not be done, standard error says why; 2 wrong command line or configuration.";
+
+#[derive(Args)]
+pub struct Source {
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data directory [default: ./countersign-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Source {
+    fn load(self, master_key: Option<PathBuf>) -> Result<Config, Failure> {
+        let Self { config, data_dir } = self;
+        let config = Common { config, data_dir, master_key, listen: None }.load()?;
+        diagnostics::start(&LogConfig { level: LogLevel::Warn, ..config.log.clone() });
+        Ok(config)
+    }
+}
+
+#[derive(Args)]
+pub struct Backup {
+    #[command(flatten)]
+    source: Source,
+    /// Directory for the back-up, which must be empty or absent
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+    /// An older back-up on the same file system: sealed segments it has are not copied, both share them
+    #[arg(long, value_name = "OLD_BACKUP")]
+    link_from: Option<PathBuf>,
+}
+
+const BACKUP_HELP: &str = "\
+Copies what is known to be on disk, and checks it on the way; it needs no master key and writes nothing into the data
+directory. The directory is a finished back-up when this ends with 0: a file `backup` in it says of which entry. It holds
+personal data and wrapped keys, and is only for its owner to read. The master key is not in it: keep a copy of that apart.
+
+A file that two back-ups share is damaged in both, if it is damaged. Now and then make one without --link-from.
+
+Examples:
+  countersign journal backup --data-dir ./data --to /backup/monday
+  countersign journal backup --data-dir ./data --to /backup/tuesday --link-from /backup/monday
+
+Exit codes: 0 made; 1 it could not be made, standard error says why, and the directory is none to keep; 2 wrong command line
+or configuration.";
+
+#[derive(Args)]
+pub struct Restore {
+    /// The back-up
+    #[arg(long, value_name = "DIR")]
+    from: PathBuf,
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Data directory to be made, which must be empty or absent
+    #[arg(long, value_name = "NEW")]
+    data_dir: PathBuf,
+    /// File of the master key that the back-up was made under [default: NEW.master.key]
+    #[arg(long, value_name = "FILE")]
+    master_key: Option<PathBuf>,
+    /// End no session; the reason is recorded
+    #[arg(long, value_name = "REASON")]
+    keep_sessions: Option<String>,
+}
+
+const RESTORE_HELP: &str = "\
+Reads the back-up in full before it makes anything: every checksum, chain, index and key. Then it copies it and goes on under
+another origin, with `system.restored` as the first entry and with new keys of tokens; the old ones are retired.
+
+What happened after the back-up is lost, revocations too. So every session is ended and every client's brake is pulled:
+everybody logs in again, and nothing that was revoked comes back. With --keep-sessions they go on, those too that were
+revoked since; a refresh token that was redeemed since ends its session as `ahead_of_journal`. Passwords, accounts and
+clients are as they were when the back-up was made, in any case.
+
+Examples:
+  countersign journal restore --from /backup/monday --data-dir ./data-2 --master-key ./data.master.key
+  countersign journal restore --from /backup/monday --data-dir ./data-2 --master-key ./data.master.key \\
+    --keep-sessions 'moved to another machine, the old one was stopped before the back-up'
+
+Exit codes: 0 restored; 1 it could not be done, standard error says why and what is left; 2 wrong command line or
+configuration.";
+
+#[derive(Args)]
+pub struct Archive {
+    #[command(flatten)]
+    source: Source,
+    /// Only segments with nothing at or after this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    before: Timestamp,
+    /// Directory of the archive
+    #[arg(long, value_name = "DIR")]
+    to: PathBuf,
+}
+
+const ARCHIVE_HELP: &str = "\
+Copies sealed segments with their indexes, reads the copies back, and removes nothing. Run again, it adds what is missing.
+The files are those of the data directory: put back into its `journal`, they are what they were.
+
+Example:
+  countersign journal archive --data-dir ./data --before 2026-01-01T00:00:00Z --to /archive
+
+Exit codes: 0 archived; 1 it could not be done, standard error says why; 2 wrong command line or configuration.";
+
+#[derive(Args)]
+pub struct Drop {
+    #[command(flatten)]
+    source: Source,
+    /// File of the master key [default: DIR.master.key]
+    #[arg(long, value_name = "FILE")]
+    master_key: Option<PathBuf>,
+    /// Only segments with nothing at or after this time (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    before: Timestamp,
+    #[command(flatten)]
+    kept: Kept,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Kept {
+    /// Only if this archive holds all of them whole
+    #[arg(long, value_name = "DIR")]
+    archived: Option<PathBuf>,
+    /// Although they are kept nowhere
+    #[arg(long)]
+    forever: bool,
+}
+
+const DROP_HELP: &str = "\
+Takes the oldest sealed segments away. Accounts, clients and sessions stay as they are: a base with all states is written
+first and stands in for the entries. What cannot be told any more is what happened then: `audit tail` begins later, and a
+token of a session that is only in dropped segments is refused as `closed`, without evidence.
+
+The server must be stopped. After a crash, run the command again.
+
+Examples:
+  countersign journal drop --data-dir ./data --before 2026-01-01T00:00:00Z --archived /archive
+  countersign journal drop --data-dir ./data --before 2026-01-01T00:00:00Z --forever
+
+Exit codes: 0 dropped, also if there was nothing to drop; 1 it could not be done, standard error says why; 2 wrong command
+line or configuration.";
+
+pub fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Backup(arguments) => backup(arguments),
+        Command::Restore(arguments) => restore(arguments),
+        Command::Archive(arguments) => archive(arguments),
+        Command::Drop(arguments) => drop_old(arguments),
+    }
+}
+
+fn backup(arguments: Backup) -> Result<(), Failure> {
+    let config = arguments.source.load(None)?;
+    let to = arguments.to.display();
+    let made = app::back_up(&config, &arguments.to, arguments.link_from.as_deref(), &World::real());
+    let made = made.map_err(Failure::new)?;
+    let marker = made.marker;
+    let linked = if made.linked > 0 {
+        format!(", of which {} are shared with the older back-up", made.linked)
+    } else {
+        String::new()
+    };
+    print(&format!(
+        "backed up to {to}\n\
+         position  {}\n\
+         root      {}\n\
+         origin    {}\n\
+         bytes     {}{linked}\n\
+         The master key is not in it, and nothing in it can be read without: keep a copy of that apart from it.\n",
+        marker.mark.position, marker.mark.root, marker.origin, marker.bytes
+    ))
+}
+
+fn restore(arguments: Restore) -> Result<(), Failure> {
+    let Restore { from, config, data_dir, master_key, keep_sessions } = arguments;
+    if keep_sessions.as_ref().is_some_and(|reason| reason.trim().is_empty() || reason.len() > 500) {
+        return Err(Failure::usage("--keep-sessions takes a reason of 1 to 500 bytes: it is recorded"));
+    }
+    let config = Source { config, data_dir: Some(data_dir) }.load(master_key)?;
+    let restored = app::restore(&from, &config, keep_sessions, &World::real()).map_err(Failure::new)?;
+    let begun = restored.begun;
+    let sessions = match &begun.again.sessions_kept {
+        Some(reason) => format!("sessions  kept: {reason}"),
+        None => format!("sessions  {} ended; the brake of {} clients pulled", begun.sessions, begun.clients),
+    };
+    let (marker, again, data_dir) = (restored.marker, begun.again, config.data_dir.display());
+    print(&format!(
+        "restored {} in {data_dir}, as it was at {}\n\
+         position  {}\n\
+         root      {}\n\
+         origin    {} (before: {})\n\
+         keys      a new refresh key and new signing keys; the old ones are retired\n\
+         {sessions}\n\
+         The master key is the one of before. Start it with the same configuration and --data-dir {data_dir}, and back it up soon.\n",
+        from.display(),
+        marker.made_at,
+        again.size,
+        again.root,
+        again.origin,
+        again.old_origin
+    ))
+}
+
+fn archive(arguments: Archive) -> Result<(), Failure> {
+    let config = arguments.source.load(None)?;
+    let done = app::archive(&config, arguments.before, &arguments.to).map_err(Failure::new)?;
+    print(&format!(
+        "archived to {}\nsegments  {} copied, {} were there\nbytes     {} copied\n",
+        arguments.to.display(),
+        done.segments,
+        done.there,
+        done.bytes
+    ))
+}
+
+fn drop_old(arguments: Drop) -> Result<(), Failure> {
+    let config = arguments.source.load(arguments.master_key)?;
+    let kept = arguments.kept.archived.map_or(DropKept::Forever, DropKept::Archived);
+    let dropped = app::drop_before(&config, arguments.before, &kept, &World::real()).map_err(Failure::new)?;
+    let Some((dropped, segments)) = dropped else {
+        return print("nothing to drop: no sealed segment at the beginning ends before that time\n");
+    };
+    let bytes: u64 = segments.iter().map(|index| index.compressed).sum();
+    print(&format!(
+        "dropped the entries up to {}, all of before {}\nsegments  {}\nbytes     {bytes}\nbase      entry {}\n",
+        dropped.through(),
+        dropped.until,
+        segments.len(),
+        dropped.base
+    ))
+}

@@ -1,0 +1,235 @@
+//! The base: everything the store holds as of one entry, but for lines, in a file that stands in for entries that were dropped.
+//!
+//! One line of JSON, then a zstd stream of records: key length and value length (u32, big-endian), key, value.
+//! ```text
+//! {"crc32c":"…","base":{"format":1,"state_format":2,"position":977,"frontier":["…"],"entries":31,"sha256":"…"}}
+//! ```
+
+use super::files::copy::{Content, content_on_disk};
+use super::files::disk::{Disk, DiskFile, put_whole};
+use super::files::dropped::{Dropped, base_path};
+use super::files::frame::{seal, unseal};
+use super::files::merkle::{Frontier, Sha256};
+use super::store::{Change, CheckedStore, STATE_FORMAT, Store, StoreError, live_pages};
+use crate::domain::ids::{Hash, Position};
+use serde::{Deserialize, Serialize};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::sync::Arc;
+use zstd::stream::{read::Decoder, write::Encoder};
+
+/// The number of the format of bases.
+const FORMAT: u32 = 1;
+/// What a base is compressed at.
+const LEVEL: i32 = 6;
+/// The longest key or value that is believed, in bytes.
+const LONGEST: u32 = 16 * 1024 * 1024;
+/// Records put into the store at once.
+const AT_ONCE: usize = 4096;
+
+/// Why a base cannot be used, in words that go into a sentence.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BaseError(pub String);
+
+impl From<io::Error> for BaseError {
+    fn from(error: io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<StoreError> for BaseError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+#[derive(Serialize, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    format: u32,
+    state_format: u32,
+    position: Position,
+    frontier: Vec<String>,
+    entries: u64,
+    sha256: String,
+}
+
+impl Written {
+    fn encode(&self) -> Vec<u8> {
+        let mut line = Vec::new();
+        seal(&mut line, |out| {
+            out.extend_from_slice(b"\"base\":");
+            // Numbers and strings always serialise, and writing to memory cannot fail.
+            let _ = serde_json::to_writer(out, self);
+        });
+        line
+    }
+
+    fn decode(line: &[u8]) -> Option<Self> {
+        let body = unseal(line.strip_suffix(b"\n")?).ok()?.strip_prefix(b"\"base\":")?;
+        serde_json::from_slice(body).ok()
+    }
+
+    fn frontier(&self) -> Option<Frontier> {
+        let hashes: Result<Vec<Hash>, _> = self.frontier.iter().map(|hash| hash.parse()).collect();
+        Frontier::from_parts(self.position, hashes.ok()?)
+    }
+}
+
+/// Writes the base of a store that has applied everything under `frontier`, reads it back, and gives SHA-256 of its file.
+///
+/// # Errors
+/// [`BaseError`]
+pub fn write_base<D: Disk>(disk: &D, store: &dyn Store, frontier: &Frontier) -> Result<Hash, BaseError> {
+    let (mut entries, mut digest) = (0, Sha256::default());
+    each_record(store, |record| {
+        entries += 1;
+        digest.update(record);
+        Ok(())
+    })?;
+    let written = Written {
+        format: FORMAT,
+        state_format: STATE_FORMAT,
+        position: frontier.size(),
+        frontier: frontier.hashes().iter().map(Hash::to_string).collect(),
+        entries,
+        sha256: digest.finish().to_string(),
+    };
+    let path = base_path(frontier.size());
+    let mut failed = None;
+    let put = put_whole(disk, &path, |file| {
+        let mut out = FileWriter { file, offset: 0 };
+        out.write_all(&written.encode())?;
+        let mut encoder = Encoder::new(out, LEVEL)?;
+        encoder.include_checksum(true)?;
+        let each = each_record(store, |record| encoder.write_all(record));
+        failed = each.err();
+        encoder.finish()?;
+        if failed.is_some() { Err(io::Error::other("the base cannot be written")) } else { Ok(()) }
+    });
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    put?;
+    let Content { digest, .. } = content_on_disk(disk, &path)?;
+    read_base(disk, frontier.size(), |_| Ok(()))?;
+    Ok(digest)
+}
+
+/// Calls `take` with every record as it stands in a base.
+fn each_record(store: &dyn Store, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), BaseError> {
+    let mut record = Vec::new();
+    for page in live_pages(store) {
+        for (key, value) in page? {
+            let length = |bytes: &[u8]| u32::try_from(bytes.len()).map_err(io::Error::other);
+            record.clear();
+            record.extend_from_slice(&length(&key)?.to_be_bytes());
+            record.extend_from_slice(&length(&value)?.to_be_bytes());
+            record.extend_from_slice(&key);
+            record.extend_from_slice(&value);
+            take(&record)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a base in full and gives `take` every record. What it held is known to be right only when this returns.
+fn read_base<D: Disk>(
+    disk: &D,
+    position: Position,
+    mut take: impl FnMut(Change) -> Result<(), BaseError>,
+) -> Result<Frontier, BaseError> {
+    let bad = |why: &str| BaseError(why.to_owned());
+    let mut reader = BufReader::new(FileReader { file: disk.open_to_read(&base_path(position))?, offset: 0 });
+    let mut line = Vec::new();
+    // The longest head there can be, with 64 hashes, is shorter.
+    (&mut reader).take(16 * 1024).read_until(b'\n', &mut line)?;
+    let written = Written::decode(&line).ok_or_else(|| bad("its first line is not one this program writes"))?;
+    if written.format != FORMAT || written.state_format != STATE_FORMAT {
+        return Err(BaseError(format!(
+            "it holds states in format {}, and this program reads format {STATE_FORMAT}: start the version that wrote it",
+            written.state_format
+        )));
+    }
+    let frontier = written.frontier().filter(|frontier| frontier.size() == position);
+    let frontier = frontier.ok_or_else(|| bad("it is the base of another entry"))?;
+    let mut records = Decoder::with_buffer(reader)?;
+    let mut digest = Sha256::default();
+    for _ in 0..written.entries {
+        let mut lengths = [0; 8];
+        records.read_exact(&mut lengths)?;
+        let [key, value] =
+            [0, 4].map(|at| u32::from_be_bytes([lengths[at], lengths[at + 1], lengths[at + 2], lengths[at + 3]]));
+        if key > LONGEST || value > LONGEST {
+            return Err(bad("a record in it is longer than any can be"));
+        }
+        let (mut key, mut value) = (vec![0; key as usize], vec![0; value as usize]);
+        records.read_exact(&mut key)?;
+        records.read_exact(&mut value)?;
+        [&lengths[..], &key, &value].iter().for_each(|bytes| digest.update(bytes));
+        take((key, Some(value)))?;
+    }
+    if digest.finish().to_string() != written.sha256 || records.read(&mut [0])? != 0 {
+        return Err(bad("its records do not have the SHA-256 in its first line"));
+    }
+    Ok(frontier)
+}
+
+/// Reads the base that stands in for what was dropped, in full, and compares it with what was noted of it.
+///
+/// # Errors
+/// [`BaseError`]
+pub fn check_base<D: Disk>(disk: &D, dropped: &Dropped) -> Result<(), BaseError> {
+    if content_on_disk(disk, &base_path(dropped.base))?.digest != dropped.base_digest {
+        return Err(BaseError("it does not have the SHA-256 that was noted when history was dropped".to_owned()));
+    }
+    read_base(disk, dropped.base, |_| Ok(())).map(|_| ())
+}
+
+/// Fills an empty store from a base that was checked. Until it is filled to its end, the store says that it is not whole.
+///
+/// # Errors
+/// [`BaseError`]
+pub fn load_base<D: Disk, S: Store>(disk: &D, dropped: &Dropped, store: S) -> Result<CheckedStore<S>, BaseError> {
+    let mut store = CheckedStore::new(Arc::new(store), None);
+    let mut changes = Vec::new();
+    let frontier = read_base(disk, dropped.base, |change| {
+        changes.push(change);
+        if changes.len() >= AT_ONCE {
+            store.apply(std::mem::take(&mut changes), &Frontier::default())?;
+        }
+        Ok(())
+    })?;
+    store.apply(changes, &frontier)?;
+    Ok(store)
+}
+
+struct FileWriter<'a, F> {
+    file: &'a mut F,
+    offset: u64,
+}
+
+impl<F: DiskFile> Write for FileWriter<'_, F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_at(self.offset, bytes)?;
+        self.offset += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct FileReader<F> {
+    file: F,
+    offset: u64,
+}
+
+impl<F: DiskFile> Read for FileReader<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(self.offset, buffer)?;
+        self.offset += read as u64;
+        Ok(read)
+    }
+}

@@ -1,0 +1,487 @@
+//! Copies segments to another directory while the journal is in use, and checks such a copy.
+//!
+//! What the anchor calls durable is copied and nothing beyond it. Segments are never changed but the open one, which only grows,
+//! and whose text becomes a sealed segment some time after it was closed: whichever of the two is found says the same.
+
+use super::anchor::{Anchor, AnchorState, Mark};
+use super::copy::{Content, LineWriter, content, copy};
+use super::disk::{Disk, DiskFile, put_whole, remove_if_there};
+use super::dropped::{DROPPED, Dropped, base_path};
+use super::entries::{OpenSegment, open_segment};
+use super::error::{Damage, OpenError, ReadError};
+use super::frame::decode;
+use super::header::{Header, SegmentName, index_path, list_segments, sealed_path, segment_path};
+use super::index::{Index, IndexError};
+use super::lines::LineReader;
+use super::merkle::{Frontier, to_hash};
+use super::scan::scan;
+use super::seal::{SealError, Text, check_sealed, reindex};
+use super::source::Source;
+use crate::domain::ids::{Hash, Position};
+use std::io;
+
+pub use super::anchor::ANCHOR;
+pub use super::marker::{BACKUP, Copied, Marker, UNFINISHED};
+
+/// Lines written at once, in bytes.
+const CHUNK: usize = 1024 * 1024;
+
+/// Why a copy was not made, or is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// What is to be copied, or was, is damaged.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It cannot be copied, or is not what it should be.
+    #[error("{0}")]
+    Refused(String),
+    /// The disk failed.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<Damage> for BackupError {
+    fn from(damage: Damage) -> Self {
+        Self::Read(damage.into())
+    }
+}
+
+impl From<OpenError> for BackupError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Damaged(damage) => damage.into(),
+            OpenError::Io(error) => Self::Io(error),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<SealError> for BackupError {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Read(error) => Self::Read(error),
+            SealError::Index(error) => error.into(),
+            SealError::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+impl From<IndexError> for BackupError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Io(error) => Self::Io(error),
+            unusable @ IndexError::Unusable { .. } => Self::Refused(unusable.to_string()),
+        }
+    }
+}
+
+/// An older back-up, whose files may get a second name instead of being copied.
+pub struct LinkFrom<'a, D> {
+    /// Where it is.
+    pub disk: D,
+    /// Gives a file of it the same name in the new back-up; says `false` where the file system cannot do that.
+    pub link: &'a mut dyn FnMut(&str) -> io::Result<bool>,
+}
+
+/// What was copied.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CopiedSegments {
+    /// Up to where.
+    pub mark: Mark,
+    /// Which journal it is, as its last segment says.
+    pub origin: String,
+    /// Bytes in the new directory, those with a second name included.
+    pub bytes: u64,
+    /// Bytes of these that were not written, because the older back-up has them.
+    pub linked: u64,
+    /// What says which segments were dropped before; with the base that stands in for them.
+    pub dropped: Vec<Copied>,
+}
+
+/// Whether the anchor covers everything up to a position.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn is_anchored(disk: &impl Disk, through: Position) -> io::Result<bool> {
+    Ok(Anchor::look(disk)?.mark().is_none_or(|mark| mark.position >= through))
+}
+
+/// The last entry whose line stands in the segments, durable or not: everything that was acknowledged is at or below it.
+///
+/// # Errors
+/// [`BackupError`]
+pub fn written_through<D: Disk>(disk: &D) -> Result<Position, BackupError> {
+    let Some(last) = list_segments(disk)?.pop() else { return Ok(0) };
+    let mut lines = open_segment(disk, last.first)?.lines;
+    let mut through = last.first - 1;
+    while let Some(raw) = lines.next()? {
+        match decode(raw.bytes) {
+            Ok(line) if raw.ended && line.position == through + 1 => through += 1,
+            _ => break,
+        }
+    }
+    Ok(through)
+}
+
+/// Copies the segments, as far as the anchor knows them to be durable, into `to`, which has a directory for them.
+///
+/// # Errors
+/// [`BackupError`]
+pub fn copy_segments<S: Disk, T: Disk>(
+    from: &S,
+    to: &T,
+    older: Option<LinkFrom<'_, S>>,
+) -> Result<CopiedSegments, BackupError> {
+    let mark = match Anchor::look(from)? {
+        AnchorState::Found { mark, .. } => mark,
+        AnchorState::Missing => return Err(OpenError::AnchorLost("is missing").into()),
+        AnchorState::BothBad => return Err(OpenError::AnchorLost("is damaged in both its slots").into()),
+    };
+    let mut segments = list_segments(from)?;
+    segments.retain(|segment| segment.first <= mark.position.max(1));
+    let Some((last, closed)) = segments.split_last() else {
+        return Err(BackupError::Refused("there is no segment of a journal: is this a data directory?".to_owned()));
+    };
+    let expected = beginning(from, segments[0].first)?;
+    let mut copier = Copier { from, to, older, expected, bytes: 0, linked: 0 };
+    for (number, segment) in closed.iter().enumerate() {
+        let next = open_segment(from, segments[number + 1].first)?.header;
+        copier.closed(segment.first, &next)?;
+    }
+    let header = copier.open(last.first, mark)?;
+    let dropped = copier.dropped(segments[0].first)?;
+    let Copier { bytes, linked, .. } = copier;
+    Ok(CopiedSegments { mark, origin: header.origin, bytes, linked, dropped })
+}
+
+/// What the head of the next segment must say, as far as it is known.
+struct Expected {
+    previous: Option<Option<Hash>>,
+    frontier: Option<Frontier>,
+}
+
+/// What must hold for the first segment that is there.
+fn beginning(disk: &impl Disk, first: Position) -> Result<Expected, BackupError> {
+    let unknown = Expected { previous: None, frontier: None };
+    match Dropped::before(disk, first)? {
+        None if first == 1 => Ok(Expected { previous: Some(None), frontier: Some(Frontier::default()) }),
+        // A drop that did not come to its end.
+        Some(dropped) if dropped.through() >= first => Ok(unknown),
+        Some(dropped) if dropped.through() + 1 == first => {
+            Ok(Expected { previous: Some(Some(dropped.previous)), frontier: Some(dropped.frontier) })
+        }
+        found => {
+            let missing = found.map_or(1, |dropped| dropped.through() + 1);
+            let why = "this segment is missing, and nothing says that it was dropped".to_owned();
+            Err(Damage { file: segment_path(missing), offset: 0, position: missing, why }.into())
+        }
+    }
+}
+
+impl Expected {
+    fn check(&self, file: &str, head: &Header) -> Result<(), Damage> {
+        let previous = self.previous.is_none_or(|previous| previous == head.previous);
+        if previous && self.frontier.as_ref().is_none_or(|frontier| *frontier == head.frontier) {
+            return Ok(());
+        }
+        let why = "the segment's first line does not continue the segment before it".to_owned();
+        Err(Damage { file: file.to_owned(), offset: 0, position: head.first(), why })
+    }
+}
+
+struct Copier<'a, 'l, S: Disk, T: Disk> {
+    from: &'a S,
+    to: &'a T,
+    older: Option<LinkFrom<'l, S>>,
+    expected: Expected,
+    bytes: u64,
+    linked: u64,
+}
+
+impl<S: Disk, T: Disk> Copier<'_, '_, S, T> {
+    /// Copies a closed segment; `next` is the head of the one behind it.
+    fn closed(&mut self, first: Position, next: &Header) -> Result<(), BackupError> {
+        let path = segment_path(first);
+        match self.from.find(&path)? {
+            Some(file) => self.text(first, path, file, next)?,
+            // Sealed before, or a moment ago.
+            None => self.sealed(first, next)?,
+        }
+        self.expected = Expected { previous: Some(next.previous), frontier: Some(next.frontier.clone()) };
+        Ok(())
+    }
+
+    fn text(&mut self, first: Position, path: String, file: S::File, next: &Header) -> Result<(), BackupError> {
+        let mut lines = LineReader::new(Source::Text(file), 0);
+        let mut text = Text::new(path.clone(), first);
+        let mut writer = LineWriter::default();
+        let mut failed = None;
+        let put = put_whole(self.to, &path, |target| {
+            let copied = (|| -> Result<(), BackupError> {
+                while let Some(raw) = lines.next()? {
+                    let line = writer.push(raw.bytes, raw.ended);
+                    text.take(line)?;
+                    writer.write(target, CHUNK)?;
+                }
+                Ok(writer.write(target, 0)?)
+            })();
+            failed = copied.err();
+            if failed.is_some() { Err(io::Error::other("the segment cannot be copied")) } else { Ok(()) }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        put?;
+        self.expected.check(&path, text.check(next)?.header()?)?;
+        self.bytes += writer.written;
+        Ok(())
+    }
+
+    fn sealed(&mut self, first: Position, next: &Header) -> Result<(), BackupError> {
+        let index = match Index::read(self.from, first) {
+            Ok(index) if index.last + 1 == next.first() && Some(index.digest) == next.previous => Some(index),
+            Ok(_) | Err(IndexError::Unusable { .. }) => None,
+            Err(IndexError::Io(error)) => return Err(error.into()),
+        };
+        let (path, index_file) = (sealed_path(first), index_path(first));
+        if let Some(index) = &index {
+            self.expected.check(&path, &index.header)?;
+            if self.link(index)? {
+                self.linked += index.compressed;
+                self.bytes += index.compressed + copy(self.from, &index_file, self.to)?.length;
+                return Ok(Index::read(self.to, first)?.check_records(self.to)?);
+            }
+        }
+        let found = copy(self.from, &path, self.to)?;
+        let is_as = |index: &Index| found == Content { length: index.compressed, digest: index.compressed_digest };
+        let whole = match &index {
+            Some(index) if is_as(index) => {
+                copy(self.from, &index_file, self.to)?;
+                Index::read(self.to, first).and_then(|copied| copied.check_records(self.to)).is_ok()
+            }
+            _ => false,
+        };
+        if !whole {
+            // What the index does not vouch for is read in full, and the copy gets an index of its own.
+            let index = reindex(self.to, first, next, &mut || Ok(()))?;
+            self.expected.check(&path, &index.header)?;
+        }
+        self.bytes += found.length + self.to.open_to_read(&index_file)?.len()?;
+        Ok(())
+    }
+
+    /// Gives the file that the older back-up has of this segment a second name, if it has the same one.
+    fn link(&mut self, index: &Index) -> Result<bool, BackupError> {
+        let Some(older) = &mut self.older else { return Ok(false) };
+        let path = sealed_path(index.first());
+        let same = Index::read(&older.disk, index.first()).is_ok_and(|found| found == *index);
+        let there =
+            same && older.disk.find(&path)?.is_some_and(|file| file.len().is_ok_and(|it| it == index.compressed));
+        Ok(there && (older.link)(&path)?)
+    }
+
+    /// Copies the segment that holds the mark up to there, as the open one.
+    fn open(&mut self, first: Position, mark: Mark) -> Result<Header, BackupError> {
+        let OpenSegment { file, header, mut lines } = open_segment(self.from, first)?;
+        self.expected.check(&file, &header)?;
+        let mut frontier = header.frontier.clone();
+        let mut writer = LineWriter::default();
+        let head = header.encode();
+        writer.push(&head, false);
+        let mut failed = None;
+        put_whole(self.to, &segment_path(first), |target| {
+            let copied = (|| -> Result<(), BackupError> {
+                while frontier.size() < mark.position {
+                    take_line(&mut lines, &file, &mut frontier, &mut writer)?;
+                    writer.write(target, CHUNK)?;
+                }
+                Ok(writer.write(target, 0)?)
+            })();
+            failed = copied.err();
+            if failed.is_some() { Err(io::Error::other("the segment cannot be copied")) } else { Ok(()) }
+        })
+        .map_err(|error| failed.take().unwrap_or(BackupError::Io(error)))?;
+        if frontier.root() != mark.root {
+            let why = "the Merkle root over the entries up to here is not the one the anchor has".to_owned();
+            let (offset, position) = (lines.offset(), mark.position);
+            return Err(Damage { file, offset, position, why }.into());
+        }
+        self.bytes += writer.written;
+        Ok(header)
+    }
+
+    /// Copies what says that segments were dropped, and the base that stands in for them.
+    fn dropped(&mut self, first: Position) -> Result<Vec<Copied>, BackupError> {
+        let Some(dropped) = Dropped::before(self.from, first)? else { return Ok(Vec::new()) };
+        let mut copied = Vec::new();
+        for path in [DROPPED.to_owned(), base_path(dropped.base)] {
+            let Content { length, digest } = copy(self.from, &path, self.to)?;
+            if path != DROPPED && digest != dropped.base_digest {
+                let why =
+                    format!("{path} is not what it was when history was dropped; restore this file from a back-up");
+                return Err(BackupError::Refused(why));
+            }
+            self.bytes += length;
+            copied.push(Copied { path, length, digest });
+        }
+        // Both are replaced by a drop, which needs a stopped server and may run beside this all the same.
+        if Dropped::read(self.to)? != Some(dropped) {
+            return Err(BackupError::Refused("history was dropped at the same time: run it again".to_owned()));
+        }
+        Ok(copied)
+    }
+}
+
+/// Takes the next line of the open segment.
+fn take_line<F: DiskFile>(
+    lines: &mut LineReader<F>,
+    file: &str,
+    frontier: &mut Frontier,
+    writer: &mut LineWriter,
+) -> Result<(), BackupError> {
+    let (offset, position) = (lines.offset(), frontier.size() + 1);
+    let why = match lines.next()? {
+        None => lines.why_ended("there"),
+        Some(raw) if !raw.ended => lines.why_ended("inside a line"),
+        Some(raw) => match decode(raw.bytes) {
+            Ok(line) if line.position == position => {
+                frontier.push(line.leaf());
+                writer.push(raw.bytes, true);
+                return Ok(());
+            }
+            Ok(line) => format!("entry {} stands there", line.position),
+            Err(bad) => bad.to_string(),
+        },
+    };
+    Err(Damage { file: file.to_owned(), offset, position, why }.into())
+}
+
+/// Reads all segments of a finished back-up in full: lines, positions, commits, the SHA-256 of each text in the next head, every
+/// index, and the Merkle tree up to `mark`, where the last segment must end.
+///
+/// # Errors
+/// [`BackupError`] names the file that is not what it was.
+pub fn check_segments<D: Disk>(disk: &D, mark: Mark) -> Result<(), BackupError> {
+    let segments = list_segments(disk)?;
+    let first = segments.first().map(|segment| segment.first);
+    let mut expected = beginning(disk, first.unwrap_or(1))?;
+    for (number, segment) in segments.iter().enumerate() {
+        let next = segments.get(number + 1).map(|next| open_segment(disk, next.first)).transpose()?;
+        let next = next.map(|next| next.header);
+        expected = check_segment(disk, *segment, &expected, next.as_ref(), mark)?;
+    }
+    if expected.frontier.is_none_or(|frontier| frontier.size() != mark.position) {
+        return Err(BackupError::Refused(format!("the segments do not end at entry {}", mark.position)));
+    }
+    Ok(())
+}
+
+fn check_segment<D: Disk>(
+    disk: &D,
+    segment: SegmentName,
+    expected: &Expected,
+    next: Option<&Header>,
+    mark: Mark,
+) -> Result<Expected, BackupError> {
+    let (first, file) = (segment.first, segment.path());
+    let read = scan(disk, first, &[])?;
+    expected.check(&file, &read.header)?;
+    let damage = |why: &str| Damage {
+        file: file.clone(),
+        offset: read.good_end,
+        position: read.frontier.size() + 1,
+        why: why.to_owned(),
+    };
+    if let Some(fault) = read.fault {
+        return Err(fault.damage.into());
+    }
+    let Some(next) = next else {
+        if segment.sealed || read.frontier.root() != mark.root {
+            let why = "the Merkle root over the entries up to here is not the one the back-up was made with";
+            return Err(damage(why).into());
+        }
+        return Ok(Expected { previous: None, frontier: Some(read.frontier) });
+    };
+    let digest = Some(to_hash(read.digest.finish()));
+    if read.frontier != next.frontier || digest != next.previous {
+        let why = "the SHA-256 of the whole text is not the one the next segment has for it";
+        return Err(Damage { file, offset: 0, position: first, why: why.to_owned() }.into());
+    }
+    if segment.sealed {
+        check_sealed(disk, first, next, &mut || Ok(()))?;
+    }
+    Ok(Expected { previous: Some(digest), frontier: Some(read.frontier) })
+}
+
+/// Copies a finished back-up, which was checked, into `to`. The marker is not copied.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn copy_backup<S: Disk, T: Disk>(from: &S, to: &T, marker: &Marker) -> io::Result<()> {
+    for segment in list_segments(from)? {
+        copy(from, &segment.path(), to)?;
+        if segment.sealed {
+            copy(from, &index_path(segment.first), to)?;
+        }
+    }
+    for file in &marker.files {
+        copy(from, &file.path, to)?;
+    }
+    Ok(())
+}
+
+/// Compares the files that a marker names with what it says of them.
+///
+/// # Errors
+/// [`BackupError`] names the first that is missing or another.
+pub fn check_files<D: Disk>(disk: &D, files: &[Copied]) -> Result<(), BackupError> {
+    for file in files {
+        let found = match content(disk, &file.path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(BackupError::Refused(format!("{} is missing", file.path)));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if found != (Content { length: file.length, digest: file.digest }) {
+            return Err(BackupError::Refused(format!("{} is not what it was when the back-up was made", file.path)));
+        }
+    }
+    Ok(())
+}
+
+/// Writes a small file into a back-up, whole and durable, and says what its marker has to say of it.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn put_file<D: Disk>(disk: &D, path: &str, bytes: &[u8]) -> io::Result<Copied> {
+    put_whole(disk, path, |file| file.write_at(0, bytes))?;
+    Ok(Copied { path: path.to_owned(), length: bytes.len() as u64, digest: super::merkle::sha256(bytes) })
+}
+
+/// Writes the anchor of a back-up, as an orderly stop at its end would have left it.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn put_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Result<Copied> {
+    super::anchor::put_anchor(disk, mark)?;
+    let Content { length, digest } = content(disk, ANCHOR)?;
+    Ok(Copied { path: ANCHOR.to_owned(), length, digest })
+}
+
+/// Makes a directory known as one that is being filled: nobody takes it for a data directory until this is taken back.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn begin_filling<D: Disk>(disk: &D) -> io::Result<()> {
+    put_whole(disk, UNFINISHED, |_| Ok(()))
+}
+
+/// Takes [`begin_filling`] back: everything in the directory is whole and durable.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn end_filling<D: Disk>(disk: &D) -> io::Result<()> {
+    remove_if_there(disk, UNFINISHED)?;
+    disk.sync_dir("")
+}
