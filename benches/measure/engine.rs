@@ -42,9 +42,9 @@ pub fn config(dir: &Path, settings: &[(&str, &str)]) -> Config {
         ("HASH__DEADLINE", "60s"),
         ("HTTP__REQUEST_TIMEOUT", "600s"),
         ("HTTP__WORKERS", "2"),
-        ("PASSWORDS__STRANGERS_PER_NETWORK", "1000000"),
-        ("PASSWORDS__STRANGERS_TOTAL", "1000000"),
-        ("PASSWORDS__FAMILIAR", "1000000"),
+        ("PASSWORDS__STRANGERS_PER_NETWORK", "100000"),
+        ("PASSWORDS__STRANGERS_TOTAL", "100000"),
+        ("PASSWORDS__FAMILIAR", "100000"),
     ];
     let env = cheap.iter().chain(settings).map(|(key, value)| (format!("COUNTERSIGN__{key}"), (*value).to_owned()));
     let flags = Flags { data_dir: Some(dir.to_owned()), listen: None, master_key: None };

@@ -46,15 +46,12 @@ impl KeeperHandle {
     ///
     /// # Errors
     /// Where no thread can be started.
-    pub fn start<D: Disk + 'static>(
+    pub fn start<D: Disk + Sync + 'static>(
         keeper: Keeper<D>,
         scrub_every: Span,
         clock: Arc<JudgedClock>,
         metrics: Arc<Metrics>,
-    ) -> io::Result<(Self, JoinHandle<()>)>
-    where
-        D: Sync,
-    {
+    ) -> io::Result<(Self, JoinHandle<()>)> {
         let shared = Arc::new(Shared::default());
         let (told, sealed) = watch::channel(keeper.sealed().through());
         let thread = KeeperThread { keeper, scrub_every, clock, metrics, shared: shared.clone(), told };

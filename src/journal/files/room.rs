@@ -207,7 +207,7 @@ pub fn unchanged(error: io::Error) -> io::Error {
 
 /// Whether the disk was full and everything is as it was before.
 pub fn was_unchanged(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<NoRoom>())
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<NoRoom>)
 }
 
 /// How much is taken at once ahead of writing, on a disk of this size.
