@@ -1,7 +1,7 @@
 //! Who asks, as the doors found it out, before it is sealed.
 
 use crate::crypto::DataKey;
-use crate::domain::context::{Context, Sealed, ToldBy, Traits};
+use crate::domain::context::{Context, InFull, LastInFull, Sealed, ToldBy, Traits};
 use crate::domain::ids::{CommitId, RequestId};
 use crate::entropy::Entropy;
 use serde::Serialize;
@@ -91,6 +91,29 @@ impl Asker {
     /// The context of a commit in the streams of the key's owner. Without a key (the owner is erased) nothing of the
     /// person is kept.
     pub fn context(&self, key: Option<&DataKey>, commit: CommitId, entropy: &dyn Entropy) -> Context {
+        self.context_with(key, |key, text| InFull::Sealed { who: None, sealed: seal(key, commit, text, entropy) })
+    }
+
+    /// The context of a commit in the stream of one session of the key's owner, or one that starts it. Where all of it is what
+    /// the stream last told, `last`, it refers to that entry; otherwise it is sealed, with a tag by which later ones are
+    /// compared. Whoever appends must expect the version of the session that `last` is of.
+    pub fn context_in_session(
+        &self,
+        key: Option<&DataKey>,
+        last: Option<LastInFull>,
+        commit: CommitId,
+        entropy: &dyn Entropy,
+    ) -> Context {
+        self.context_with(key, |key, text| {
+            let who = key.tag("who", text);
+            match last {
+                Some(last) if last.who == who => InFull::At(last.version),
+                _ => InFull::Sealed { who: Some(who), sealed: seal(key, commit, text, entropy) },
+            }
+        })
+    }
+
+    fn context_with(&self, key: Option<&DataKey>, in_full: impl FnOnce(&DataKey, &[u8]) -> InFull) -> Context {
         let traits = key.map(|key| self.traits(key)).unwrap_or_default();
         Context {
             request_id: self.request_id,
@@ -98,16 +121,20 @@ impl Asker {
             net: traits.net,
             ua: traits.ua,
             dev: traits.dev,
-            sealed: key.filter(|_| self.told_by != ToldBy::Server).map(|key| self.seal(key, commit, entropy)),
+            sealed: key.filter(|_| self.told_by != ToldBy::Server).map(|key| in_full(key, &self.in_full())),
         }
     }
 
-    fn seal(&self, key: &DataKey, commit: CommitId, entropy: &dyn Entropy) -> Sealed {
+    /// All of it, as it is sealed.
+    fn in_full(&self) -> Vec<u8> {
         let claimed = self.claimed.as_ref().map(|claimed| Box::new(Seen::of(claimed)));
         let seen = Seen { peer: self.peer, claimed, ..Seen::of(&self.person) };
-        let text = serde_json::to_vec(&seen).unwrap_or_default();
-        key.seal(commit, CONTEXT_NUMBER, CONTEXT_FIELD, &text, entropy)
+        serde_json::to_vec(&seen).unwrap_or_default()
     }
+}
+
+fn seal(key: &DataKey, commit: CommitId, text: &[u8], entropy: &dyn Entropy) -> Sealed {
+    key.seal(commit, CONTEXT_NUMBER, CONTEXT_FIELD, text, entropy)
 }
 
 /// The /24 of an IPv4 address, the /48 of an IPv6 address: what one household or office shares.
