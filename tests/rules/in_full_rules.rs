@@ -18,6 +18,15 @@ fn told_at(given: &Given) -> Vec<Version> {
     told.collect()
 }
 
+/// Whether the commit of an entry adds to a session, so that its person may be compared.
+fn told_in(recorded: &Recorded) -> bool {
+    match recorded.stream {
+        StreamId::Session(_) => true,
+        StreamId::Account(_) => matches!(&recorded.context.sealed, Some(InFull::Sealed { who: Some(_), .. })),
+        _ => false,
+    }
+}
+
 /// Fails unless every entry leads to the person who asked, in the same stream and before it, and the states remember the
 /// entry that told it last. Only the entries are looked at.
 pub fn everybody_is_found(given: &Given) {
@@ -44,15 +53,6 @@ pub fn everybody_is_found(given: &Given) {
     for stream in given.streams.keys() {
         if let StreamId::Session(id) = stream {
             assert_eq!(given.session_of(*id).last_in_full, newest.get(stream).copied(), "{stream}");
-        }
-    }
-
-    /// Whether the commit of an entry adds to a session, so that its person may be compared.
-    fn told_in(recorded: &Recorded) -> bool {
-        match recorded.stream {
-            StreamId::Session(_) => true,
-            StreamId::Account(_) => matches!(&recorded.context.sealed, Some(InFull::Sealed { who: Some(_), .. })),
-            _ => false,
         }
     }
 }

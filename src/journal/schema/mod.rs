@@ -16,7 +16,7 @@
 //! | `type` | what happened: `session.refreshed` … |
 //! | `at` | when: RFC 3339 with milliseconds, UTC |
 //! | `node` | which server decided |
-//! | `context` | who asked; what is not known is absent |
+//! | `context` | who asked, sealed or as in an earlier entry of the session; what is not known is absent |
 //! | `schema` | the version of the type's shape |
 //! | `cmd` | what was asked; on the first entry of each decision, else absent |
 //! | `data` | what the event says |
