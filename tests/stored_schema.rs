@@ -254,6 +254,28 @@ fn an_entry_has_one_spelling() {
     }
 }
 
+#[test]
+fn who_asked_is_sealed_or_referred_to_and_never_both() {
+    for (name, from, to) in [
+        ("session.refreshed-told_before", r#""sealed_at":1"#, r#""sealed":"AAEC","sealed_at":1"#),
+        ("session.refreshed-told_before", r#""sealed_at":1"#, r#""who":"4d4d4d4d4d4d4d4d","sealed_at":1"#),
+        ("session.refreshed-told_before", r#""sealed_at":1"#, r#""who":"4d4d4d4d4d4d4d4d""#),
+    ] {
+        let said = altered(name, from, to).unwrap_err().to_string();
+        let wanted = "position 42: the entry cannot be read: who stands beside sealed only, and sealed_at in its place";
+        assert_eq!(said, wanted);
+    }
+    for (from, to) in [
+        (r#""who":"4d4d4d4d4d4d4d4d","#, r#""who":"4d4d","#),
+        (
+            r#""who":"4d4d4d4d4d4d4d4d","sealed":"AAECAwQFBgcICQoLDA0ODw""#,
+            r#""sealed":"AAEC","who":"4d4d4d4d4d4d4d4d""#,
+        ),
+    ] {
+        assert!(altered("session.refreshed-told", from, to).is_err(), "{to}");
+    }
+}
+
 /// A change of a few bytes such as a careless editor or a bad disk makes.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let goldens: Vec<Vec<u8>> = goldens().into_iter().map(|(_, bytes)| bytes).collect();

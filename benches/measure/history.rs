@@ -58,7 +58,7 @@ async fn live_through(engine: &Engine, clock: &ManualClock) {
     let mut place = draw();
     let mut token = engine.login(draw() % ACCOUNTS, asker(clock, place)).await;
     for _ in 0..REFRESHES {
-        if draw() % 10 == 0 {
+        if draw().is_multiple_of(10) {
             place = draw();
         }
         token = engine.refresh(&token, asker(clock, place)).await;

@@ -113,7 +113,7 @@ impl Turn {
             let now = self.core.now(account.at.max(ask.gate.at).max(ask.client.at))?;
             let command = self.command(&ask)?;
             let id = self.core.commit_id();
-            let context = self.core.context(&ask.asker, &Owner::Account(self.id), id)?;
+            let context = self.core.context_in_session(&ask.asker, &Owner::Account(self.id), None, id)?;
             let facts = LoginFacts {
                 gate: &ask.gate.value,
                 gate_version: ask.gate.version,

@@ -1,7 +1,7 @@
 //! Who asks, as the doors found it out, before it is sealed.
 
 use crate::crypto::DataKey;
-use crate::domain::context::{Context, Sealed, ToldBy, Traits};
+use crate::domain::context::{Context, InFull, LastInFull, Sealed, ToldBy, Traits};
 use crate::domain::ids::{CommitId, RequestId};
 use crate::entropy::Entropy;
 use serde::Serialize;
@@ -91,6 +91,29 @@ impl Asker {
     /// The context of a commit in the streams of the key's owner. Without a key (the owner is erased) nothing of the
     /// person is kept.
     pub fn context(&self, key: Option<&DataKey>, commit: CommitId, entropy: &dyn Entropy) -> Context {
+        self.context_with(key, |key, text| InFull::Sealed { who: None, sealed: seal(key, commit, text, entropy) })
+    }
+
+    /// The context of a commit in the stream of one session of the key's owner, or one that starts it. Where all of it is what
+    /// the stream last told, `last`, it refers to that entry; otherwise it is sealed, with a tag by which later ones are
+    /// compared. Whoever appends must expect the version of the session that `last` is of.
+    pub fn context_in_session(
+        &self,
+        key: Option<&DataKey>,
+        last: Option<LastInFull>,
+        commit: CommitId,
+        entropy: &dyn Entropy,
+    ) -> Context {
+        self.context_with(key, |key, text| {
+            let who = key.tag("who", text);
+            match last {
+                Some(last) if last.who == who => InFull::At(last.version),
+                _ => InFull::Sealed { who: Some(who), sealed: seal(key, commit, text, entropy) },
+            }
+        })
+    }
+
+    fn context_with(&self, key: Option<&DataKey>, in_full: impl FnOnce(&DataKey, &[u8]) -> InFull) -> Context {
         let traits = key.map(|key| self.traits(key)).unwrap_or_default();
         Context {
             request_id: self.request_id,
@@ -98,16 +121,20 @@ impl Asker {
             net: traits.net,
             ua: traits.ua,
             dev: traits.dev,
-            sealed: key.filter(|_| self.told_by != ToldBy::Server).map(|key| self.seal(key, commit, entropy)),
+            sealed: key.filter(|_| self.told_by != ToldBy::Server).map(|key| in_full(key, &self.in_full())),
         }
     }
 
-    fn seal(&self, key: &DataKey, commit: CommitId, entropy: &dyn Entropy) -> Sealed {
+    /// All of it, as it is sealed.
+    fn in_full(&self) -> Vec<u8> {
         let claimed = self.claimed.as_ref().map(|claimed| Box::new(Seen::of(claimed)));
         let seen = Seen { peer: self.peer, claimed, ..Seen::of(&self.person) };
-        let text = serde_json::to_vec(&seen).unwrap_or_default();
-        key.seal(commit, CONTEXT_NUMBER, CONTEXT_FIELD, &text, entropy)
+        serde_json::to_vec(&seen).unwrap_or_default()
     }
+}
+
+fn seal(key: &DataKey, commit: CommitId, text: &[u8], entropy: &dyn Entropy) -> Sealed {
+    key.seal(commit, CONTEXT_NUMBER, CONTEXT_FIELD, text, entropy)
 }
 
 /// The /24 of an IPv4 address, the /48 of an IPv6 address: what one household or office shares.
@@ -137,6 +164,9 @@ pub fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::RawKey;
+    use crate::domain::ids::Tag;
+    use crate::entropy::SeededEntropy;
 
     #[test]
     fn a_network_is_a_24_or_a_48() {
@@ -149,6 +179,70 @@ mod tests {
     fn an_app_update_is_no_other_agent() {
         assert_eq!(without_digits("Store/1.2.3 (iOS 17)"), without_digits("Store/1.12.0 (iOS 18)"));
         assert_ne!(without_digits("Store/1.2.3"), without_digits("curl/8.1.2"));
+    }
+
+    fn anybody() -> Asker {
+        let person = Person {
+            address: Some(ip("192.0.2.1")),
+            user_agent: Some("App/1".to_owned()),
+            device: Some("d".to_owned()),
+        };
+        let claimed = Some(Person { device: Some("claimed".to_owned()), ..Person::default() });
+        let (request_id, peer) = (RequestId(uuid::Uuid::nil()), Some(ip("10.0.0.1")));
+        Asker { request_id, peer, told_by: ToldBy::Client, person, claimed }
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn key(byte: u8) -> DataKey {
+        DataKey::new(&RawKey::from_bytes([byte; 32]))
+    }
+
+    fn told(asker: &Asker, key: Option<&DataKey>, last: Option<LastInFull>) -> Option<InFull> {
+        asker.context_in_session(key, last, CommitId(uuid::Uuid::nil()), &SeededEntropy::new(1)).sealed
+    }
+
+    fn who(asker: &Asker, key: &DataKey) -> Tag {
+        match told(asker, Some(key), None) {
+            Some(InFull::Sealed { who: Some(who), .. }) => who,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_the_very_same_person_is_referred_to() {
+        let key = key(1);
+        let last = Some(LastInFull { who: who(&anybody(), &key), version: 7 });
+        let mut asker = anybody();
+        asker.request_id = RequestId(uuid::Uuid::max());
+        assert_eq!(told(&asker, Some(&key), last), Some(InFull::At(7)), "another request is no other person");
+        let others: [fn(&mut Asker); 7] = [
+            |asker| asker.peer = Some(ip("10.0.0.2")),
+            |asker| asker.person.address = Some(ip("192.0.2.2")),
+            |asker| asker.person.address = None,
+            |asker| asker.person.user_agent = Some("App/2".to_owned()),
+            |asker| asker.person.device = None,
+            |asker| asker.claimed = None,
+            |asker| std::mem::swap(&mut asker.person.user_agent, &mut asker.person.device),
+        ];
+        for (case, change) in others.into_iter().enumerate() {
+            let mut asker = anybody();
+            change(&mut asker);
+            assert!(matches!(told(&asker, Some(&key), last), Some(InFull::Sealed { who: Some(_), .. })), "{case}");
+        }
+    }
+
+    #[test]
+    fn the_tag_of_a_person_means_nothing_under_another_key_and_none_is_made_without_one() {
+        let (key, other) = (key(1), key(2));
+        assert_ne!(who(&anybody(), &key), who(&anybody(), &other));
+        let last = Some(LastInFull { who: who(&anybody(), &key), version: 7 });
+        assert_eq!(told(&anybody(), None, last), None);
+        assert_eq!(told(&Asker::server(anybody().request_id), Some(&key), last), None);
+        let elsewhere = anybody().context(Some(&key), CommitId(uuid::Uuid::nil()), &SeededEntropy::new(1));
+        assert!(matches!(elsewhere.sealed, Some(InFull::Sealed { who: None, .. })), "nothing compares it");
     }
 
     #[test]

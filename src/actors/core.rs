@@ -9,7 +9,7 @@ use crate::clock::JudgedClock;
 use crate::crypto::DataKey;
 use crate::domain::Proposal;
 use crate::domain::command::Command;
-use crate::domain::context::Context;
+use crate::domain::context::{Context, LastInFull};
 use crate::domain::denial::Denial;
 use crate::domain::ids::{CommitId, Owner, TokenId};
 use crate::domain::time::{Span, Timestamp};
@@ -168,6 +168,22 @@ impl Core {
     pub fn context(&self, asker: &Asker, owner: &Owner, commit: CommitId) -> Result<Context, Refused> {
         let key = self.data_key(owner)?;
         Ok(asker.context(key.as_deref(), commit, &*self.entropy))
+    }
+
+    /// The context of a commit in the stream of one session of an owner, or one that starts it: see
+    /// [`Asker::context_in_session`].
+    ///
+    /// # Errors
+    /// Where the keys cannot be used.
+    pub fn context_in_session(
+        &self,
+        asker: &Asker,
+        owner: &Owner,
+        last: Option<LastInFull>,
+        commit: CommitId,
+    ) -> Result<Context, Refused> {
+        let key = self.data_key(owner)?;
+        Ok(asker.context_in_session(key.as_deref(), last, commit, &*self.entropy))
     }
 
     /// Appends; `None` means that a stream has moved on: load and decide again.

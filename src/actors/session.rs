@@ -191,7 +191,7 @@ impl Turn {
         let gate = self.core.reader.gate(self.session.value.account)?.ok_or(Unavailable::Fault)?;
         let client = self.core.reader.client(&self.session.value.client)?.ok_or(Unavailable::Fault)?;
         let id = self.core.commit_id();
-        let context = self.core.context(asker, &self.owner(), id)?;
+        let context = self.core.context_in_session(asker, &self.owner(), self.session.value.last_in_full, id)?;
         Ok(Stage { gate, client, now, id, context })
     }
 

@@ -1,7 +1,7 @@
 //! Who asked. The *peer* is the socket's other end (configured proxies resolved); the *person* is the human in front of
 //! the app. An app backend is the peer of all its users, so it tells us the person, and we record who told.
 
-use super::ids::{CommitId, RequestId, Tag};
+use super::ids::{CommitId, RequestId, Tag, Version};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -26,6 +26,30 @@ pub struct SealedAt {
     pub commit: CommitId,
     /// The sealed bytes.
     pub sealed: Sealed,
+}
+
+/// Who asked, in full: the peer, the person's address, user agent and device, and what was claimed of the person.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum InFull {
+    /// Sealed under the owner's key.
+    Sealed {
+        /// Equal where all of it is equal, under the same owner; only where later entries are compared with it.
+        who: Option<Tag>,
+        /// All of it.
+        sealed: Sealed,
+    },
+    /// The same as in an earlier entry of the same session's stream: this is that entry's version, and it was sealed in that
+    /// entry's commit.
+    At(Version),
+}
+
+/// The entry of a session's stream that last told in full who asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LastInFull {
+    /// The tag of all of it.
+    pub who: Tag,
+    /// The entry's version.
+    pub version: Version,
 }
 
 /// From whom we know the person of a request.
@@ -58,8 +82,8 @@ pub struct Context {
     pub ua: Option<Tag>,
     /// The person's device, as the app names it.
     pub dev: Option<Tag>,
-    /// Address, user agent and device in full, sealed under the owner's key.
-    pub sealed: Option<Sealed>,
+    /// All of it in full, for those who have the owner's key; absent where the server asked or the owner is erased.
+    pub sealed: Option<InFull>,
 }
 
 impl Context {

@@ -28,7 +28,7 @@ pub use project::{IndexKey, IndexOp, index_ops};
 use account::{Account, AccountEvent, Name, NameEvent};
 use client::{Client, ClientEvent, Usage, UseEvent};
 use command::Command;
-use context::Context;
+use context::{Context, InFull};
 use denial::Denial;
 use evidence::{Evidence, EvidenceEvent};
 use gate::{Gate, GateEvent};
@@ -183,6 +183,9 @@ impl Proposal {
 /// [`Impossible`] where the event cannot follow the state, or belongs to another kind of stream.
 pub fn apply(state: Option<State>, recorded: &Recorded) -> Result<State, Impossible> {
     let mismatch = || recorded.impossible("the event does not belong to this kind of stream");
+    if matches!(recorded.context.sealed, Some(InFull::At(_))) && !matches!(recorded.stream, StreamId::Session(_)) {
+        return Err(recorded.impossible("only a session refers to an earlier entry for who asked"));
+    }
     macro_rules! fold {
         ($kind:ident, $event:expr, $apply:expr) => {{
             let before = match state {

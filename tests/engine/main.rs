@@ -6,6 +6,7 @@ mod clock_rule;
 mod closing;
 mod full_disk;
 mod full_queue;
+mod in_full;
 mod lost_history;
 mod machine;
 mod panics;

@@ -5,7 +5,7 @@ use countersign::domain::client::{
     ClientCommand, ClientEvent, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry, Profile, UseEvent,
 };
 use countersign::domain::command::Command;
-use countersign::domain::context::{Context, Sealed, ToldBy};
+use countersign::domain::context::{Context, InFull, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
 use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past};
 use countersign::domain::gate::{GateCommand, GateEvent};
@@ -72,11 +72,24 @@ fn envelope(stream: StreamId, event: Event, command: Option<Command>) -> Envelop
         net: Some(Tag([0x1a; 8])),
         ua: Some(Tag([0x2b; 8])),
         dev: Some(Tag([0x3c; 8])),
-        sealed: Some(sealed("AAECAwQFBgcICQoLDA0ODw")),
+        sealed: Some(InFull::Sealed { who: None, sealed: sealed("AAECAwQFBgcICQoLDA0ODw") }),
     };
     let commit = CommitId(uuid(3));
     let recorded = Recorded { position: 42, commit, stream, version: 7, at: NOW, context, event, command };
     Envelope { recorded, number: 1, node: "a1".to_owned(), prev: Some(Hash([0xd4; 32])) }
+}
+
+/// The first entry by somebody, to whom later ones refer.
+fn told(mut envelope: Envelope) -> Envelope {
+    let sealed = sealed("AAECAwQFBgcICQoLDA0ODw");
+    envelope.recorded.context.sealed = Some(InFull::Sealed { who: Some(Tag([0x4d; 8])), sealed });
+    envelope
+}
+
+/// An entry by whom an earlier one told.
+fn told_before(mut envelope: Envelope) -> Envelope {
+    envelope.recorded.context.sealed = Some(InFull::At(1));
+    envelope
 }
 
 /// An entry that the server makes by itself: nobody asked.
@@ -337,9 +350,13 @@ fn sessions() -> Vec<(&'static str, Envelope)> {
         SessionEvent::RefreshRetried(Retried { presented: 4, generation: 5, n, moved, lockstep: moved, access })
     };
     let cart = Some(words(&["cart"]));
+    let quiet = Unrecorded::default;
     vec![
-        ("session.started", first(entry(SessionEvent::Started(started), None))),
-        ("session.refreshed", entry(refreshed(None, None), refresh(4, None, Unrecorded::default()))),
+        ("session.started", first(entry(SessionEvent::Started(started.clone()), None))),
+        ("session.started-told", first(told(entry(SessionEvent::Started(started), None)))),
+        ("session.refreshed", entry(refreshed(None, None), refresh(4, None, quiet()))),
+        ("session.refreshed-told", told(entry(refreshed(None, None), refresh(4, None, quiet())))),
+        ("session.refreshed-told_before", told_before(entry(refreshed(None, None), refresh(4, None, quiet())))),
         ("session.refreshed-narrowed", entry(refreshed(None, cart.clone()), refresh(4, cart.clone(), unrecorded()))),
         ("session.refreshed-burned", entry(refreshed(Some(5), cart.clone()), refresh(4, cart, Unrecorded::default()))),
         ("session.refresh_retried", entry(retried(1, false, None), refresh(4, None, Unrecorded::default()))),

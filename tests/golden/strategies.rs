@@ -6,7 +6,7 @@ use countersign::domain::client::{
     Rotation, UseEvent,
 };
 use countersign::domain::command::Command;
-use countersign::domain::context::{Context, Sealed, ToldBy};
+use countersign::domain::context::{Context, InFull, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
 use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past, Told};
 use countersign::domain::gate::{GateCommand, GateEvent};
@@ -436,7 +436,11 @@ fn context() -> impl Strategy<Value = Context> {
     use ToldBy::{ApiKey, Backend, Client, Nobody, Peer, Server};
     let tag = || option::of(any::<[u8; 8]>().prop_map(Tag));
     let told_by = select(&[Peer, Client, ApiKey, Backend, Nobody, Server][..]);
-    (uuid(), told_by, tag(), tag(), tag(), option::of(sealed())).prop_map(|(request, told_by, net, ua, dev, sealed)| {
+    let in_full = prop_oneof![
+        (tag(), sealed()).prop_map(|(who, sealed)| InFull::Sealed { who, sealed }),
+        any::<u64>().prop_map(InFull::At)
+    ];
+    (uuid(), told_by, tag(), tag(), tag(), option::of(in_full)).prop_map(|(request, told_by, net, ua, dev, sealed)| {
         Context { request_id: RequestId(request), told_by, net, ua, dev, sealed }
     })
 }

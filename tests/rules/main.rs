@@ -4,6 +4,7 @@ mod client_rules;
 mod evidence_rules;
 mod gate_rules;
 mod given;
+mod in_full_rules;
 mod index_rules;
 mod liveness_rules;
 mod login_rules;

@@ -1,6 +1,7 @@
 //! What holds after any history: random people ask for random things, and after every step the promises are checked.
 
 use crate::given::*;
+use crate::in_full_rules::everybody_is_found;
 use crate::index_rules::recomputed;
 use crate::replay_rules::{again, decisions};
 use countersign::domain::account::PasswordVerdict;
@@ -367,6 +368,7 @@ proptest! {
         }
         one_successor_each(&given);
         folds_from_scratch(&given);
+        everybody_is_found(&given);
         decided_again(&given);
         prop_assert_eq!(recomputed(&given), given.index);
     }

@@ -2,6 +2,7 @@
 
 use super::event::{Refreshed, Retried, SessionEvent, Started};
 use super::state::{Session, Status};
+use crate::domain::context::{InFull, LastInFull};
 use crate::domain::denial::Denial;
 use crate::domain::tally::{Shown, Tallies};
 use crate::domain::{Impossible, Recorded};
@@ -11,14 +12,28 @@ use crate::domain::{Impossible, Recorded};
 /// # Errors
 /// [`Impossible`] where the event cannot follow the state: the history is not one that the rules could have made.
 pub fn apply(state: Option<Session>, event: &SessionEvent, recorded: &Recorded) -> Result<Session, Impossible> {
-    match (state, event) {
-        (None, SessionEvent::Started(started)) => Ok(start(started, recorded)),
-        (None, _) => Err(recorded.impossible("the session has not started")),
-        (Some(_), SessionEvent::Started(_)) => Err(recorded.impossible("the session has started before")),
+    let last_in_full = last_in_full(state.as_ref(), recorded)?;
+    let session = match (state, event) {
+        (None, SessionEvent::Started(started)) => start(started, recorded),
+        (None, _) => return Err(recorded.impossible("the session has not started")),
+        (Some(_), SessionEvent::Started(_)) => return Err(recorded.impossible("the session has started before")),
         (Some(mut session), event) => {
             fold(&mut session, event, recorded)?;
-            Ok(session)
+            session
         }
+    };
+    Ok(Session { last_in_full, ..session })
+}
+
+/// Only the newest is remembered, so an entry can refer to no other.
+fn last_in_full(before: Option<&Session>, recorded: &Recorded) -> Result<Option<LastInFull>, Impossible> {
+    let last = before.and_then(|session| session.last_in_full);
+    match recorded.context.sealed {
+        Some(InFull::Sealed { who: Some(who), .. }) => Ok(Some(LastInFull { who, version: recorded.version })),
+        Some(InFull::At(version)) if last.is_none_or(|last| last.version != version) => {
+            Err(recorded.impossible("it refers to an entry that is not the last that told who asked"))
+        }
+        Some(InFull::At(_) | InFull::Sealed { who: None, .. }) | None => Ok(last),
     }
 }
 
@@ -38,6 +53,7 @@ fn start(started: &Started, recorded: &Recorded) -> Session {
         born_at: recorded.at,
         parent: None,
         redeemed_by: recorded.context.person(),
+        last_in_full: None,
         access: started.access,
         access_scope: None,
         retries: 0,

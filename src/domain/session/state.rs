@@ -1,7 +1,7 @@
 //! What is known of a session: the fold of its events.
 
 use crate::domain::client::Client;
-use crate::domain::context::Traits;
+use crate::domain::context::{LastInFull, Traits};
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, TokenId, Version};
@@ -144,6 +144,8 @@ pub struct Session {
     pub parent: Option<Generation>,
     /// The person that redeemed it, where one was known.
     pub redeemed_by: Option<Traits>,
+    /// Where its stream last told in full who asked: an entry of the very same person refers to it.
+    pub last_in_full: Option<LastInFull>,
     /// The access token issued with the current generation.
     pub access: Access,
     /// The scope of that access token, where narrower than the session's.

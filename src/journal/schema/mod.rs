@@ -16,7 +16,7 @@
 //! | `type` | what happened: `session.refreshed` … |
 //! | `at` | when: RFC 3339 with milliseconds, UTC |
 //! | `node` | which server decided |
-//! | `context` | who asked; what is not known is absent |
+//! | `context` | who asked, sealed or as in an earlier entry of the session; what is not known is absent |
 //! | `schema` | the version of the type's shape |
 //! | `cmd` | what was asked; on the first entry of each decision, else absent |
 //! | `data` | what the event says |
@@ -37,7 +37,7 @@ mod upcast;
 pub use error::SchemaError;
 pub use types::{EVENT_TYPES, type_name};
 
-use crate::domain::context::{Context, Sealed, ToldBy};
+use crate::domain::context::{Context, InFull, Sealed, ToldBy};
 use crate::domain::ids::{CommitId, Hash, Position, RequestId, StreamId, Tag, Version};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Recorded};
@@ -98,32 +98,50 @@ struct StoredContext {
     #[serde(skip_serializing_if = "Option::is_none")]
     dev: Option<Text<Tag>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    who: Option<Text<Tag>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sealed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sealed_at: Option<Version>,
 }
 
 impl From<&Context> for StoredContext {
     fn from(context: &Context) -> Self {
+        let (who, sealed, sealed_at) = match &context.sealed {
+            Some(InFull::Sealed { who, sealed }) => (who.map(Text), Some(sealed.0.clone()), None),
+            Some(InFull::At(version)) => (None, None, Some(*version)),
+            None => (None, None, None),
+        };
         Self {
             request_id: Text(context.request_id),
             told_by: Text(context.told_by),
             net: context.net.map(Text),
             ua: context.ua.map(Text),
             dev: context.dev.map(Text),
-            sealed: context.sealed.as_ref().map(|sealed| sealed.0.clone()),
+            who,
+            sealed,
+            sealed_at,
         }
     }
 }
 
-impl From<StoredContext> for Context {
-    fn from(stored: StoredContext) -> Self {
-        Self {
+impl TryFrom<StoredContext> for Context {
+    type Error = String;
+
+    fn try_from(stored: StoredContext) -> Result<Self, String> {
+        let sealed = match (stored.who, stored.sealed, stored.sealed_at) {
+            (who, Some(sealed), None) => Some(InFull::Sealed { who: who.map(|tag| tag.0), sealed: Sealed(sealed) }),
+            (None, None, at) => at.map(InFull::At),
+            _ => return Err("who stands beside sealed only, and sealed_at in its place".to_owned()),
+        };
+        Ok(Self {
             request_id: stored.request_id.0,
             told_by: stored.told_by.0,
             net: stored.net.map(|tag| tag.0),
             ua: stored.ua.map(|tag| tag.0),
             dev: stored.dev.map(|tag| tag.0),
-            sealed: stored.sealed.map(Sealed),
-        }
+            sealed,
+        })
     }
 }
 
@@ -196,7 +214,7 @@ pub fn decode(bytes: &[u8]) -> Result<Envelope, SchemaError> {
             stream: entry.stream.0,
             version: entry.version,
             at: entry.at.0,
-            context: entry.context.into(),
+            context: entry.context.try_into().map_err(unreadable)?,
             event,
             command,
         },

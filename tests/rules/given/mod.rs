@@ -16,11 +16,13 @@ macro_rules! from_whom {
 
 mod asks;
 mod evidence_asks;
+mod in_full;
 mod session_asks;
 mod world;
 
 pub use asks::*;
 pub use evidence_asks::*;
+pub use in_full::*;
 pub use session_asks::*;
 pub use world::*;
 
@@ -281,8 +283,9 @@ impl<A: Ask> When<A> {
         let Self { mut given, ask, decision } = self;
         let command = ask.command(&given, &decision);
         ask.count(&mut given, &decision);
-        let events = decision.events.iter().map(|event| ask.place(&given, event.clone())).collect();
-        given.record(events, &ask.context(), Some(command));
+        let events: Vec<_> = decision.events.iter().map(|event| ask.place(&given, event.clone())).collect();
+        let context = in_full(&given, ask.context(), events.iter().map(|(stream, _)| stream));
+        given.record(events, &context, Some(command));
         given.drawn += 1;
         given
     }
