@@ -10,4 +10,5 @@ mod follow;
 mod full;
 mod keys;
 mod rewrap;
+mod sealing;
 mod store;

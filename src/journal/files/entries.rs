@@ -45,6 +45,8 @@ pub struct Entries<D: Disk> {
     /// The first positions of the segments that were not yet begun, the next one last.
     waiting: Vec<Position>,
     open: Option<OpenSegment<D::File>>,
+    /// Where in the first segment to begin, if not at its first line.
+    offset: Option<u64>,
     /// The position that the next line must have.
     next: Position,
     from: Position,
@@ -58,7 +60,12 @@ impl<D: Disk> Entries<D> {
         let skipped = segments.partition_point(|first| *first <= from).saturating_sub(1);
         let next = segments.get(skipped).copied().unwrap_or(from);
         let waiting = segments.into_iter().skip(skipped).rev().collect();
-        Self { disk, waiting, open: None, next, from, until }
+        Self { disk, waiting, open: None, offset: None, next, from, until }
+    }
+
+    /// Begins in segment `segment` at the line at `offset`, which is that of entry `next`.
+    pub(super) fn from_line(self, segment: Position, next: Position, offset: u64) -> Self {
+        Self { waiting: vec![segment], next, offset: Some(offset), ..self }
     }
 
     fn read(&mut self) -> Result<Option<Entry>, ReadError> {
@@ -66,7 +73,11 @@ impl<D: Disk> Entries<D> {
             let Some(OpenSegment { file, lines, .. }) = &mut self.open else {
                 // There is a segment for every position up to the head; without one, the file that should be there is named.
                 let first = self.waiting.pop().unwrap_or(self.next);
-                self.open = Some(open_segment(&self.disk, first)?);
+                let mut opened = open_segment(&self.disk, first)?;
+                if let Some(offset) = self.offset.take() {
+                    opened.lines = LineReader::new(Source::open(&self.disk, first)?.0, offset);
+                }
+                self.open = Some(opened);
                 continue;
             };
             let offset = lines.offset();

@@ -26,6 +26,8 @@ use uuid::Uuid;
 
 /// The number of the format of index files.
 const FORMAT: u32 = 1;
+/// How much of an index is read to know of its segment as a whole: usually the first two lines are shorter.
+const HEAD: usize = 4096;
 /// Bytes of a record: id, first position, last position, generations, checksum; numbers big-endian.
 const RECORD: usize = 16 + 8 + 8 + 4 + 4;
 
@@ -130,7 +132,7 @@ impl Index {
         let unusable = |why: &str| IndexError::Unusable { file: file.clone(), why: why.to_owned() };
         let opened = disk.find(&file)?.ok_or_else(|| unusable("it is missing"))?;
         let length = opened.len()?;
-        let mut lines = LineReader::new(Source::Text(opened), 0);
+        let mut lines = LineReader::with_chunk(Source::Text(opened), 0, HEAD);
         let header = match lines.next()? {
             Some(line) if line.ended => Header::decode(line.bytes).ok(),
             _ => None,

@@ -26,12 +26,19 @@ pub(super) struct LineReader<F: DiskFile> {
     start: usize,
     /// Where `buffer[start]` lies in the text.
     offset: u64,
+    /// How much is read at once.
+    chunk: usize,
 }
 
 impl<F: DiskFile> LineReader<F> {
     /// Reads from `offset`, which is the beginning of a line.
     pub fn new(source: Source<F>, offset: u64) -> Self {
-        Self { source, buffer: Vec::new(), start: 0, offset }
+        Self::with_chunk(source, offset, CHUNK)
+    }
+
+    /// Reads so much at once: for whoever wants the first lines only.
+    pub fn with_chunk(source: Source<F>, offset: u64, chunk: usize) -> Self {
+        Self { source, buffer: Vec::new(), start: 0, offset, chunk }
     }
 
     /// The next line, or `None` at the end of the text. What is longer than a line can be comes in pieces, all but the
@@ -74,7 +81,7 @@ impl<F: DiskFile> LineReader<F> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let kept = self.buffer.len();
-        self.buffer.resize(kept + CHUNK, 0);
+        self.buffer.resize(kept + self.chunk, 0);
         let read = self.source.read(self.offset + kept as u64, &mut self.buffer[kept..])?;
         self.buffer.truncate(kept + read);
         Ok(read > 0)

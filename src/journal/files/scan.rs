@@ -33,6 +33,8 @@ pub(super) struct Scan {
     pub good_end: u64,
     /// The frontier over everything up to there; its size is the last position that can be believed.
     pub frontier: Frontier,
+    /// Where the last complete commit begins: its first position, and its offset in the text.
+    pub last_commit: Option<(Position, u64)>,
     /// How many entries can be believed.
     pub entries: u64,
     /// The greatest durable mark of all intact lines, also of those behind the fault.
@@ -71,6 +73,7 @@ pub(super) fn scan<D: Disk>(disk: &D, first: Position, known: &[Known]) -> Resul
     let scan = Scan {
         good_end: lines.offset(),
         frontier: header.frontier.clone(),
+        last_commit: None,
         entries: 0,
         durable: first - 1,
         fault: None,
@@ -159,6 +162,8 @@ impl Scanner<'_> {
 
     /// Takes the commit over, whose last line ends at `end`.
     fn complete(&mut self, end: u64) -> Result<(), OpenError> {
+        let begins = self.commit.as_ref().and_then(|commit| commit.leaves.first()).map(|(offset, _)| *offset);
+        self.scan.last_commit = begins.map(|offset| (self.scan.frontier.size() + 1, offset));
         for (offset, leaf) in self.commit.take().into_iter().flat_map(|commit| commit.leaves) {
             self.scan.frontier.push(leaf);
             self.scan.entries += 1;

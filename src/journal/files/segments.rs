@@ -66,6 +66,8 @@ pub struct Segments<D: Disk> {
     file: D::File,
     /// The length of the open segment as we left it.
     length: u64,
+    /// Where in it the last batch begins, if it holds one: its first position, and its offset.
+    last_batch: Option<(Position, u64)>,
     /// Up to where room was taken for the open segment.
     allocated: u64,
     /// How much room is taken ahead, in bytes.
@@ -105,6 +107,7 @@ impl<D: Disk> Segments<D> {
             segments: vec![header.first()],
             file,
             length,
+            last_batch: None,
             allocated,
             ahead,
             closed_bytes: 0,
@@ -127,6 +130,7 @@ impl<D: Disk> Segments<D> {
             disk,
             segments,
             length: open.length,
+            last_batch: open.last_commit,
             allocated: open.length,
             closed_bytes,
             sealed,
@@ -206,6 +210,7 @@ impl<D: Disk> Segments<D> {
         if bytes > 0 {
             self.file.write_at(self.length, &self.lines)?;
             self.file.sync_data()?;
+            self.last_batch = Some((self.head() + 1, self.length));
             self.length += bytes;
             self.digest.update(&self.lines);
             batch.iter().flat_map(|commit| &commit.events).for_each(|event| self.frontier.push(event.leaf));
@@ -237,6 +242,7 @@ impl<D: Disk> Segments<D> {
         self.closed_bytes += self.length;
         self.segments.push(header.first());
         (self.file, self.length, self.digest, self.allocated) = (file, length, digest, allocated);
+        self.last_batch = None;
         Ok(())
     }
 
@@ -281,7 +287,11 @@ impl<D: Disk> Segments<D> {
 
     /// Reads the entries from position `from` (1 is the first) up to the head as it is now, in bounded memory.
     pub fn read(&self, from: Position) -> Entries<D> {
-        Entries::new(self.disk.clone(), self.segments.clone(), from, self.head())
+        let entries = Entries::new(self.disk.clone(), self.segments.clone(), from, self.head());
+        match self.last_batch {
+            Some((first, offset)) if first <= from => entries.from_line(self.first(), first, offset),
+            _ => entries,
+        }
     }
 
     /// The position of the last entry, 0 if there is none. Everything up to it is durable.
