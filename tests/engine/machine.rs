@@ -10,15 +10,16 @@ use countersign::crypto::{Kernel, MasterKey, Params};
 use countersign::domain::client::{ClientSettings, ClientType, Profile};
 use countersign::domain::context::ToldBy;
 use countersign::domain::evidence::{Past, Trace};
-use countersign::domain::ids::{AccountId, ClientId, Generation, RequestId, SessionId, StreamId};
+use countersign::domain::ids::{AccountId, ClientId, Generation, Position, RequestId, SessionId, StreamId};
 use countersign::domain::session::{Session, Status};
 use countersign::domain::time::{Span, Timestamp};
 use countersign::entropy::{SeededEntropy, uuid_v7};
 use countersign::journal::files::disk::{Disk, DiskFile};
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::room::RoomLimits;
+use countersign::journal::files::sealed::SealedSegments;
 use countersign::journal::store::{Change, Pair};
-use countersign::journal::{Engine, History, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema};
+use countersign::journal::{Engine, History, Keeper, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema};
 use countersign::metrics::Metrics;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,6 +84,8 @@ pub struct Machine {
     settings: Vec<(String, String)>,
     /// Where archived sessions are looked up; all its entries, where nothing else is said.
     pub history: Option<Arc<dyn History>>,
+    /// Whether they are looked up in sealed segments, as a server does.
+    pub looks_into_sealed: bool,
 }
 
 /// Looks archived sessions up by reading every entry there is.
@@ -142,6 +145,7 @@ impl Machine {
             seed,
             settings: settings.map(|(key, value)| (format!("COUNTERSIGN__{key}"), value.to_owned())).to_vec(),
             history: None,
+            looks_into_sealed: false,
         }
     }
 
@@ -179,7 +183,21 @@ impl Machine {
             seed: self.seed + 1000,
             settings: self.settings.clone(),
             history: None,
+            looks_into_sealed: self.looks_into_sealed,
         }
+    }
+
+    /// Seals every closed segment while it does not run, and says up to where.
+    pub fn seal(&self) -> Position {
+        let mut keeper = Keeper::new(self.disk.clone(), SealedSegments::new(self.disk.clone(), &[]));
+        let now = countersign::clock::Clock::wall(&self.clock);
+        while keeper.seal_next(now, &mut || Ok(())).unwrap().is_some() {}
+        keeper.sealed().through()
+    }
+
+    /// How long the record is that a session is woken from, in bytes; `None` where there is none.
+    pub fn record_bytes(&self, session: SessionId) -> Option<usize> {
+        self.store.get(format!("s/{}", StreamId::Session(session)).as_bytes()).unwrap().map(|record| record.len())
     }
 
     /// Takes its store away while it does not run.
@@ -207,10 +225,14 @@ impl Machine {
         let engine = engine.keep_room(limits).unwrap();
         let metrics = Arc::new(Metrics::new());
         let world = World { clock: Arc::new(self.clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
-        let keys = engine.keys();
+        let (keys, sealed) = (engine.keys(), engine.sealed());
         let mut opened = start_journal(Box::new(engine), keys, start, &world, |_, _| ()).unwrap();
         let read_all = || Arc::new(ReadAll { disk: self.disk.clone(), master: self.master.clone() });
-        opened.history = self.history.clone().unwrap_or_else(|| read_all());
+        opened.history = match &self.history {
+            Some(history) => history.clone(),
+            None if self.looks_into_sealed => Arc::new(sealed),
+            None => read_all(),
+        };
         let app = App::start(opened, &config, "https://auth.example.com".to_owned(), metrics, entropy).unwrap();
         Running { services: app.services.clone(), app }
     }

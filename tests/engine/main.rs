@@ -7,6 +7,7 @@ mod closing;
 mod full_disk;
 mod full_queue;
 mod in_full;
+mod long_session;
 mod lost_history;
 mod machine;
 mod panics;
