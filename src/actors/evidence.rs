@@ -11,7 +11,7 @@ use crate::domain::tally::Seen;
 use crate::domain::{Decision, Event, Expected, Proposal};
 use crate::journal::{History, Versioned};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 /// Look-ups under way: each reads files and decompresses.
@@ -20,6 +20,8 @@ const LOOKING_UP: usize = 2;
 const WAITING: usize = 64;
 /// Archived sessions whose unrecorded refusals are counted.
 const COUNTED: usize = 1024;
+/// Look-ups that are remembered: whoever shows one token again and again costs one. What was archived does not change.
+const REMEMBERED: usize = 1024;
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]
@@ -28,6 +30,7 @@ pub(super) struct EvidenceRoom {
     history: Arc<dyn History>,
     looking_up: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    remembered: Arc<Mutex<HashMap<(SessionId, Generation), Past>>>,
     /// Refusals so far, with those that were not recorded.
     seen: Arc<Mutex<HashMap<SessionId, Seen<Denial>>>>,
 }
@@ -35,7 +38,7 @@ pub(super) struct EvidenceRoom {
 impl EvidenceRoom {
     pub(super) fn new(core: Arc<Core>, history: Arc<dyn History>) -> Self {
         let (looking_up, waiting) = (Arc::new(Semaphore::new(LOOKING_UP)), Arc::new(Semaphore::new(WAITING)));
-        Self { core, history, looking_up, waiting, seen: Arc::default() }
+        Self { core, history, looking_up, waiting, remembered: Arc::default(), seen: Arc::default() }
     }
 
     /// What is answered to a refresh token of a session that the store does not know; `None` where no sealed segment knows it
@@ -57,6 +60,25 @@ impl EvidenceRoom {
     }
 
     async fn past(&self, session: SessionId, presented: Generation) -> Result<Option<Past>, Refused> {
+        if let Some(past) = self.remembered().get(&(session, presented)) {
+            return Ok(Some(past.clone()));
+        }
+        let past = self.look_up(session, presented).await?;
+        if let Some(past) = &past {
+            let mut remembered = self.remembered();
+            if remembered.len() >= REMEMBERED {
+                remembered.clear();
+            }
+            remembered.insert((session, presented), past.clone());
+        }
+        Ok(past)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<(SessionId, Generation), Past>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn look_up(&self, session: SessionId, presented: Generation) -> Result<Option<Past>, Refused> {
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| Unavailable::Busy)?;
         let looking_up = self.looking_up.clone().acquire_owned().await.map_err(|_| Unavailable::Stopping)?;
         let history = self.history.clone();
