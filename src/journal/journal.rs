@@ -470,13 +470,13 @@ fn fold_some(
 /// An entry whose bytes are whole and that makes no sense all the same.
 fn cannot_follow(position: Position, why: &dyn std::fmt::Display) -> EngineError {
     EngineError::Damaged(format!(
-        "the journal's states cannot be made from entry {position}: {why}; start the version that wrote it, or restore \
-         the journal from a back-up"
+        "the journal's states cannot be made from entry {position}: {why}; start the version that wrote it, or bring a \
+         back-up back with `countersign journal restore`"
     ))
 }
 
 /// Everybody who has a data key, and whether it was to be destroyed.
-fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineError> {
+pub(super) fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineError> {
     const PAGE: usize = 256;
     let mut owners = Vec::new();
     if store.get(&keys::state(&StreamId::System))?.is_some() {
