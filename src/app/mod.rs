@@ -14,8 +14,8 @@ pub use bootstrap::{Applied, apply, check};
 pub use copies::{DropKept, Restored, archive, back_up, drop_before, restore};
 pub use master::{NewMaster, Rewrapped, new_master};
 pub use offline::{look, offline, take};
-pub use repair::{Findings, Repaired, accept_loss, look_for_damage, mend_from_backup, mend_from_store};
 pub use open::{OpenedJournal, Start, StartError, open, start_journal};
+pub use repair::{Findings, Repaired, accept_loss, look_for_damage, mend_from_backup, mend_from_store};
 
 use crate::actors::Vital;
 use crate::actors::{

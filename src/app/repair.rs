@@ -94,9 +94,7 @@ pub fn look_for_damage(config: &Config) -> Result<Findings, StartError> {
     let concerns_store = diagnosis.anchor.is_some() || diagnosis.faults.iter().any(|fault| !fault.is_sealed());
     let from_store = concerns_store.then(|| match &store {
         Err(why) => Err(format!("the store cannot help: {why}")),
-        Ok((store, frontier)) => {
-            check_from_store(disk, &diagnosis, store, frontier).map_err(|error| error.to_string())
-        }
+        Ok((store, frontier)) => check_from_store(disk, &diagnosis, store, frontier).map_err(|error| error.to_string()),
     });
     let loss = acceptable(&diagnosis);
     let (given_up, unreadable) = (given_up(disk, &diagnosis)?, unreadable(disk, &diagnosis)?);

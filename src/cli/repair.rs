@@ -104,7 +104,12 @@ fn report(found: &Findings) -> String {
     let mut text = String::new();
     let diagnosis = &found.diagnosis;
     if found.is_well() {
-        let _ = writeln!(text, "nothing is wrong: {} segments, entries up to {}", diagnosis.segments.len(), diagnosis.good.size());
+        let _ = writeln!(
+            text,
+            "nothing is wrong: {} segments, entries up to {}",
+            diagnosis.segments.len(),
+            diagnosis.good.size()
+        );
         if let Some(why) = &found.store {
             let _ = writeln!(text, "the store is no use ({why}): the next start makes it again from the segments");
         }
@@ -145,7 +150,9 @@ fn help(text: &mut String, found: &Findings) {
     let diagnosis = &found.diagnosis;
     let closed = diagnosis.faults.iter().any(|fault| fault.last.is_some());
     match &found.from_store {
-        Some(Ok(())) => text.push_str("`countersign journal repair --from-store` makes it whole again: nothing is lost\n"),
+        Some(Ok(())) => {
+            text.push_str("`countersign journal repair --from-store` makes it whole again: nothing is lost\n")
+        }
         Some(Err(why)) => {
             let _ = writeln!(text, "the store does not have it: {why}");
         }

@@ -31,7 +31,9 @@ pub enum KeysError {
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
     /// A record is not what was written, and it is needed.
-    #[error("keys/keys is damaged at byte {offset}: {why}; run `countersign journal repair --from-backup DIR` with a back-up")]
+    #[error(
+        "keys/keys is damaged at byte {offset}: {why}; run `countersign journal repair --from-backup DIR` with a back-up"
+    )]
     Damaged {
         /// Where.
         offset: u64,
@@ -42,7 +44,9 @@ pub enum KeysError {
     #[error("keys/keys lacks the {0}; put the keys/keys of a newer back-up in its place")]
     Missing(String),
     /// There is no such file beside a journal with entries.
-    #[error("keys/keys is missing, without which the journal cannot be read; run `countersign journal repair --from-backup DIR` with a back-up")]
+    #[error(
+        "keys/keys is missing, without which the journal cannot be read; run `countersign journal repair --from-backup DIR` with a back-up"
+    )]
     Gone,
     /// The operating system refused something.
     #[error("keys/keys: {0}")]

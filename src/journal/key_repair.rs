@@ -74,9 +74,8 @@ pub fn repair_keys<D: Disk, B: Disk>(disk: &D, backup: &B, owners: &Owners) -> R
         Err(error) => return Err(error),
     };
     let (theirs, _) = theirs.as_chunks::<{ KeyRecord::LEN }>();
-    let usable = |record: &Record| {
-        KeyRecord::decode(record).is_ok_and(|record| !owners.erased.contains(record.owner_digest()))
-    };
+    let usable =
+        |record: &Record| KeyRecord::decode(record).is_ok_and(|record| !owners.erased.contains(record.owner_digest()));
     let (mut ours, bad) = match bad {
         None => (theirs.iter().copied().filter(usable).collect::<Vec<_>>(), Vec::new()),
         Some(bad) => (read(disk)?.as_chunks::<{ KeyRecord::LEN }>().0.to_vec(), bad),

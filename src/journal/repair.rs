@@ -145,7 +145,9 @@ pub fn repair_from_store<D: Disk, S: Store>(
         put_rebuilt(disk, &made)?;
         found = diagnose(disk, Some(mark_of(frontier)))?;
         if found.faults.iter().any(|fault| fault.file == file) {
-            return Err(RepairError::Rebuild(format!("{file} does not read back as it was written: look after the disk")));
+            return Err(RepairError::Rebuild(format!(
+                "{file} does not read back as it was written: look after the disk"
+            )));
         }
     }
     if found.anchor.is_some() && found.blocking().is_none() {
@@ -186,14 +188,17 @@ pub fn repair_from_backup<D: Disk, B: Disk>(
         for fault in found.faults.iter().rev().filter(|fault| fault.last.is_some() && !fault.conflict) {
             match fault.expected {
                 None => missing.push(format!("{}: the head of the segment behind it cannot be read", fault.file)),
-                Some(expected) => match text_digest(backup, fault.first)? {
-                    Some(digest) if digest == expected => {
-                        put_segment(disk, backup, fault, expected, mending)?;
+                Some(expected) => match matching(backup, fault, expected)? {
+                    Some(first) => {
+                        // One behind it may be gone, so that it seemed to be longer than it was.
+                        let segment = fault.segment.filter(|segment| segment.first == first);
+                        let file = segment.map_or_else(|| segment_path(first), |segment| segment.path());
+                        let theirs = SegmentFault { first, segment, file, ..fault.clone() };
+                        put_segment(disk, backup, &theirs, expected, mending)?;
                         put = true;
                         break;
                     }
-                    Some(_) => missing.push(format!("{}: what the back-up has is another text, or cut short", fault.file)),
-                    None => missing.push(format!("{}: the back-up does not have it", fault.file)),
+                    None => missing.push(format!("{}: the back-up does not have it as it was here", fault.file)),
                 },
             }
         }
@@ -201,6 +206,17 @@ pub fn repair_from_backup<D: Disk, B: Disk>(
             return Ok(missing);
         }
     }
+}
+
+/// The first position of a segment of the back-up that ends where the faulty one ends, and has the text that it must have.
+fn matching<B: Disk>(backup: &B, fault: &SegmentFault, expected: Hash) -> Result<Option<Position>, RepairError> {
+    let last = fault.last.unwrap_or(fault.first);
+    for segment in list_segments(backup)?.iter().rev() {
+        if (fault.first..=last).contains(&segment.first) && text_digest(backup, segment.first)? == Some(expected) {
+            return Ok(Some(segment.first));
+        }
+    }
+    Ok(None)
 }
 
 fn put_segment<D: Disk, B: Disk>(

@@ -75,7 +75,8 @@ fn a_missing_key_of_a_known_owner_is_refused_by_name() {
     let mut place = stopped();
     place.disk.cut(KEYS, 6 * KeyRecord::LEN);
     let refused = place.try_open().err().unwrap();
-    let expected = format!("keys/keys lacks the key of account:{}; put the keys/keys of a newer back-up in its place", account(4));
+    let expected =
+        format!("keys/keys lacks the key of account:{}; put the keys/keys of a newer back-up in its place", account(4));
     assert_eq!(refused, expected);
     place.disk.cut(KEYS, KeyRecord::LEN + 10);
     assert!(place.try_open().err().unwrap().contains("keys/keys lacks the name key; restore"));

@@ -9,5 +9,6 @@ mod cut;
 mod follow;
 mod full;
 mod keys;
+mod repair;
 mod rewrap;
 mod store;

@@ -150,12 +150,7 @@ impl Region {
     }
 
     /// The items as whole commits, up to everything that was durable.
-    fn commits(
-        &self,
-        items: Vec<Item>,
-        kept: &Kept<'_>,
-        found: &Diagnosis,
-    ) -> Result<Vec<Vec<Item>>, RebuildError> {
+    fn commits(&self, items: Vec<Item>, kept: &Kept<'_>, found: &Diagnosis) -> Result<Vec<Vec<Item>>, RebuildError> {
         let mut commits: Vec<Vec<Item>> = Vec::new();
         for item in items {
             match commits.last_mut().filter(|commit| commit[0].commit == item.commit) {
@@ -167,9 +162,8 @@ impl Region {
         let fits = |commit: &Vec<Item>| {
             let parts = commit.len();
             (1u32..).zip(commit).all(|(at, item)| {
-                item.line.is_none_or(|(durable, part, of)| {
-                    (part, of as usize) == (at, parts) && durable < item.position
-                })
+                item.line
+                    .is_none_or(|(durable, part, of)| (part, of as usize) == (at, parts) && durable < item.position)
             })
         };
         let torn = |commit: &Vec<Item>| commit.last().is_some_and(|item| item.position > kept.frontier.size());
@@ -253,7 +247,9 @@ impl Region {
             let text = written(&header, &commits, wanted);
             previous = Some(sha256(&text));
             if at + 1 == self.firsts.len() && self.sealed.is_some() && wanted != previous {
-                return impossible("the segment behind is sealed, and its head names another text than can be made again");
+                return impossible(
+                    "the segment behind is sealed, and its head names another text than can be made again",
+                );
             }
             let file = segment_path(*first);
             let old = if *there { disk.read(&file)? } else { Vec::new() };

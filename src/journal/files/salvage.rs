@@ -32,11 +32,7 @@ pub fn salvage<D: Disk>(disk: &D, segment: SegmentName) -> io::Result<BTreeMap<P
     Ok(found)
 }
 
-fn take<F: DiskFile>(
-    lines: &mut LineReader<F>,
-    until: u64,
-    found: &mut BTreeMap<Position, Entry>,
-) -> io::Result<()> {
+fn take<F: DiskFile>(lines: &mut LineReader<F>, until: u64, found: &mut BTreeMap<Position, Entry>) -> io::Result<()> {
     while lines.offset() < until {
         let Some(raw) = lines.next()? else { break };
         let line = decode(raw.bytes).ok().or_else(|| decode_end(raw.bytes)).filter(|_| raw.ended);
