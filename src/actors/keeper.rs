@@ -156,8 +156,7 @@ impl<D: Disk> KeeperThread<D> {
             tracing::warn!(%error, "the journal's segments could not be looked after; the next round tries again");
             return AGAIN_AFTER;
         }
-        let fault =
-            format!("{error}; nothing of it is used, and requests are still answered: run countersign journal repair");
+        let fault = format!("{error}; nothing of it is used, and requests are still answered");
         tracing::error!(%fault, "a segment is damaged");
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.fault.get_or_insert(fault);

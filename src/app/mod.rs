@@ -6,6 +6,7 @@ mod copies;
 mod master;
 mod offline;
 mod open;
+mod repair;
 mod room;
 
 pub use again::{Again, BegunAgain, begin_again};
@@ -14,6 +15,7 @@ pub use copies::{DropKept, Restored, archive, back_up, drop_before, restore};
 pub use master::{NewMaster, Rewrapped, new_master};
 pub use offline::{look, offline, take};
 pub use open::{OpenedJournal, Start, StartError, open, start_journal};
+pub use repair::{Findings, Repaired, accept_loss, look_for_damage, mend_from_backup, mend_from_store};
 
 use crate::actors::Vital;
 use crate::actors::{

@@ -4,6 +4,7 @@ use super::open::{NODE, engine, open_in};
 use super::{App, Start, StartError, World};
 use crate::actors::Services;
 use crate::config::Config;
+use crate::journal::files::anchor::ANCHOR;
 use crate::journal::files::data_dir::{DataDir, DataDirError};
 use crate::journal::files::header::JOURNAL;
 use crate::journal::{Journal, Reader, StoreError};
@@ -14,11 +15,26 @@ use std::path::Path;
 /// # Errors
 /// Where the directory holds no journal, or a server uses it.
 pub fn take(config: &Config) -> Result<DataDir, StartError> {
+    take_with(config, DataDir::prepare)
+}
+
+/// The same for a directory that is to be mended.
+///
+/// # Errors
+/// As [`take`].
+pub(super) fn take_to_mend(config: &Config) -> Result<DataDir, StartError> {
+    take_with(config, DataDir::prepare_to_mend)
+}
+
+fn take_with(
+    config: &Config,
+    prepare: impl FnOnce(&Path) -> Result<DataDir, DataDirError>,
+) -> Result<DataDir, StartError> {
     let path = &config.data_dir;
     if !holds_a_journal(path) {
         return Err(StartError(format!("{} is no data directory: name it with --data-dir", path.display())));
     }
-    DataDir::prepare(path).map_err(|error| match error {
+    prepare(path).map_err(|error| match error {
         DataDirError::InUse { path, pid } => StartError(format!(
             "the data directory {} is in use by process {pid}: this command works on a stopped server; stop it with \
              `kill {pid}`, run the command again, and start the server afterwards",
@@ -29,7 +45,8 @@ pub fn take(config: &Config) -> Result<DataDir, StartError> {
 }
 
 fn holds_a_journal(path: &Path) -> bool {
-    std::fs::read_dir(path.join(JOURNAL)).is_ok_and(|mut names| names.next().is_some())
+    let segments = std::fs::read_dir(path.join(JOURNAL)).is_ok_and(|mut names| names.next().is_some());
+    segments || path.join(ANCHOR).exists()
 }
 
 /// Looks at the folded states of a directory that is taken. Recovers as a start does, and records nothing.

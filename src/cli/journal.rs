@@ -1,7 +1,7 @@
 //! `countersign journal`: copies of the journal, and the end of its oldest history.
 
 use super::diagnostics::print;
-use super::{Common, Failure, diagnostics};
+use super::{Common, Failure, diagnostics, repair};
 use crate::app::{self, DropKept, World};
 use crate::config::{Config, LogConfig, LogLevel};
 use crate::domain::time::Timestamp;
@@ -22,6 +22,12 @@ pub enum Command {
     /// Take old sealed segments away from a stopped server's data directory
     #[command(after_help = DROP_HELP)]
     Drop(Drop),
+    /// Say what is wrong with a stopped server's data directory, or mend it
+    #[command(after_help = repair::HELP)]
+    Repair(repair::Repair),
+    /// Give up what is lost for good, and go on without it
+    #[command(after_help = repair::ACCEPT_HELP)]
+    AcceptLoss(repair::AcceptLoss),
 }
 
 pub const HELP: &str = "\
@@ -176,6 +182,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Restore(arguments) => restore(arguments),
         Command::Archive(arguments) => archive(arguments),
         Command::Drop(arguments) => drop_old(arguments),
+        Command::Repair(arguments) => repair::run(arguments),
+        Command::AcceptLoss(arguments) => repair::accept_loss(arguments),
     }
 }
 

@@ -8,6 +8,7 @@ mod demo_script;
 mod diagnostics;
 mod journal;
 mod key;
+mod repair;
 mod serve;
 mod server;
 mod stopped;
@@ -50,7 +51,7 @@ enum Command {
     /// List, rotate and distrust the keys of tokens, and exchange the master key
     #[command(subcommand, after_help = key::HELP)]
     Key(key::Command),
-    /// Back up, restore, archive and drop what the journal holds
+    /// Back up, restore, repair, archive and drop what the journal holds
     #[command(subcommand, after_help = journal::HELP)]
     Journal(journal::Command),
     /// Check or show the configuration

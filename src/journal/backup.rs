@@ -64,7 +64,9 @@ fn read_keys(disk: &impl Disk) -> Result<Vec<u8>, BackupError> {
             return Ok(bytes);
         }
     }
-    Err(BackupError::Refused(format!("{KEYS} is damaged: a server does not start with it; restore it from a back-up")))
+    Err(BackupError::Refused(format!(
+        "{KEYS} is damaged: a server does not start with it; run `countersign journal repair --from-backup DIR` with another back-up"
+    )))
 }
 
 /// Reads a back-up in full, every byte, and tries the master key on every key in it. Writes nothing.

@@ -92,8 +92,8 @@ fn fold_some(
 /// An entry whose bytes are whole and that makes no sense all the same.
 fn cannot_follow(position: Position, why: &dyn std::fmt::Display) -> EngineError {
     EngineError::Damaged(format!(
-        "the journal's states cannot be made from entry {position}: {why}; start the version that wrote it, or restore \
-         the journal from a back-up"
+        "the journal's states cannot be made from entry {position}: {why}; start the version that wrote it, or bring a \
+         back-up back with `countersign journal restore`"
     ))
 }
 

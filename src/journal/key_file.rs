@@ -31,7 +31,9 @@ pub enum KeysError {
     #[error(transparent)]
     Unwrap(#[from] UnwrapError),
     /// A record is not what was written, and it is needed.
-    #[error("keys/keys is damaged at byte {offset}: {why}; restore this file from a back-up")]
+    #[error(
+        "keys/keys is damaged at byte {offset}: {why}; run `countersign journal repair --from-backup DIR` with a back-up"
+    )]
     Damaged {
         /// Where.
         offset: u64,
@@ -39,10 +41,12 @@ pub enum KeysError {
         why: String,
     },
     /// A key is not there that must be.
-    #[error("keys/keys lacks the {0}; restore this file from a back-up")]
+    #[error("keys/keys lacks the {0}; put the keys/keys of a newer back-up in its place")]
     Missing(String),
     /// There is no such file beside a journal with entries.
-    #[error("keys/keys is missing, without which the journal cannot be read; restore this file from a back-up")]
+    #[error(
+        "keys/keys is missing, without which the journal cannot be read; run `countersign journal repair --from-backup DIR` with a back-up"
+    )]
     Gone,
     /// The operating system refused something.
     #[error("keys/keys: {0}")]
@@ -336,7 +340,7 @@ pub(super) fn damaged(number: usize, why: &KeyRecordError) -> KeysError {
 }
 
 /// The owner's digest in a record that is none: after a torn overwrite it still stands there.
-fn claimed_owner(chunk: &[u8; KeyRecord::LEN]) -> Digest {
+pub(super) fn claimed_owner(chunk: &[u8; KeyRecord::LEN]) -> Digest {
     chunk[2..34].try_into().expect("32 bytes of a longer array")
 }
 

@@ -68,7 +68,7 @@ pub enum EngineOpenError {
     /// The store must be rebuilt, and some of what it is rebuilt from was dropped.
     #[error(
         "the store must be rebuilt, the entries up to {through} were dropped, and {file}, which stands in for them, cannot be \
-         used: {why}; restore that file from a back-up, or put the dropped segments back from their archive into journal/, \
+         used: {why}; copy that file from a back-up, or put the dropped segments back from their archive into journal/, \
          then start again"
     )]
     Base {

@@ -54,7 +54,7 @@ fn a_flipped_bit_in_a_record_that_is_needed_is_refused_with_its_place() {
         let refused = place.try_open().err().unwrap_or_else(|| panic!("byte {byte} was not missed"));
         let place_of_it = byte - byte % KeyRecord::LEN;
         assert!(refused.contains(&format!("keys/keys is damaged at byte {place_of_it}:")), "byte {byte}: {refused}");
-        assert!(refused.contains("restore this file from a back-up"), "{refused}");
+        assert!(refused.contains("countersign journal repair --from-backup"), "{refused}");
     }
 }
 
@@ -75,7 +75,8 @@ fn a_missing_key_of_a_known_owner_is_refused_by_name() {
     let mut place = stopped();
     place.disk.cut(KEYS, 6 * KeyRecord::LEN);
     let refused = place.try_open().err().unwrap();
-    let expected = format!("keys/keys lacks the key of account:{}; restore this file from a back-up", account(4));
+    let expected =
+        format!("keys/keys lacks the key of account:{}; put the keys/keys of a newer back-up in its place", account(4));
     assert_eq!(refused, expected);
     place.disk.cut(KEYS, KeyRecord::LEN + 10);
     assert!(place.try_open().err().unwrap().contains("keys/keys lacks the name key; restore"));

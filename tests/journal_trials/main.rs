@@ -9,6 +9,7 @@ mod cut;
 mod follow;
 mod full;
 mod keys;
+mod repair;
 mod rewrap;
 mod sealing;
 mod store;

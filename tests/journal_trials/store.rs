@@ -267,7 +267,7 @@ fn a_store_ahead_of_the_segments_proves_a_loss_and_is_refused() {
         let refused = hurt.try_open().err().unwrap();
         assert!(refused.contains("the store has applied entries up to 8"), "{refused}");
         assert!(refused.contains(&format!("end at entry 7 ({file}, byte {last_line})")), "{refused}");
-        assert!(refused.contains("restore this file from a back-up"), "{refused}");
+        assert!(refused.contains("countersign journal repair"), "{refused}");
         assert_eq!(hurt.read(file).len(), length, "nothing was changed");
     }
     // And all of it.
@@ -320,7 +320,7 @@ fn an_anchor_that_is_bad_in_both_slots_or_gone_is_refused() {
     }
     let refused = place.try_open().err().unwrap();
     assert!(refused.contains("the file anchor is damaged in both its slots"), "{refused}");
-    assert!(refused.contains("restore the file from a back-up"), "{refused}");
+    assert!(refused.contains("countersign journal repair --from-store"), "{refused}");
     let mut place = whole;
     countersign::journal::files::disk::Disk::remove(&place.disk, "anchor").unwrap();
     let refused = place.try_open().err().unwrap();

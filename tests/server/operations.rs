@@ -124,6 +124,7 @@ impl Machine {
         match situation {
             "fresh" => assert_eq!(std::fs::read_dir(self.root.path()).unwrap().count(), 0, "something is here already"),
             "stopped" => self.stop(),
+            "damaged" => self.damage(),
             "running" | "stopping" => self.be_running(),
             "server" => {
                 self.stop();
@@ -155,6 +156,19 @@ impl Machine {
         };
         self.server = Some((child, address.to_owned()));
         line
+    }
+
+    /// Stops the server and flips a bit in the middle of the open segment.
+    fn damage(&mut self) {
+        self.stop();
+        let journal = std::fs::read_dir(self.path("lib/data/journal")).unwrap();
+        let paths = journal.map(|entry| entry.unwrap().path());
+        let is_segment = |path: &PathBuf| path.extension().is_some_and(|found| found == "jsonl");
+        let open = paths.filter(is_segment).max().unwrap();
+        let mut bytes = std::fs::read(&open).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 4;
+        std::fs::write(&open, bytes).unwrap();
     }
 
     fn be_running(&mut self) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 /// A server whose segments are small, with a few of them sealed, and a session that is alive.
-fn with_history() -> (Server, String) {
+pub fn with_history() -> (Server, String) {
     let server = Plan::new(BOOTSTRAP).set("journal.segment_bytes", "64KiB").start();
     let mut token = server.login().refresh();
     for _ in 0..400 {
@@ -16,7 +16,7 @@ fn with_history() -> (Server, String) {
     (server, token)
 }
 
-fn sealed_in(data_dir: &std::path::Path) -> Vec<PathBuf> {
+pub fn sealed_in(data_dir: &std::path::Path) -> Vec<PathBuf> {
     let files = fs::read_dir(data_dir.join("journal")).unwrap().map(|entry| entry.unwrap().path());
     let mut sealed: Vec<_> = files.filter(|path| path.extension().is_some_and(|found| found == "zst")).collect();
     sealed.sort();
@@ -24,7 +24,7 @@ fn sealed_in(data_dir: &std::path::Path) -> Vec<PathBuf> {
 }
 
 /// Flips a bit in the middle of the second sealed segment, and says how the file is called in sentences.
-fn damage(stopped: &Stopped) -> String {
+pub fn damage(stopped: &Stopped) -> String {
     let path = sealed_in(&stopped.data_dir())[1].clone();
     let mut bytes = fs::read(&path).unwrap();
     let middle = bytes.len() / 2;

@@ -134,7 +134,7 @@ impl<D: Disk> Anchor<D> {
 }
 
 /// Makes the anchor that an orderly stop at `mark` leaves, whole and durable.
-pub(super) fn put_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Result<()> {
+pub(in crate::journal) fn put_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Result<()> {
     let Mark { position, root } = mark;
     put_whole(disk, ANCHOR, |file| {
         for (counter, offset) in (1..).zip(OFFSETS) {

@@ -317,8 +317,7 @@ impl<S: Disk, T: Disk> Copier<'_, '_, S, T> {
         for path in [DROPPED.to_owned(), base_path(dropped.base)] {
             let Content { length, digest } = copy(self.from, &path, self.to)?;
             if path != DROPPED && digest != dropped.base_digest {
-                let why =
-                    format!("{path} is not what it was when history was dropped; restore this file from a back-up");
+                let why = format!("{path} is not what it was when history was dropped; copy this file from a back-up");
                 return Err(BackupError::Refused(why));
             }
             self.bytes += length;

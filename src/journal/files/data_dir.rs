@@ -4,6 +4,7 @@ use super::anchor::ANCHOR;
 use super::disk::{Disk, DiskFile, put_whole};
 use super::header::JOURNAL;
 use super::marker::{BACKUP, UNFINISHED};
+use super::mending::Mending;
 use super::real_disk::RealDisk;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -77,6 +78,14 @@ pub enum DataDirError {
         "{0} was not filled to its end by the command that began it; remove the directory and run that command again"
     )]
     Unfinished(PathBuf),
+    /// A command that mends it did not come to its end.
+    #[error("the data directory {path} is half mended, because `{command}` was cut short; run it again")]
+    Mending {
+        /// The directory.
+        path: PathBuf,
+        /// The command.
+        command: String,
+    },
     /// The disk failed.
     #[error("the data directory {path} could not be prepared ({error}); {}", advice(.error))]
     Io {
@@ -118,6 +127,20 @@ impl DataDir {
     /// Takes `path` as the data directory; makes it, with all directories above it, where there is none.
     pub fn prepare(path: &Path) -> Result<Self, DataDirError> {
         make(path)?;
+        refuse_copy(path)?;
+        let data = Self::take(path)?;
+        match Mending::read(&data.disk) {
+            Ok(None) => Ok(data),
+            Ok(Some(mending)) => Err(DataDirError::Mending { path: path.to_owned(), command: mending.command() }),
+            Err(error) => Err(DataDirError::Io { path: path.to_owned(), error }),
+        }
+    }
+
+    /// The same for a directory that is there and is to be mended.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_to_mend(path: &Path) -> Result<Self, DataDirError> {
         refuse_copy(path)?;
         Self::take(path)
     }

@@ -47,12 +47,12 @@ pub enum OpenError {
     #[error("there is no journal in this data directory yet")]
     Empty,
     /// Something at or below the durable mark was altered.
-    #[error("the journal was not opened and not changed: {0}; restore this file from a back-up")]
+    #[error("the journal was not opened and not changed: {0}; run `countersign journal repair`: it says what helps")]
     Damaged(#[from] Damage),
     /// Durable entries are not there at all.
     #[error(
         "the journal was not opened and not changed: entries {first} to {last} are missing from {file} at byte {offset}, \
-         although {witness} shows that they were durable; restore this file from a back-up"
+         although {witness} shows that they were durable; run `countersign journal repair`: it says what helps"
     )]
     Missing {
         /// The file, relative to the data directory.
@@ -69,7 +69,7 @@ pub enum OpenError {
     /// The store has applied what the segments do not have: the segments lost it.
     #[error(
         "the journal was not opened and not changed: the store has applied entries up to {store}, but the segments end \
-         at entry {journal} ({file}, byte {offset}), so the segments lost some; restore this file from a back-up"
+         at entry {journal} ({file}, byte {offset}), so the segments lost some; run `countersign journal repair --from-store`"
     )]
     StoreAhead {
         /// The file that should have them, relative to the data directory.
@@ -84,7 +84,7 @@ pub enum OpenError {
     /// There are segments, but the anchor beside them is gone or unreadable.
     #[error(
         "the journal was not opened and not changed: the file anchor {0}, so nothing tells how far the journal had come; \
-         restore the file from a back-up"
+         run `countersign journal repair --from-store`, which makes it again from the store"
     )]
     AnchorLost(&'static str),
     /// The disk failed.
@@ -96,7 +96,7 @@ pub enum OpenError {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file does not hold it as it was written.
-    #[error("{0}; restore this file from a back-up")]
+    #[error("{0}; run `countersign journal repair` with the server stopped: it says what helps")]
     Damaged(#[from] Damage),
     /// The disk failed.
     #[error("the journal could not be read: {0}")]

@@ -98,6 +98,12 @@ pub fn decode(line: &[u8]) -> Result<Line<'_>, BadLine> {
     Ok(Line { durable, part, parts, position: head.position, commit: head.commit, event })
 }
 
+/// Position and commit of an event, by its own words.
+pub(super) fn decode_event(event: &[u8]) -> Option<(Position, CommitId)> {
+    let head: EventHead = serde_json::from_slice(event).ok()?;
+    Some((head.position, head.commit))
+}
+
 /// The intact line that ends a longer stretch of bytes, if there is one: where a newline was lost, or a page that was
 /// never written stands in front of it.
 pub(super) fn decode_end(bytes: &[u8]) -> Option<Line<'_>> {

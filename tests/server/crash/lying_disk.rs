@@ -154,5 +154,5 @@ fn a_disk_that_loses_only_the_segments_is_caught_by_the_next_start() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("countersign: the journal was not opened and not changed: "), "{text}");
     assert!(text.contains("journal/00000000000000000001.jsonl"), "{text}");
-    assert!(text.contains("restore this file from a back-up"), "{text}");
+    assert!(text.contains("countersign journal repair"), "{text}");
 }

@@ -1,0 +1,330 @@
+//! Reads a whole journal and names everything in it that is not what it should be, where a start stops at the first. Writes
+//! nothing.
+
+use super::anchor::{Anchor, AnchorState, Mark};
+use super::disk::Disk;
+use super::dropped::{DROPPED, Dropped};
+use super::entries::open_segment;
+use super::error::{OpenError, ReadError, Witness};
+use super::header::{Header, SegmentName, list_segments, segment_path};
+use super::index::{Index, IndexError};
+use super::merkle::{Frontier, to_hash};
+use super::scan::{Known, Scan, scan};
+use crate::domain::ids::{Hash, Position};
+use std::io;
+
+/// A segment that is not what it should be, or is not there.
+#[derive(Debug, Clone)]
+pub struct SegmentFault {
+    /// Its file, relative to the data directory.
+    pub file: String,
+    /// Its first position.
+    pub first: Position,
+    /// Its last position; `None` for the open one.
+    pub last: Option<Position>,
+    /// The file; `None` where it is missing.
+    pub segment: Option<SegmentName>,
+    /// What is wrong, in words that follow the file's name.
+    pub why: String,
+    /// The Merkle frontier before it, as far as something tells.
+    pub before: Option<Frontier>,
+    /// What its head must call `previous`, as far as something tells.
+    pub previous: Option<Option<Hash>>,
+    /// SHA-256 that its text must have, which the next head says.
+    pub expected: Option<Hash>,
+    /// Whether a start needs it.
+    pub blocks: bool,
+    /// Whether somebody's Merkle root contradicts entries that are whole, so that either may be of another journal.
+    pub conflict: bool,
+}
+
+impl SegmentFault {
+    /// Whether it is compressed.
+    pub fn is_sealed(&self) -> bool {
+        self.segment.is_some_and(|segment| segment.sealed)
+    }
+}
+
+/// What was found.
+#[derive(Debug, Clone)]
+pub struct Diagnosis {
+    /// All segments, ascending.
+    pub segments: Vec<SegmentName>,
+    /// What is wrong with the anchor, if anything.
+    pub anchor: Option<&'static str>,
+    /// What is wrong with segments, ascending.
+    pub faults: Vec<SegmentFault>,
+    /// The last entry in an unbroken row from the first that a start needs, in whole commits, with the root there.
+    pub good: Frontier,
+    /// The origin of the last good segment.
+    pub origin: Option<String>,
+    /// Where the good part of the segment ends that the row breaks in, in bytes of text.
+    pub good_end: Option<(Position, u64)>,
+    /// The last position that is known to have been durable.
+    pub durable: Position,
+    /// How far the store has applied the journal, if it is whole.
+    pub store: Option<Mark>,
+    /// What was dropped before the first segment.
+    pub dropped: Option<Dropped>,
+}
+
+impl Diagnosis {
+    /// Whether everything is as it should be.
+    pub fn is_well(&self) -> bool {
+        self.anchor.is_none() && self.faults.is_empty()
+    }
+
+    /// The mark of the last good entry.
+    pub fn good_mark(&self) -> Mark {
+        Mark { position: self.good.size(), root: self.good.root() }
+    }
+
+    /// The first fault that keeps a server from starting.
+    pub fn blocking(&self) -> Option<&SegmentFault> {
+        self.faults.iter().find(|fault| fault.blocks)
+    }
+}
+
+/// What the segments read so far say of the next.
+struct Row {
+    frontier: Option<Frontier>,
+    previous: Option<Option<Hash>>,
+    /// The position that comes next.
+    next: Position,
+}
+
+struct Survey<'a, D: Disk> {
+    disk: &'a D,
+    known: Vec<Known>,
+    row: Row,
+    found: Diagnosis,
+}
+
+/// Reads everything. `store` is how far the store has applied the journal, if it is whole.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn diagnose<D: Disk>(disk: &D, store: Option<Mark>) -> io::Result<Diagnosis> {
+    let segments = list_segments(disk)?;
+    let state = Anchor::look(disk)?;
+    let mut known: Vec<Known> = state.mark().map(|mark| Known { mark, by: Witness::Anchor }).into_iter().collect();
+    known.extend(store.map(|mark| Known { mark, by: Witness::Store }));
+    let durable = known.iter().map(|known| known.mark.position).max().unwrap_or(0);
+    let anchor = match state {
+        AnchorState::Found { .. } => None,
+        AnchorState::Missing => Some("is missing"),
+        AnchorState::BothBad => Some("is damaged in both its slots"),
+    };
+    let found = Diagnosis {
+        segments: segments.clone(),
+        anchor,
+        faults: Vec::new(),
+        good: Frontier::default(),
+        origin: None,
+        good_end: None,
+        durable,
+        store,
+        dropped: None,
+    };
+    let row = Row { frontier: Some(Frontier::default()), previous: Some(None), next: 1 };
+    let mut survey = Survey { disk, known, row, found };
+    survey.begin(segments.first().map_or(1, |segment| segment.first))?;
+    for (at, segment) in segments.iter().enumerate() {
+        survey.take(*segment, segments.get(at + 1).copied())?;
+    }
+    survey.end();
+    Ok(survey.found)
+}
+
+fn head<D: Disk>(disk: &D, segment: SegmentName) -> io::Result<Option<Header>> {
+    if segment.sealed {
+        match Index::read(disk, segment.first) {
+            Ok(index) => return Ok(Some(index.header)),
+            Err(IndexError::Io(error)) => return Err(error),
+            Err(IndexError::Unusable { .. }) => {}
+        }
+    }
+    match open_segment(disk, segment.first) {
+        Ok(open) => Ok(Some(open.header)),
+        Err(ReadError::Damaged(_)) => Ok(None),
+        Err(ReadError::Io(error)) => Err(error),
+    }
+}
+
+impl<D: Disk> Survey<'_, D> {
+    /// What was dropped is not missed.
+    fn begin(&mut self, first: Position) -> io::Result<()> {
+        match Dropped::before(self.disk, first) {
+            Ok(Some(dropped)) if dropped.through() + 1 == first => {
+                self.row = Row {
+                    frontier: Some(dropped.frontier.clone()),
+                    previous: Some(Some(dropped.previous)),
+                    next: first,
+                };
+                self.found.good = dropped.frontier.clone();
+                self.found.dropped = Some(dropped);
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+            Err(ReadError::Io(error)) => Err(error),
+            Err(ReadError::Damaged(damage)) => {
+                self.fault(None, 1, Some(first - 1), damage.why, None);
+                if let Some(fault) = self.found.faults.last_mut() {
+                    fault.file = DROPPED.to_owned();
+                }
+                self.row = Row { frontier: None, previous: None, next: first };
+                Ok(())
+            }
+        }
+    }
+
+    fn fault(
+        &mut self,
+        segment: Option<SegmentName>,
+        first: Position,
+        last: Option<Position>,
+        why: String,
+        next: Option<&Header>,
+    ) {
+        let sealed = segment.is_some_and(|segment| segment.sealed);
+        let applied = self.found.store.map_or(0, |store| store.position);
+        let blocks = !sealed || last.is_none_or(|last| applied < last);
+        self.found.faults.push(SegmentFault {
+            file: segment.map_or_else(|| segment_path(first), |segment| segment.path()),
+            first,
+            last,
+            segment,
+            why,
+            before: self.row.frontier.clone(),
+            previous: self.row.previous,
+            expected: next.and_then(|next| next.previous),
+            blocks,
+            conflict: false,
+        });
+    }
+
+    fn is_unbroken(&self) -> bool {
+        self.found.faults.iter().all(|fault| !fault.blocks)
+    }
+
+    fn take(&mut self, segment: SegmentName, next: Option<SegmentName>) -> io::Result<()> {
+        let header = head(self.disk, segment)?;
+        if segment.first > self.row.next {
+            let (first, last) = (self.row.next, Some(segment.first - 1));
+            self.fault(None, first, last, "it is not there".to_owned(), header.as_ref());
+            self.row.frontier = None;
+            self.row.previous = None;
+        }
+        self.found.durable = self.found.durable.max(segment.first - 1);
+        if self.row.frontier.is_none() {
+            self.row.frontier = header.as_ref().map(|header| header.frontier.clone());
+        }
+        if self.row.previous.is_none() {
+            self.row.previous = header.as_ref().map(|header| header.previous);
+        }
+        let next_head = next.map(|next| head(self.disk, next)).transpose()?.flatten();
+        let last = next.map(|next| next.first - 1);
+        let (read, conflict) = self.read(segment.first)?;
+        let unbroken = self.is_unbroken();
+        let why = match &read {
+            Ok(read) => self.judge(read, last, next_head.as_ref()),
+            Err(why) => Some(why.clone()),
+        };
+        if let Ok(read) = &read {
+            self.found.durable = self.found.durable.max(read.durable);
+        }
+        if let Some(why) = why.or(conflict.clone()) {
+            self.fault(Some(segment), segment.first, last, why, next_head.as_ref());
+            if let Some(fault) = self.found.faults.last_mut() {
+                fault.conflict = conflict.is_some();
+            }
+        }
+        let follows = |read: &Scan| self.row.frontier.as_ref() == Some(&read.header.frontier);
+        if unbroken
+            && let Ok(read) = &read
+            && follows(read)
+        {
+            // Where the row breaks here, what stands before the break still counts. A sealed one that is not needed is passed.
+            let passed = next_head.as_ref().filter(|_| self.is_unbroken()).map(|next| next.frontier.clone());
+            self.found.good = passed.unwrap_or_else(|| read.frontier.clone());
+            self.found.origin = Some(read.header.origin.clone());
+            self.found.good_end = Some((segment.first, read.good_end));
+        }
+        self.go_on(segment, read.ok(), next, next_head);
+        Ok(())
+    }
+
+    /// A segment read in full, or why it cannot be read at all; and what contradicts it.
+    #[expect(clippy::type_complexity, reason = "used once, right here")]
+    fn read(&self, first: Position) -> io::Result<(Result<Scan, String>, Option<String>)> {
+        let sentence = match scan(self.disk, first, &self.known) {
+            Ok(read) => return Ok((Ok(read), None)),
+            Err(OpenError::Io(error)) => return Err(error),
+            Err(OpenError::Damaged(damage)) => format!("at byte {}: {}", damage.offset, damage.why),
+            Err(error) => error.to_string(),
+        };
+        match scan(self.disk, first, &[]) {
+            Ok(read) => Ok((Ok(read), Some(sentence))),
+            Err(OpenError::Io(error)) => Err(error),
+            Err(_) => Ok((Err(sentence), None)),
+        }
+    }
+
+    /// What is wrong with a segment that could be read.
+    fn judge(&self, read: &Scan, last: Option<Position>, next: Option<&Header>) -> Option<String> {
+        let foreign = self.row.frontier.as_ref().is_some_and(|frontier| *frontier != read.header.frontier)
+            || self.row.previous.is_some_and(|previous| previous != read.header.previous);
+        if foreign {
+            return Some("its first line does not continue the segment before it".to_owned());
+        }
+        let last = last?;
+        if let Some(fault) = &read.fault {
+            return Some(format!("at byte {}: {}", fault.damage.offset, fault.damage.why));
+        }
+        if read.frontier.size() < last {
+            return Some(format!("at byte {}: the file ends there", read.good_end));
+        }
+        let digest = to_hash(read.digest.clone().finish());
+        let other = next.is_some_and(|next| next.previous != Some(digest) || next.frontier != read.frontier);
+        other.then(|| "the SHA-256 of its text is not the one the next segment has for it".to_owned())
+    }
+
+    fn go_on(&mut self, segment: SegmentName, read: Option<Scan>, behind: Option<SegmentName>, next: Option<Header>) {
+        let Some(next) = next else {
+            let faulty = self.found.faults.last().is_some_and(|fault| fault.segment == Some(segment));
+            let read = read.filter(|_| !faulty);
+            let end = read.as_ref().map_or(segment.first, |read| read.frontier.size() + 1);
+            self.row.next = behind.map_or(end, |behind| behind.first);
+            self.row.previous = read.as_ref().map(|read| Some(to_hash(read.digest.clone().finish())));
+            self.row.frontier = read.map(|read| read.frontier);
+            return;
+        };
+        self.row = Row { next: next.first(), previous: Some(next.previous), frontier: Some(next.frontier) };
+    }
+
+    /// The open segment must hold everything that was durable; what is bad behind that is a torn write.
+    fn end(&mut self) {
+        let Some(last) = self.found.segments.last().copied() else {
+            if self.found.durable > 0 {
+                self.fault(None, 1, None, "it is not there".to_owned(), None);
+            }
+            return;
+        };
+        let faulty = self.found.faults.last().is_some_and(|fault| fault.segment == Some(last));
+        let end = self.row.frontier.as_ref().map_or(last.first - 1, Frontier::size);
+        if last.sealed && !faulty {
+            let why = "the open segment behind the sealed ones is not there".to_owned();
+            let first = end + 1;
+            self.fault(None, first, None, why, None);
+        } else if !faulty && end < self.found.durable {
+            let why = match scan(self.disk, last.first, &[]).ok().and_then(|read| read.fault) {
+                Some(fault) => format!("at byte {}: {}", fault.damage.offset, fault.damage.why),
+                None => format!("it ends at entry {end}, and entries up to {} were durable", self.found.durable),
+            };
+            let before = open_segment(self.disk, last.first).ok().map(|open| open.header);
+            self.row.frontier = before.as_ref().map(|head| head.frontier.clone());
+            self.row.previous = before.map(|head| head.previous);
+            self.fault(Some(last), last.first, None, why, None);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What is damaged is refused, and then mended: from the store with the same events under the same root, or given up on
+//! purpose. A power cut in the middle is taken up by running it again.
+
+use crate::support::commits::Teller;
+use crate::support::places::{InMemory, Opened, Place};
+use crate::support::{check_whole, entries};
+use countersign::domain::ids::Hash;
+use countersign::journal::Store;
+use countersign::journal::files::diagnosis::diagnose;
+use countersign::journal::files::disk::Disk;
+use countersign::journal::files::header::list_segments;
+use countersign::journal::files::memory_disk::MemoryDisk;
+use countersign::journal::files::mending::Mending;
+use countersign::journal::repair::{acceptable, examine, give_up, mark_of, repair_from_store};
+
+/// A journal of several segments, none of them sealed, after an orderly stop.
+fn with_history() -> (InMemory, u64, Hash) {
+    let mut place = InMemory::new();
+    let Opened { mut journal, keys, .. } = place.open();
+    for batch in Teller::new(keys).history().chunks(4) {
+        assert!(journal.append(batch.to_vec()).unwrap().iter().all(Result::is_ok));
+    }
+    journal.mark(true).unwrap();
+    let (head, root) = (journal.head(), journal.engine().root());
+    drop(journal);
+    assert!(list_segments(&place.disk).unwrap().len() > 1);
+    (place, head, root)
+}
+
+fn repair(place: &InMemory) -> Result<Mending, String> {
+    let frontier = examine(&place.home.store)?;
+    let mut mending = Mending::read(&place.disk).map_err(|error| error.to_string())?.unwrap_or_default();
+    let repaired = repair_from_store(&place.disk, &place.home.store, &frontier, &mut mending);
+    repaired.map(|()| mending).map_err(|error| error.to_string())
+}
+
+fn check_same(place: &mut InMemory, head: u64, root: Hash, context: &str) {
+    let opened = place.try_open().unwrap_or_else(|why| panic!("{context}: {why}"));
+    let journal = opened.journal;
+    assert_eq!((journal.head(), journal.engine().root()), (head, root), "{context}");
+    assert_eq!(entries(&journal).len() as u64, head, "{context}");
+    check_whole(&journal, context);
+}
+
+fn files(disk: &MemoryDisk) -> Vec<String> {
+    list_segments(disk).unwrap().iter().map(|segment| segment.path()).collect()
+}
+
+#[test]
+fn a_journal_that_is_whole_is_found_whole() {
+    let (place, head, _) = with_history();
+    let found = diagnose(&place.disk, Some(mark_of(&examine(&place.home.store).unwrap()))).unwrap();
+    assert!(found.is_well(), "{:?}", found.faults);
+    assert_eq!((found.good.size(), acceptable(&found)), (head, Ok(None)));
+}
+
+#[test]
+fn a_byte_that_flipped_anywhere_is_refused_and_mended_from_the_store() {
+    let (whole, head, root) = with_history();
+    for file in files(&whole.disk) {
+        let text = whole.disk.contents(&file).unwrap();
+        for byte in (0..text.len()).step_by(23) {
+            let context = format!("{file}, byte {byte}");
+            let mut place = whole.copy();
+            place.disk.flip_bit(&file, byte, (byte % 8) as u8);
+            let refused = place.try_open().err().unwrap_or_else(|| panic!("{context}: opened"));
+            assert!(refused.contains("countersign journal repair"), "{context}: {refused}");
+            let mending = repair(&place).unwrap_or_else(|why| panic!("{context}: {why}"));
+            assert_eq!(mending.mended.len(), 1, "{context}: {mending:?}");
+            // Of the open segment nobody knows how its last commits came to be written together.
+            let open = files(&whole.disk).last() == Some(&file);
+            assert!(open || place.disk.contents(&file).unwrap() == text, "{context}: the very bytes of before");
+            let kept = file.replace("journal/", "journal/damaged-");
+            assert!(place.disk.contents(&kept).is_some_and(|kept| kept != text), "{context}: what was damaged is kept");
+            check_same(&mut place, head, root, &context);
+        }
+    }
+}
+
+#[test]
+fn segments_cut_short_or_gone_and_a_lost_anchor_are_mended_from_the_store() {
+    let (whole, head, root) = with_history();
+    for file in files(&whole.disk) {
+        let length = whole.disk.contents(&file).unwrap().len();
+        for cut in [0, 1, length / 3, length / 2, length - 1] {
+            let context = format!("{file} cut to {cut}");
+            let mut place = whole.copy();
+            place.disk.cut(&file, cut);
+            assert!(place.try_open().is_err(), "{context}");
+            repair(&place).unwrap_or_else(|why| panic!("{context}: {why}"));
+            check_same(&mut place, head, root, &context);
+        }
+        let mut place = whole.copy();
+        place.disk.remove(&file).unwrap();
+        place.disk.remove("anchor").unwrap();
+        assert!(place.try_open().is_err(), "{file}");
+        repair(&place).unwrap_or_else(|why| panic!("{file}: {why}"));
+        check_same(&mut place, head, root, &format!("{file} and the anchor gone"));
+    }
+}
+
+#[test]
+fn a_store_that_is_behind_or_was_altered_mends_nothing() {
+    let (whole, _, _) = with_history();
+    let file = files(&whole.disk).pop().unwrap();
+    let place = whole.copy();
+    place.disk.cut(&file, 100);
+    let lines = place.home.store.scan(b"e/", None, 1000).unwrap().pop().unwrap();
+    place.home.store.apply(vec![(lines.0, Some(b"{}\n".to_vec()))]).unwrap();
+    let before = place.disk.contents(&file);
+    assert!(repair(&place).unwrap_err().contains("digest"));
+    assert_eq!(place.disk.contents(&file), before);
+}
+
+#[test]
+fn a_power_cut_at_any_operation_of_a_repair_is_taken_up_by_running_it_again() {
+    let (whole, head, root) = with_history();
+    let files = files(&whole.disk);
+    for operations in 0.. {
+        let mut place = whole.copy();
+        place.disk.flip_bit(&files[0], 700, 2);
+        place.disk.cut(files.last().unwrap(), 300);
+        place.disk.remove("anchor").unwrap();
+        place.disk.sync_dir("").unwrap();
+        place.disk.power_off_after_operations(operations);
+        let finished = repair(&place).is_ok() && !place.disk.is_off();
+        let context = format!("after {operations} operations");
+        place.disk = place.disk.crash(operations);
+        assert!(finished || place.try_open().is_err(), "{context}: nothing serves it half mended");
+        let mending = repair(&place).unwrap_or_else(|why| panic!("{context}: {why}"));
+        assert!(mending.mended.len() >= 3, "{context}: what is to be recorded is not lost: {mending:?}");
+        check_same(&mut place, head, root, &context);
+        if finished {
+            assert!(operations > 10);
+            return;
+        }
+    }
+}
+
+/// What the command does but for opening the journal.
+fn accept(place: &mut InMemory) -> Result<(), String> {
+    let mark = examine(&place.home.store).ok().map(|frontier| mark_of(&frontier));
+    let mut mending = Mending::read(&place.disk).map_err(|error| error.to_string())?.unwrap_or_default();
+    let found = diagnose(&place.disk, mark).map_err(|error| error.to_string())?;
+    let Some(good) = acceptable(&found)? else { return Ok(()) };
+    if mark.is_some_and(|mark| mark.position > good) {
+        mending.loss = Some((good, found.durable));
+        mending.put(&place.disk).map_err(|error| error.to_string())?;
+        place.home.store = countersign::journal::MemoryStore::default();
+    }
+    give_up(&place.disk, &found, &mut mending).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_is_given_up_ends_at_the_last_whole_commit_wherever_the_power_is_cut() {
+    let (whole, head, _) = with_history();
+    let files = files(&whole.disk);
+    for (file, byte) in [(&files[0], 900), (&files[1], 40), (&files[1], 2000), (files.last().unwrap(), 10)] {
+        for operations in 0.. {
+            let context = format!("{file}, byte {byte}, after {operations} operations");
+            let mut place = whole.copy();
+            let store = place.home.store.snapshot();
+            place.disk.flip_bit(file, byte, 1);
+            place.disk.power_off_after_operations(operations);
+            let finished = accept(&mut place).is_ok() && !place.disk.is_off();
+            place.disk = place.disk.crash(operations);
+            if Mending::read(&place.disk).unwrap().is_none() {
+                place.home.store = store;
+            }
+            accept(&mut place).unwrap_or_else(|why| panic!("{context}: {why}"));
+            let (good, lost) = Mending::read(&place.disk).unwrap().unwrap().loss.unwrap();
+            assert_eq!(lost, head, "{context}");
+            let opened = place.try_open().unwrap_or_else(|why| panic!("{context}: {why}"));
+            assert_eq!(opened.journal.head(), good, "{context}");
+            check_whole(&opened.journal, &context);
+            if finished {
+                break;
+            }
+        }
+    }
+}

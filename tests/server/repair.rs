@@ -1,0 +1,222 @@
+//! A data directory that does not start names the command that helps; the command is run as it was printed, and it starts.
+
+use crate::sealing::{damage, sealed_in, with_history};
+use crate::support::{Answer, BOOTSTRAP, Plan, STORE, Server, Stopped, events_in};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const SEGMENT: &str = "journal/00000000000000000001.jsonl";
+
+/// Runs a command as it is printed between backquotes, on a data directory.
+fn run(stopped: &Stopped, printed: &str) -> Output {
+    let mut words = printed.split(' ');
+    assert_eq!(words.next(), Some("countersign"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    command.args(words).arg("--data-dir").arg(stopped.data_dir()).output().unwrap()
+}
+
+fn done(stopped: &Stopped, printed: &str) -> String {
+    let output = run(stopped, printed);
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{printed}: {out}{err}");
+    out
+}
+
+/// What the diagnosis prints of a directory in which something is wrong.
+fn diagnosis(stopped: &Stopped) -> String {
+    let output = run(stopped, "countersign journal repair");
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The first command between backquotes in a text that begins like this.
+fn named(text: &str, begins: &str) -> String {
+    let mut quoted = text.split('`').skip(1).step_by(2);
+    let found = quoted.find(|quoted| quoted.starts_with(begins));
+    found.unwrap_or_else(|| panic!("no `{begins}`: {text}")).to_owned()
+}
+
+fn refusal(stopped: &Stopped) -> String {
+    let (code, text) = stopped.refusal();
+    assert_eq!(code, Some(1), "{text}");
+    text
+}
+
+/// A few sessions, alive and revoked.
+fn with_sessions() -> (Stopped, Vec<Answer>, Vec<Answer>) {
+    let server = Plan::new(BOOTSTRAP).start();
+    let mut alive: Vec<_> = (0..6).map(|_| server.login()).collect();
+    for session in &mut alive {
+        *session = server.refresh(&session.refresh());
+    }
+    let dead = alive.split_off(4);
+    for session in &dead {
+        assert_eq!(server.post("/oauth2/revoke", Some(STORE), &[("token", &session.refresh())]).status, 200);
+    }
+    let mut server = server;
+    assert_eq!(server.terminate(), Some(0));
+    (server.stopped(), alive, dead)
+}
+
+fn check_all_as_before(server: &Server, alive: &[Answer], dead: &[Answer]) {
+    for session in alive {
+        assert!(server.is_active(&session.access()));
+        assert_eq!(server.refresh(&session.refresh()).status, 200);
+    }
+    for session in dead {
+        assert!(!server.is_active(&session.access()));
+        assert_eq!(server.refresh(&session.refresh()).status, 400);
+    }
+}
+
+fn repaired(events: &[Value]) -> Vec<&Value> {
+    events.iter().filter(|event| event["type"] == "system.repaired").collect()
+}
+
+fn flip(path: &Path, byte: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[byte] ^= 4;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_journal_without_faults_is_found_without_faults() {
+    let (stopped, ..) = with_sessions();
+    let said = done(&stopped, "countersign journal repair");
+    assert!(said.starts_with("nothing is wrong: 1 segments, "), "{said}");
+    assert_eq!(repaired(&events_in(&stopped.data_dir())).len(), 0);
+}
+
+#[test]
+fn a_running_server_is_not_repaired() {
+    let server = Plan::new(BOOTSTRAP).start();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    let output = command.args(["journal", "repair", "--data-dir"]).arg(server.data_dir()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("is in use by process") && said.contains("kill"), "{said}");
+}
+
+#[test]
+fn a_flipped_bit_in_the_open_segment_is_mended_from_the_store_and_every_session_goes_on() {
+    let (stopped, alive, dead) = with_sessions();
+    let before = events_in(&stopped.data_dir());
+    let path = stopped.data_dir().join(SEGMENT);
+    flip(&path, fs::metadata(&path).unwrap().len() as usize / 2);
+    let damaged = fs::read(&path).unwrap();
+    assert_eq!(named(&refusal(&stopped), "countersign"), "countersign journal repair");
+    let said = diagnosis(&stopped);
+    assert!(said.contains(SEGMENT) && said.contains("accept-loss"), "{said}");
+    assert_eq!(fs::read(&path).unwrap(), damaged, "a diagnosis changes nothing");
+    done(&stopped, &named(&said, "countersign"));
+    let kept = stopped.data_dir().join(SEGMENT.replace("journal/", "journal/damaged-"));
+    assert_eq!(fs::read(kept).unwrap(), damaged);
+    let events = events_in(&stopped.data_dir());
+    assert_eq!(events[..before.len()], before);
+    let data = &repaired(&events)[0]["data"];
+    assert_eq!((&data["file"], &data["from"]), (&SEGMENT.into(), &"store".into()));
+    assert_eq!(data["first"], data["last"]);
+    check_all_as_before(&stopped.start(), &alive, &dead);
+}
+
+#[test]
+fn a_segment_cut_short_behind_the_store_and_an_anchor_that_is_gone_are_mended_as_the_refusal_says() {
+    let (stopped, alive, dead) = with_sessions();
+    let before = events_in(&stopped.data_dir());
+    let path = stopped.data_dir().join(SEGMENT);
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, &text[..text.len() * 2 / 3]).unwrap();
+    done(&stopped, &named(&refusal(&stopped), "countersign"));
+    let events = events_in(&stopped.data_dir());
+    assert_eq!(events[..before.len()], before);
+    fs::remove_file(stopped.data_dir().join("anchor")).unwrap();
+    done(&stopped, &named(&refusal(&stopped), "countersign"));
+    let events = events_in(&stopped.data_dir());
+    let files: Vec<_> =
+        repaired(&events).iter().map(|event| event["data"]["file"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(files, [SEGMENT, "anchor"]);
+    check_all_as_before(&stopped.start(), &alive, &dead);
+}
+
+#[test]
+fn a_sealed_segment_that_is_damaged_or_gone_is_taken_from_a_backup() {
+    let (mut server, token) = with_history();
+    let root = tempfile::tempdir().unwrap();
+    let to = root.path().join("backup");
+    assert_eq!(server.terminate(), Some(0));
+    let stopped = server.stopped();
+    done(&stopped, &format!("countersign journal backup --to {}", to.display()));
+    let before = events_in(&stopped.data_dir());
+    let file = damage(&stopped);
+    let third = sealed_in(&stopped.data_dir())[2].clone();
+    let whole = fs::read(&third).unwrap();
+    fs::remove_file(&third).unwrap();
+
+    let said = diagnosis(&stopped);
+    assert!(said.contains(&file) && said.contains("entries cannot be read any more"), "{said}");
+    let command = named(&said, "countersign journal repair --from-backup").replace("DIR", to.to_str().unwrap());
+    done(&stopped, &command);
+    assert_eq!(fs::read(&third).ok().or(fs::read(third.with_extension("")).ok().map(|_| whole.clone())), Some(whole));
+    let events = events_in(&stopped.data_dir());
+    assert_eq!(events[..before.len()], before);
+    let recorded = repaired(&events);
+    assert_eq!(recorded.len(), 2, "{recorded:?}");
+    assert!(recorded.iter().all(|event| event["data"]["from"] == "backup"));
+    assert!(stopped.data_dir().join(file.replace("journal/", "journal/damaged-")).exists());
+    fs::remove_dir_all(stopped.data_dir().join("store")).unwrap();
+    let server = stopped.start();
+    assert_eq!(server.refresh(&token).status, 200, "the store was made again from all of it");
+}
+
+#[test]
+fn what_nothing_has_any_more_is_given_up_on_purpose_and_nothing_that_was_revoked_comes_back() {
+    let (stopped, alive, dead) = with_sessions();
+    let path = stopped.data_dir().join(SEGMENT);
+    let text = fs::read(&path).unwrap();
+    // The first of the revocations, and everything behind it.
+    let lost = text
+        .windows(24)
+        .position(|window| window == b"\"type\":\"session.revoked\",")
+        .or_else(|| text.windows(23).position(|window| window == b"\"type\":\"session.revoked\""));
+    flip(&path, lost.unwrap());
+    fs::remove_dir_all(stopped.data_dir().join("store")).unwrap();
+    assert_eq!(named(&refusal(&stopped), "countersign"), "countersign journal repair");
+    let said = diagnosis(&stopped);
+    assert!(!said.contains("--from-store` makes"), "{said}");
+    let command = named(&said, "countersign journal accept-loss");
+    let good: u64 = command.rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(said.contains(&format!("\n  {}\n", good + 1)), "{said}");
+    assert!(said.contains("session.revoked session:"), "what can still be read is shown: {said}");
+    let other = run(&stopped, &format!("countersign journal accept-loss {}", good - 1));
+    assert_eq!(other.status.code(), Some(1));
+    let told = done(&stopped, &command);
+    assert!(told.contains("6 ended") && told.contains(&format!("position  {good}\n")), "{told}");
+
+    let events = events_in(&stopped.data_dir());
+    let accepted = &events[good as usize];
+    assert_eq!(accepted["type"], "system.loss_accepted");
+    assert_eq!(accepted["data"]["size"], good);
+    assert!(accepted["data"]["lost_through"].as_u64().unwrap() > good);
+    let server = stopped.start();
+    for session in alive.iter().chain(&dead) {
+        assert!(!server.is_active(&session.access()));
+        assert_eq!(server.refresh(&session.refresh()).status, 400);
+    }
+    assert_eq!(server.login().status, 200);
+}
+
+#[test]
+fn a_damaged_key_is_taken_from_a_backup() {
+    let (stopped, alive, dead) = with_sessions();
+    let root = tempfile::tempdir().unwrap();
+    let to = root.path().join("backup");
+    done(&stopped, &format!("countersign journal backup --to {}", to.display()));
+    flip(&stopped.data_dir().join("keys/keys"), 2 * 128 + 60);
+    let said = refusal(&stopped);
+    let command = named(&said, "countersign journal repair --from-backup").replace("DIR", to.to_str().unwrap());
+    assert!(diagnosis(&stopped).contains("keys/keys"));
+    done(&stopped, &command);
+    check_all_as_before(&stopped.start(), &alive, &dead);
+}
