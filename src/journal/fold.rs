@@ -1,6 +1,7 @@
 //! From entries to states and look-ups: the same steps for a batch being appended and for a journal being rebuilt.
 
 use super::keys;
+use super::packed_lines::{LINES_PER_VALUE, pack};
 use super::store::Change;
 use crate::domain::ids::{Hash, Position, StreamId, Version};
 use crate::domain::time::Timestamp;
@@ -8,9 +9,6 @@ use crate::domain::{Impossible, IndexOp, Recorded, State, apply, index_ops};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-
-/// Bytes of lines kept under one key of the store: larger values cost sled more than they save.
-const LINES_PER_VALUE: usize = 32 * 1024;
 
 /// The head of a stream and its folded state.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -134,7 +132,7 @@ impl Draft {
             let bytes = postcard::to_stdvec(&**folded).expect("plain data can be encoded");
             changes.push((keys::state(stream), Some(bytes)));
         }
-        changes.extend(self.lines.into_iter().map(|(first, lines)| (keys::lines(first), Some(lines))));
+        changes.extend(self.lines.into_iter().map(|(first, lines)| (keys::lines(first), Some(pack(&lines)))));
         (changes, self.streams)
     }
 }

@@ -20,6 +20,7 @@ pub mod key_repair;
 mod keys;
 mod local_engine;
 mod memory_store;
+pub mod packed_lines;
 mod reader;
 pub mod repair;
 mod rewrap;

@@ -14,6 +14,7 @@ use super::files::rebuild::{Kept, RebuildError, put_rebuilt, rebuild};
 use super::files::salvage::{copy_text, keep_damaged, put_aside, text_digest};
 use super::files::seal::{SealError, seal};
 use super::keys;
+use super::packed_lines::unpack;
 use super::schema;
 use super::store::{CheckedStore, Condition, Store, StoreError};
 use crate::domain::Event;
@@ -83,6 +84,7 @@ fn kept_events(store: &dyn Store, from: Position) -> Result<BTreeMap<Position, V
         let page = store.scan(keys::LINES, after.as_deref(), PAGE)?;
         for (key, lines) in &page {
             let first = keys::parse_lines(key).ok_or_else(|| StoreError("a key names no position".to_owned()))?;
+            let lines = unpack(lines)?;
             let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             events.extend((first..).zip(lines.map(<[u8]>::to_vec)).filter(|(position, _)| *position >= from));
         }

@@ -34,7 +34,8 @@ pub fn facts(journal: &Journal) -> BTreeMap<String, Vec<u8>> {
 /// The lines that a store keeps, in order.
 pub fn lines(journal: &Journal) -> Vec<u8> {
     let all = dump(&*journal.engine().store());
-    all.into_iter().filter(|(key, _)| key.starts_with(b"e/")).flat_map(|(_, lines)| lines).collect()
+    let values = all.into_iter().filter(|(key, _)| key.starts_with(b"e/"));
+    values.flat_map(|(_, value)| countersign::journal::packed_lines::unpack(&value).unwrap()).collect()
 }
 
 /// Every entry of a journal, decoded.
