@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What holds nothing of ours.
-const NOT_OURS: &[&str] = &[".git", "target"];
+/// What holds nothing of ours, and data directories as they were once written, which are no texts.
+const NOT_OURS: &[&str] = &[".git", "target", "tests/golden/data-format-1/whole", "tests/golden/data-format-1/dropped"];
 
 /// A text file: where it is, counted from the root of the repository, and what it says.
 pub struct Text {
