@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! measure history --dir DIR --events N --live N      a data directory with a history of about N events, and N open sessions
+//! measure store --dir DIR                            what the store of a stopped data directory holds
 //! measure appends --dir DIR --seconds N --rounds N   appends with and without sealing and scrubbing beside them, in turns
 //! ```
 
 mod appends;
 mod engine;
 mod history;
+mod store;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -44,11 +46,12 @@ fn main() {
         "history" => {
             history::make(&arguments.dir(), arguments.number("events", 100_000), arguments.number("live", 1000))
         }
+        "store" => store::show(&arguments.dir()),
         "appends" => {
             appends::measure(&arguments.dir(), arguments.number("seconds", 10), arguments.number("rounds", 5));
         }
         _ => {
-            eprintln!("usage: measure history|appends --dir DIR …; see the head of benches/measure/main.rs");
+            eprintln!("usage: measure history|store|appends --dir DIR …; see the head of benches/measure/main.rs");
             std::process::exit(2);
         }
     }

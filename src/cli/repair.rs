@@ -151,7 +151,7 @@ fn help(text: &mut String, found: &Findings) {
     let closed = diagnosis.faults.iter().any(|fault| fault.last.is_some());
     match &found.from_store {
         Some(Ok(())) => {
-            text.push_str("`countersign journal repair --from-store` makes it whole again: nothing is lost\n")
+            text.push_str("`countersign journal repair --from-store` makes it whole again: nothing is lost\n");
         }
         Some(Err(why)) => {
             let _ = writeln!(text, "the store does not have it: {why}");

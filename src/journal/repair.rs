@@ -193,7 +193,7 @@ pub fn repair_from_backup<D: Disk, B: Disk>(
                         // One behind it may be gone, so that it seemed to be longer than it was.
                         let segment = fault.segment.filter(|segment| segment.first == first);
                         let file = segment.map_or_else(|| segment_path(first), |segment| segment.path());
-                        let theirs = SegmentFault { first, segment, file, ..fault.clone() };
+                        let theirs = SegmentFault { file, first, segment, ..fault.clone() };
                         put_segment(disk, backup, &theirs, expected, mending)?;
                         put = true;
                         break;

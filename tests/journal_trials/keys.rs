@@ -79,7 +79,7 @@ fn a_missing_key_of_a_known_owner_is_refused_by_name() {
         format!("keys/keys lacks the key of account:{}; put the keys/keys of a newer back-up in its place", account(4));
     assert_eq!(refused, expected);
     place.disk.cut(KEYS, KeyRecord::LEN + 10);
-    assert!(place.try_open().err().unwrap().contains("keys/keys lacks the name key; restore"));
+    assert!(place.try_open().err().unwrap().contains("keys/keys lacks the name key; put"));
     place.disk.remove(KEYS).unwrap();
     assert!(place.try_open().err().unwrap().starts_with("keys/keys is missing"));
 }

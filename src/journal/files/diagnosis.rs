@@ -2,11 +2,11 @@
 //! nothing.
 
 use super::anchor::{Anchor, AnchorState, Mark};
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::dropped::{DROPPED, Dropped};
 use super::entries::open_segment;
 use super::error::{OpenError, ReadError, Witness};
-use super::header::{Header, SegmentName, list_segments, segment_path};
+use super::header::{Header, SegmentName, list_segments, sealed_path, segment_path};
 use super::index::{Index, IndexError};
 use super::merkle::{Frontier, to_hash};
 use super::scan::{Known, Scan, scan};
@@ -188,7 +188,8 @@ impl<D: Disk> Survey<'_, D> {
     ) {
         let sealed = segment.is_some_and(|segment| segment.sealed);
         let applied = self.found.store.map_or(0, |store| store.position);
-        let blocks = !sealed || last.is_none_or(|last| applied < last);
+        let needed = last.is_none_or(|last| applied < last);
+        let blocks = !sealed || needed || !self.starts_with(first, next);
         self.found.faults.push(SegmentFault {
             file: segment.map_or_else(|| segment_path(first), |segment| segment.path()),
             first,
@@ -201,6 +202,15 @@ impl<D: Disk> Survey<'_, D> {
             blocks,
             conflict: false,
         });
+    }
+
+    /// Whether a start passes a sealed segment that the store has applied: it looks at the index and the length of the file only.
+    fn starts_with(&self, first: Position, next: Option<&Header>) -> bool {
+        let length = self.disk.open_to_read(&sealed_path(first)).and_then(|file| file.len()).ok();
+        let fits = |index: Index| {
+            Some(index.compressed) == length && next.is_some_and(|next| next.previous == Some(index.digest))
+        };
+        Index::read(self.disk, first).is_ok_and(fits)
     }
 
     fn is_unbroken(&self) -> bool {
@@ -255,7 +265,6 @@ impl<D: Disk> Survey<'_, D> {
     }
 
     /// A segment read in full, or why it cannot be read at all; and what contradicts it.
-    #[expect(clippy::type_complexity, reason = "used once, right here")]
     fn read(&self, first: Position) -> io::Result<(Result<Scan, String>, Option<String>)> {
         let sentence = match scan(self.disk, first, &self.known) {
             Ok(read) => return Ok((Ok(read), None)),

@@ -99,7 +99,7 @@ impl Region {
             if segment.sealed {
                 let head = open_segment(disk, segment.first).map_err(|error| match error {
                     super::error::ReadError::Io(error) => RebuildError::Io(error),
-                    error => RebuildError::Impossible(error.to_string()),
+                    super::error::ReadError::Damaged(damage) => RebuildError::Impossible(damage.to_string()),
                 })?;
                 sealed = Some(head.header);
                 break;
@@ -264,10 +264,10 @@ impl Region {
 /// What of a segment is written anew.
 fn span(commits: &[&Vec<Item>], first: Position) -> (Position, Position) {
     let mut anew = commits.iter().copied().flatten().filter(|item| item.line.is_none()).map(|item| item.position);
-    let all = commits.iter().copied().flatten().map(|item| item.position);
+    let mut all = commits.iter().copied().flatten().map(|item| item.position);
     match anew.next() {
-        Some(begin) => (begin, anew.last().unwrap_or(begin)),
-        None => (first, all.last().unwrap_or(first)),
+        Some(begin) => (begin, anew.next_back().unwrap_or(begin)),
+        None => (first, all.next_back().unwrap_or(first)),
     }
 }
 
