@@ -16,6 +16,13 @@
 //!
 //! No step calls back up. `docs/ARCHITECTURE.md` walks a login and a revocation too, and has the table of the rules.
 //!
+//! # What goes on beside requests
+//!
+//! [`journal::Keeper`], on a thread of its own ([`actors::KeeperHandle`]), seals segments that were closed, and reads sealed ones again
+//! and again. [`actors::archive_as_sealed`] follows it: what has ended and is sealed leaves the store by an event. A token
+//! of such a session is looked up through [`journal::History`]. The writer looks at the room on the disk before each batch
+//! ([`journal::files::room`]), and a watchdog ([`actors::watch`]) ends the process when a write hangs.
+//!
 //! # Who may import whom
 //!
 //! | room | of ours it imports |

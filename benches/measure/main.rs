@@ -44,7 +44,7 @@ fn main() {
     let arguments = Arguments::read(words);
     match what.as_str() {
         "history" => {
-            history::make(&arguments.dir(), arguments.number("events", 100_000), arguments.number("live", 1000))
+            history::make(&arguments.dir(), arguments.number("events", 100_000), arguments.number("live", 1000));
         }
         "store" => store::show(&arguments.dir()),
         "appends" => {

@@ -10,16 +10,16 @@ use std::path::PathBuf;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Copy everything a journal needs, beside a running server
+    /// Copy all that a server needs to be brought back, but for the master key; beside a running server
     #[command(after_help = BACKUP_HELP)]
     Backup(Backup),
-    /// Make a data directory from a back-up
+    /// Make a new data directory from a back-up; ends every session unless told otherwise
     #[command(after_help = RESTORE_HELP)]
     Restore(Restore),
-    /// Copy old sealed segments to an archive, beside a running server
+    /// Copy old sealed segments to an archive and remove nothing, beside a running server
     #[command(after_help = ARCHIVE_HELP)]
     Archive(Archive),
-    /// Take old sealed segments away from a stopped server's data directory
+    /// Remove old sealed segments for good from a stopped server's data directory
     #[command(after_help = DROP_HELP)]
     Drop(Drop),
     /// Say what is wrong with a stopped server's data directory, or mend it
@@ -31,13 +31,15 @@ pub enum Command {
 }
 
 pub const HELP: &str = "\
-`countersign journal COMMAND --help` shows examples.
+Beside a running server: backup, archive. With the server stopped: restore, drop, repair, accept-loss.
+The journal is a row of segments. Those that are full are sealed by the server: compressed, and not written again.
+`countersign journal COMMAND --help` shows examples, docs/OPERATIONS.md when to use which.
 
 Exit codes: 0 done; 1 it could not be done, standard error says why; 2 wrong command line or configuration.";
 
 #[derive(Args)]
 pub struct Source {
-    /// Configuration file
+    /// Configuration file, the server's own
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Data directory [default: ./countersign-data]
@@ -67,11 +69,13 @@ pub struct Backup {
 }
 
 const BACKUP_HELP: &str = "\
-Copies what is known to be on disk, and checks it on the way; it needs no master key and writes nothing into the data
-directory. The directory is a finished back-up when this ends with 0: a file `backup` in it says of which entry. It holds
-personal data and wrapped keys, and is only for its owner to read. The master key is not in it: keep a copy of that apart.
+Copies every event that is known to be on disk and every wrapped key, and checks them on the way. Everything that the server
+answered before the command began is in it. It needs no master key and writes nothing into the data directory, and the server
+may run or not. DIR is a finished back-up when this ends with 0; its file `backup` says up to which entry. It holds personal data,
+and only its owner may read it. The master key is not in it, and without that nothing in it can be read: keep a copy of it apart.
 
-A file that two back-ups share is damaged in both, if it is damaged. Now and then make one without --link-from.
+With --link-from only what came since takes space. A file that two back-ups share is damaged in both, if it is damaged: now
+and then make one without.
 
 Examples:
   countersign journal backup --data-dir ./data --to /backup/monday
@@ -85,7 +89,7 @@ pub struct Restore {
     /// The back-up
     #[arg(long, value_name = "DIR")]
     from: PathBuf,
-    /// Configuration file
+    /// Configuration file; its data directory is not used
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Data directory to be made, which must be empty or absent
@@ -101,7 +105,8 @@ pub struct Restore {
 
 const RESTORE_HELP: &str = "\
 Reads the back-up in full before it makes anything: every checksum, chain, index and key. Then it copies it and goes on under
-another origin, with `system.restored` as the first entry and with new keys of tokens; the old ones are retired.
+another origin (the name of the journal), with `system.restored` as the next entry and with new keys of tokens; the old ones are
+retired. The back-up stays as it is.
 
 What happened after the back-up is lost, revocations too. So every session is ended and every client's brake is pulled:
 everybody logs in again, and nothing that was revoked comes back. With --keep-sessions they go on, those too that were
@@ -129,8 +134,9 @@ pub struct Archive {
 }
 
 const ARCHIVE_HELP: &str = "\
-Copies sealed segments with their indexes, reads the copies back, and removes nothing. Run again, it adds what is missing.
-The files are those of the data directory: put back into its `journal`, they are what they were.
+Copies sealed segments with their indexes to DIR/journal, reads the copies back, and removes nothing: that is what `countersign journal
+drop` is for. Run again, it adds what is missing. Put back into the data directory's `journal`, the files are what they were;
+`zstdcat` shows what is in them. A segment goes with its newest event, so the last days before TIME may stay.
 
 Example:
   countersign journal archive --data-dir ./data --before 2026-01-01T00:00:00Z --to /archive
@@ -163,11 +169,11 @@ struct Kept {
 }
 
 const DROP_HELP: &str = "\
-Takes the oldest sealed segments away. Accounts, clients and sessions stay as they are: a base with all states is written
-first and stands in for the entries. What cannot be told any more is what happened then: `audit tail` begins later, and a
-token of a session that is only in dropped segments is refused as `closed`, without evidence.
+Removes the oldest sealed segments. Accounts, clients and open sessions stay as they are: a copy of all states (`journal/base-N`) is
+written first and stands in for the events. What cannot be told any more is what happened then: `audit tail` begins later, and a
+token of a session that is only in dropped segments is refused as `closed`, without a record of it.
 
-The server must be stopped. After a crash, run the command again.
+The server must be stopped. There must be room for that copy: about as much as `store/` takes. After a crash, run the command again.
 
 Examples:
   countersign journal drop --data-dir ./data --before 2026-01-01T00:00:00Z --archived /archive

@@ -253,7 +253,7 @@ pub static KEYS: &[Key] = &[
         "journal.keep_in_store",
         Kind::Choice(&["live", "all"]),
         "live",
-        "What the store keeps: what live sessions need, or every event as well.",
+        "What the store keeps of sessions: \"live\", those that have not ended; \"all\", ended ones as well, which are then never archived.",
     ),
     key(
         "journal.scrub_interval",

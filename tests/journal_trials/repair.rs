@@ -8,7 +8,7 @@ use countersign::domain::ids::Hash;
 use countersign::journal::Store;
 use countersign::journal::files::diagnosis::diagnose;
 use countersign::journal::files::disk::Disk;
-use countersign::journal::files::header::list_segments;
+use countersign::journal::files::header::{SegmentName, list_segments};
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::mending::Mending;
 use countersign::journal::repair::{acceptable, examine, give_up, mark_of, repair_from_store};
@@ -43,7 +43,7 @@ fn check_same(place: &mut InMemory, head: u64, root: Hash, context: &str) {
 }
 
 fn files(disk: &MemoryDisk) -> Vec<String> {
-    list_segments(disk).unwrap().iter().map(|segment| segment.path()).collect()
+    list_segments(disk).unwrap().iter().map(SegmentName::path).collect()
 }
 
 #[test]

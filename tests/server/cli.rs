@@ -92,6 +92,8 @@ fn every_help_teaches_and_lists_the_exit_codes() {
         (&["journal", "restore", "--help"], "--from /backup/monday"),
         (&["journal", "archive", "--help"], "--to /archive"),
         (&["journal", "drop", "--help"], "--archived /archive"),
+        (&["journal", "repair", "--help"], "--from-backup /backup/monday"),
+        (&["journal", "accept-loss", "--help"], "accept-loss --data-dir ./data 4711"),
         (&["config", "--help"], "check"),
         (&["config", "check", "--help"], "countersign config check --config"),
         (&["config", "show", "--help"], "countersign config show"),

@@ -18,6 +18,7 @@ mod order;
 mod python;
 mod race;
 mod random;
+mod reader;
 mod repair;
 mod sealing;
 mod stopping;

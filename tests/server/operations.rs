@@ -1,11 +1,12 @@
 //! docs/OPERATIONS.md by the letter: its shell blocks are run in order, in one directory, with the real program, and print what
 //! the page says they print.
 
-use crate::support::{signal, wait_for_end};
+use crate::support::{signal, wait_for_end, wait_until};
 use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -14,6 +15,17 @@ const ETC: &str = "/etc/countersign";
 const LIB: &str = "/var/lib/countersign";
 const SRV: &str = "/srv";
 const ADDRESS: &str = "127.0.0.1:8080";
+/// The machine of the page is old, and this one was made just now.
+const AGE: &str = "1 year ago";
+/// Enough for three segments of the least size and half of a fourth.
+const TOKENS: u32 = 230;
+/// Somebody who makes events.
+const BOOTSTRAP: &str = r#"
+[[clients]]
+id = "machine"
+secret = "a-secret-of-a-machine-that-nobody-guesses"
+grants = ["client_credentials"]
+"#;
 /// Stands for anything in what a block prints.
 const ANYTHING: char = '…';
 
@@ -105,7 +117,8 @@ impl Machine {
     fn here(&self, text: &str) -> String {
         let at = |path: &str| self.path(path).to_str().unwrap().to_owned();
         let address = self.server.as_ref().map_or("127.0.0.1:0", |(_, address)| address);
-        text.replace(ETC, &at("etc")).replace(LIB, &at("lib")).replace(SRV, &at("srv")).replace(ADDRESS, address)
+        let text = text.replace(ETC, &at("etc")).replace(LIB, &at("lib")).replace(SRV, &at("srv"));
+        text.replace(ADDRESS, address).replace(AGE, "1 hour")
     }
 
     fn bash(&self, commands: &str) -> Command {
@@ -125,6 +138,7 @@ impl Machine {
             "fresh" => assert_eq!(std::fs::read_dir(self.root.path()).unwrap().count(), 0, "something is here already"),
             "stopped" => self.stop(),
             "damaged" => self.damage(),
+            "sealed" => self.seal(),
             "running" | "stopping" => self.be_running(),
             "server" => {
                 self.stop();
@@ -158,7 +172,29 @@ impl Machine {
         line
     }
 
-    /// Stops the server and flips a bit in the middle of the open segment.
+    /// Runs a server with small segments until all are sealed but the last, and nothing more is written.
+    fn seal(&mut self) {
+        self.stop();
+        let bootstrap = self.path("bootstrap.toml");
+        std::fs::write(&bootstrap, BOOTSTRAP).unwrap();
+        std::fs::set_permissions(&bootstrap, std::fs::Permissions::from_mode(0o600)).unwrap();
+        self.serve(&format!(
+            "env COUNTERSIGN__JOURNAL__SEGMENT_BYTES=64KiB countersign serve --config {ETC}/countersign.toml --bootstrap bootstrap.toml"
+        ));
+        let mut asked = self.bash(&format!(
+            "curl -sf -u machine:a-secret-of-a-machine-that-nobody-guesses -d grant_type=client_credentials \
+             'http://{ADDRESS}/oauth2/token?[1-{TOKENS}]'"
+        ));
+        let answers = asked.output().unwrap();
+        assert!(answers.status.success(), "{answers:?}");
+        let count = |end: &str| {
+            let files = std::fs::read_dir(self.path("lib/data/journal")).unwrap();
+            files.filter(|file| file.as_ref().unwrap().file_name().to_str().unwrap().ends_with(end)).count()
+        };
+        wait_until("all segments are sealed but the last", || count(".idx") >= 3 && count(".jsonl") == 1);
+    }
+
+    /// Stops the server and flips a bit near the end of the open segment.
     fn damage(&mut self) {
         self.stop();
         let journal = std::fs::read_dir(self.path("lib/data/journal")).unwrap();
@@ -166,8 +202,9 @@ impl Machine {
         let is_segment = |path: &PathBuf| path.extension().is_some_and(|found| found == "jsonl");
         let open = paths.filter(is_segment).max().unwrap();
         let mut bytes = std::fs::read(&open).unwrap();
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 4;
+        // Behind the commit that a journal begins with: without that one nothing could be gone on with.
+        let late = bytes.len() - bytes.len() / 8;
+        bytes[late] ^= 4;
         std::fs::write(&open, bytes).unwrap();
     }
 

@@ -26,8 +26,8 @@ impl Python {
         output.unwrap_or_else(|error| panic!("COUNTERSIGN_TEST_PYTHON is {}: {error}", self.0)).status.success()
     }
 
-    /// Runs a script, and fails with what it says when it fails.
-    pub fn run(&self, script: &str, arguments: &[&str], input: &str) {
+    /// Runs a script and gives what it prints; fails with what it says when it fails.
+    pub fn run(&self, script: &str, arguments: &[&str], input: &str) -> String {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
         let mut command = Command::new(&self.0);
         command.arg("-B").arg(path).args(arguments);
@@ -37,5 +37,6 @@ impl Python {
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{script} {arguments:?}:\n{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 }

@@ -64,7 +64,7 @@ impl<D: Disk> Entries<D> {
     }
 
     /// Begins in segment `segment` at the line at `offset`, which is that of entry `next`.
-    pub(super) fn from_line(self, segment: Position, next: Position, offset: u64) -> Self {
+    pub(super) fn skipping_to(self, segment: Position, next: Position, offset: u64) -> Self {
         Self { waiting: vec![segment], next, offset: Some(offset), ..self }
     }
 

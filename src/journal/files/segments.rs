@@ -289,7 +289,7 @@ impl<D: Disk> Segments<D> {
     pub fn read(&self, from: Position) -> Entries<D> {
         let entries = Entries::new(self.disk.clone(), self.segments.clone(), from, self.head());
         match self.last_batch {
-            Some((first, offset)) if first <= from => entries.from_line(self.first(), first, offset),
+            Some((first, offset)) if first <= from => entries.skipping_to(self.first(), first, offset),
             _ => entries,
         }
     }
