@@ -46,7 +46,7 @@ pub fn make(dir: &Path, events: u64, live: u64) {
         for account in 0..live {
             engine.login(account % ACCOUNTS, asker(&clock, draw())).await;
         }
-        settle(&engine).await;
+        settle(&engine, dir).await;
         let events = engine.position();
         println!("{events} events in {:.0} s", began.elapsed().as_secs_f64());
         Rc::try_unwrap(engine).unwrap_or_else(|_| panic!("somebody still works")).stop();
@@ -68,12 +68,16 @@ async fn live_through(engine: &Engine, clock: &ManualClock) {
 }
 
 /// Waits until everything that was closed is sealed and what has ended has left the store.
-async fn settle(engine: &Engine) {
+async fn settle(engine: &Engine, dir: &Path) {
+    let texts = || {
+        let files = std::fs::read_dir(dir.join("journal")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|found| found == "jsonl")).count()
+    };
     let mut before = None;
     loop {
         actix_rt::time::sleep(Duration::from_secs(2)).await;
-        let now = (engine.metrics.journal_unsealed_segments.get(), engine.position());
-        if now.0 == 0 && before == Some(now) {
+        let now = (texts(), engine.position());
+        if now.0 == 1 && before == Some(now) {
             return;
         }
         before = Some(now);
