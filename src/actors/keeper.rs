@@ -11,7 +11,6 @@ use crate::journal::{Keeper, Scrubbed};
 use crate::metrics::Metrics;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -38,11 +37,12 @@ struct Shared {
 #[derive(Default)]
 struct State {
     stopping: bool,
+    ended: bool,
     fault: Option<String>,
 }
 
 impl KeeperHandle {
-    /// Starts the thread; sealed segments are read again within `scrub_every`. The second value is joined to wait for its end.
+    /// Starts the thread; sealed segments are read again once `scrub_every` has passed since they were read last.
     ///
     /// # Errors
     /// Where no thread can be started.
@@ -51,23 +51,27 @@ impl KeeperHandle {
         scrub_every: Span,
         clock: Arc<JudgedClock>,
         metrics: Arc<Metrics>,
-    ) -> io::Result<(Self, JoinHandle<()>)> {
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (told, sealed) = watch::channel(keeper.sealed().through());
         let thread = KeeperThread { keeper, scrub_every, clock, metrics, shared: shared.clone(), told };
-        let joined = std::thread::Builder::new().name("journal-keeper".to_owned()).spawn(move || {
+        let ends = shared.clone();
+        std::thread::Builder::new().name("journal-keeper".to_owned()).spawn(move || {
             let vital = Vital("keeper");
             // A refusal is harmless.
             let _ = rustix::process::nice(19);
             thread.run();
             drop(vital);
+            ends.state.lock().unwrap_or_else(PoisonError::into_inner).ended = true;
+            ends.wake.notify_all();
         })?;
-        Ok((Self { shared, sealed }, joined))
+        Ok(Self { shared, sealed })
     }
 
     /// Where none looks after the segments: journals in memory.
     pub fn none() -> Self {
-        Self { shared: Arc::default(), sealed: watch::channel(0).1 }
+        let shared = Shared { state: Mutex::new(State { ended: true, ..State::default() }), wake: Condvar::new() };
+        Self { shared: Arc::new(shared), sealed: watch::channel(0).1 }
     }
 
     /// The last position up to which every segment is sealed, as it grows.
@@ -78,6 +82,14 @@ impl KeeperHandle {
     /// The first damage that was found since the start, in a sentence for the operator.
     pub fn fault(&self) -> Option<String> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).fault.clone()
+    }
+
+    /// Waits for the end of the thread, which nothing depends on: what it had begun, the next start begins again. `false`: it hangs,
+    /// as a disk that does not answer lets it.
+    pub fn wait_for_end(&self, at_most: Duration) -> bool {
+        let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.shared.wake.wait_timeout_while(state, at_most, |state| !state.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 
     /// Lets the thread end soon.

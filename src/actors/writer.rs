@@ -175,7 +175,7 @@ impl WriterThread {
     /// Frees a little of the store, and says whether there may be more to free.
     fn shed(&mut self) -> Result<bool, EngineError> {
         let lines_below = self.journal.engine().unsealed_from();
-        self.journal.shed(lines_below, SHED_AT_ONCE)
+        self.progress.during("freeing the store", || self.journal.shed(lines_below, SHED_AT_ONCE))
     }
 
     /// How long the anchor need not be written.

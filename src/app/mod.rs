@@ -40,6 +40,8 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// How long a stop waits for the keeper: it looks up after every megabyte.
+const KEEPER_ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How often what has ended by time is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
@@ -49,7 +51,6 @@ pub struct App {
     pub services: Services,
     writer: Writer,
     writer_thread: JoinHandle<()>,
-    keeper_thread: Option<JoinHandle<()>>,
     arbiters: Vec<Arbiter>,
     tasks: Vec<actix_rt::task::JoinHandle<()>>,
     // Last, so that the directory is unlocked when nothing writes to it any more.
@@ -82,13 +83,10 @@ impl App {
         let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.clock.clone(), metrics.clone())
             .map_err(|error| StartError::new(&error))?;
         let scrub_every = span(config.journal.scrub_interval);
-        let (keeper, keeper_thread) = match opened.keeper {
-            Some(keeper) => {
-                let started = KeeperHandle::start(keeper, scrub_every, opened.clock.clone(), metrics.clone());
-                let (handle, thread) = started.map_err(|error| StartError::new(&error))?;
-                (handle, Some(thread))
-            }
-            None => (KeeperHandle::none(), None),
+        let keeper = match opened.keeper {
+            Some(keeper) => KeeperHandle::start(keeper, scrub_every, opened.clock.clone(), metrics.clone())
+                .map_err(|error| StartError::new(&error))?,
+            None => KeeperHandle::none(),
         };
         let core = Arc::new(Core {
             keeper,
@@ -105,7 +103,7 @@ impl App {
         let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
         let (services, tasks) = wire(&core, config, &hasher, opened.history, &arbiters);
-        Ok(Self { services, writer, writer_thread, keeper_thread, arbiters, tasks, _data: opened.data })
+        Ok(Self { services, writer, writer_thread, arbiters, tasks, _data: opened.data })
     }
 
     /// Records that requests are answered from here on.
@@ -139,12 +137,12 @@ impl App {
             task.abort();
         }
         self.services.core.keeper.stop();
-        if self.keeper_thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the keeper had panicked");
-        }
         self.writer.stop();
         if self.writer_thread.join().is_err() {
             tracing::error!("the writer had panicked");
+        }
+        if !self.services.core.keeper.wait_for_end(KEEPER_ENDS_WITHIN) {
+            tracing::warn!("the thread that looks after the segments hangs on the disk: the server ends without it");
         }
         for arbiter in &self.arbiters {
             arbiter.stop();

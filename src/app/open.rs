@@ -110,7 +110,9 @@ pub(super) fn open_in(
     let mut opened = opened.map_err(|error| room::where_full(data.path(), room::limits(config), error))?;
     opened.data = Some(data);
     opened.history = Arc::new(sealed.clone());
-    opened.keeper = Some(Keeper::new(disk, sealed));
+    let size = disk.room().map_err(|error| StartError::new(&error))?.size;
+    let low_water = room::limits(config).on(size).low_water;
+    opened.keeper = Some(Keeper::new(disk, sealed).keep_free(low_water));
     Ok(opened)
 }
 

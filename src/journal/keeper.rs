@@ -3,9 +3,9 @@
 
 use super::files::anchor::Anchor;
 use super::files::disk::{Disk, DiskFile, put_whole};
-use super::files::entries::{OpenSegment, open_segment};
+use super::files::entries::segment_head;
 use super::files::frame::{seal as seal_line, unseal};
-use super::files::header::{Header, JOURNAL, SegmentName, list_segments};
+use super::files::header::{Header, JOURNAL, SegmentName, list_segments, segment_path};
 use super::files::index::{Index, IndexError};
 use super::files::seal::{Pace, SealError, check_sealed, reindex, seal};
 use super::files::sealed::SealedSegments;
@@ -31,7 +31,12 @@ pub struct Scrubbed {
 pub struct Keeper<D: Disk> {
     disk: D,
     sealed: SealedSegments<D>,
+    /// How much room on the disk is left to others.
+    keep_free: u64,
+    /// When each segment was read and found whole.
     read_at: BTreeMap<Position, Timestamp>,
+    /// When a segment was tried in vain: it is not tried again at once, and after a restart it is.
+    tried_at: BTreeMap<Position, Timestamp>,
     /// Closed segments that are damaged: they stay as they are, and the others are sealed all the same.
     damaged: BTreeSet<Position>,
 }
@@ -40,7 +45,13 @@ impl<D: Disk> Keeper<D> {
     /// Looks after the segments on a disk. What it seals is added to `sealed`.
     pub fn new(disk: D, sealed: SealedSegments<D>) -> Self {
         let read_at = load(&disk).unwrap_or_default();
-        Self { disk, sealed, read_at, damaged: BTreeSet::new() }
+        Self { disk, sealed, keep_free: 0, read_at, tried_at: BTreeMap::new(), damaged: BTreeSet::new() }
+    }
+
+    /// Seals nothing that could leave less than `bytes` of room on the disk: below the low water what is left belongs to what
+    /// closes something.
+    pub fn keep_free(self, bytes: u64) -> Self {
+        Self { keep_free: bytes, ..self }
     }
 
     /// The sealed segments.
@@ -68,7 +79,7 @@ impl<D: Disk> Keeper<D> {
         let Some(at) = segments.windows(2).position(|pair| waits(&pair[0])) else { return Ok(None) };
         let (first, next) = (segments[at].first, self.header(segments[at + 1].first)?);
         let marked = Anchor::look(&self.disk)?.mark().map_or(0, |mark| mark.position);
-        if marked < next.first() {
+        if marked < next.first() || !self.has_room(&segments[at])? {
             return Ok(None);
         }
         let index = seal(&self.disk, first, &next, pace).inspect_err(|error| {
@@ -82,19 +93,28 @@ impl<D: Disk> Keeper<D> {
         Ok(Some(last))
     }
 
+    /// Whether there is room for the compressed form beside the text: a quarter of it is more than it comes to.
+    fn has_room(&self, segment: &SegmentName) -> io::Result<bool> {
+        let length = self.disk.open_to_read(&segment.path())?.len()?;
+        Ok(self.keep_free == 0 || self.disk.room()?.free >= self.keep_free + length / 4)
+    }
+
     /// Reads the sealed segment that was not read for the longest time, if that is longer than `every`.
     ///
     /// # Errors
     /// [`SealError`]: the segment is damaged, or the disk failed. It is not tried again before `every` has passed.
     pub fn scrub_next(&mut self, now: Timestamp, every: Span, pace: Pace<'_>) -> Result<Option<Scrubbed>, SealError> {
-        let Some((index, read_at)) = self.oldest() else { return Ok(None) };
-        // A clock that was set back makes nothing wait longer than it should.
-        if now.since(read_at).is_within(every) {
-            return Ok(None);
-        }
+        let due = |index: &Index| {
+            let at = self.tried_at.get(&index.first()).copied().unwrap_or_default().max(self.last_read(index));
+            // A clock that was set back makes nothing wait longer than it should.
+            (!now.since(at).is_within(every)).then_some(at)
+        };
+        let sealed = self.sealed.all();
+        let oldest = sealed.iter().filter_map(|index| due(index).map(|at| (at, index))).min_by_key(|(at, _)| *at);
+        let Some((_, index)) = oldest else { return Ok(None) };
         let first = index.first();
         // Before it is read: what cannot be read must not keep the others from being read.
-        self.was_read(first, now);
+        self.tried_at.insert(first, now);
         let next = self.header(index.last + 1)?;
         let reindexed = match check_sealed(&self.disk, first, &next, pace) {
             Ok(()) => false,
@@ -104,28 +124,28 @@ impl<D: Disk> Keeper<D> {
             }
             Err(error) => return Err(error),
         };
+        self.was_read(first, now);
         Ok(Some(Scrubbed { first, reindexed }))
     }
 
     /// When the segment was read that was not read for the longest time; `None` where none is sealed.
     pub fn oldest_read(&self) -> Option<Timestamp> {
-        self.oldest().map(|(_, read_at)| read_at)
+        self.sealed.all().iter().map(|index| self.last_read(index)).min()
     }
 
-    fn oldest(&self) -> Option<(std::sync::Arc<Index>, Timestamp)> {
-        // One that nobody has a time for counts from when it was written at the latest.
-        let read_at = |index: &Index| self.read_at.get(&index.first()).copied().unwrap_or(index.span.1);
-        self.sealed.all().into_iter().map(|index| (index.clone(), read_at(&index))).min_by_key(|(_, at)| *at)
+    /// One that nobody has a time for counts from when it was written at the latest.
+    fn last_read(&self, index: &Index) -> Timestamp {
+        self.read_at.get(&index.first()).copied().unwrap_or(index.span.1)
     }
 
+    /// The head of a segment. The index is asked where the text is gone: beside a text an index may be left over from another life.
     fn header(&self, first: Position) -> Result<Header, SealError> {
-        match Index::read(&self.disk, first) {
-            Ok(index) => Ok(index.header),
-            Err(_) => {
-                let OpenSegment { header, .. } = open_segment(&self.disk, first)?;
-                Ok(header)
-            }
+        if self.disk.find(&segment_path(first))?.is_none()
+            && let Ok(index) = Index::read(&self.disk, first)
+        {
+            return Ok(index.header);
         }
+        Ok(segment_head(&self.disk, first)?)
     }
 
     /// Remembers that a segment was read. That this is written is of no importance to anything but the order of later reads.

@@ -144,7 +144,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let crashed = recovered.as_ref().is_some_and(|recovered| !recovered.clean);
         let marked = (segments.mark(), false);
         let segments = segments.roll_at(roll_at);
-        let sealed = SealedSegments::new(disk.clone(), segments.sealed());
+        let sealed = SealedSegments::new(disk.clone(), segments.segments()[0], segments.sealed());
         let room = RoomKeeper::idle(disk)?;
         let engine = Self { segments, sealed, anchor, store, keys, crashed, marked, room, stopped: None };
         Ok((engine, Found { recovered, quarantined }))

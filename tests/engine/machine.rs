@@ -189,7 +189,7 @@ impl Machine {
 
     /// Seals every closed segment while it does not run, and says up to where.
     pub fn seal(&self) -> Position {
-        let mut keeper = Keeper::new(self.disk.clone(), SealedSegments::new(self.disk.clone(), &[]));
+        let mut keeper = Keeper::new(self.disk.clone(), SealedSegments::new(self.disk.clone(), 1, &[]));
         let now = countersign::clock::Clock::wall(&self.clock);
         while keeper.seal_next(now, &mut || Ok(())).unwrap().is_some() {}
         keeper.sealed().through()

@@ -86,7 +86,7 @@ fn a_sealed_and_archived_journal_is_whole_and_is_rebuilt_to_the_same_store() {
     let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
     begin(&mut journal, &teller);
     live_through(&mut journal, &teller, 60, 3);
-    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), &[]));
+    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), 1, &[]));
     let through = seal_all(&mut keeper);
     assert!(through > 100);
     append(&mut journal, teller.archive(through)).unwrap();
@@ -113,7 +113,7 @@ fn a_segment_is_sealed_only_once_the_anchor_stands_behind_it() {
     for n in 1..60 {
         append(&mut journal, teller.login(n, 1, 1, 1, 1)).unwrap();
     }
-    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), &[]));
+    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), 1, &[]));
     assert!(keeper.waiting().unwrap() > 0);
     assert_eq!(keeper.seal_next(NOW, &mut free()).unwrap(), None, "no anchor was written since the start");
     journal.mark(false).unwrap();
@@ -127,7 +127,7 @@ fn scrubbing_goes_round_the_oldest_first_across_restarts_and_mends_indexes() {
     let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
     begin(&mut journal, &teller);
     live_through(&mut journal, &teller, 60, 3);
-    let sealed = SealedSegments::new(place.disk.clone(), &[]);
+    let sealed = SealedSegments::new(place.disk.clone(), 1, &[]);
     let mut keeper = Keeper::new(place.disk.clone(), sealed.clone());
     let mut at = NOW;
     while keeper.seal_next(at, &mut free()).unwrap().is_some() {
@@ -161,16 +161,61 @@ fn a_damaged_closed_segment_is_told_of_once_and_keeps_none_of_the_others_from_be
     begin(&mut journal, &teller);
     live_through(&mut journal, &teller, 60, 3);
     let segments = list_segments(&place.disk).unwrap();
-    place.disk.tamper(&segments[1].path(), |bytes| bytes[2000] ^= 1);
-    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), &[]));
-    let (mut sealed, mut damaged) = (0, 0);
-    loop {
-        match keeper.seal_next(NOW, &mut free()) {
-            Ok(Some(_)) => sealed += 1,
-            Ok(None) => break,
-            Err(error) => damaged += usize::from(error.damage().is_some()),
+    assert!(segments.len() > 4);
+    for spoiled in 0..segments.len() - 1 {
+        let disk = place.disk.crash_keeping_everything();
+        disk.tamper(&segments[spoiled].path(), |bytes| bytes[2000] ^= 1);
+        let mut keeper = Keeper::new(disk.clone(), SealedSegments::new(disk.clone(), 1, &[]));
+        let (mut sealed, mut damaged) = (0, 0);
+        loop {
+            match keeper.seal_next(NOW, &mut free()) {
+                Ok(Some(_)) => sealed += 1,
+                Ok(None) => break,
+                Err(error) => damaged += usize::from(error.damage().is_some()),
+            }
         }
+        assert_eq!((sealed, damaged), (segments.len() - 2, 1), "segment {spoiled}");
+        // What the store keeps of it is all that can mend it.
+        assert_eq!(
+            keeper.sealed().through() + 1,
+            segments[spoiled].first,
+            "nothing behind it counts as sealed through"
+        );
     }
-    assert_eq!((sealed, damaged), (segments.len() - 2, 1));
-    assert_eq!(keeper.sealed().through() + 1, segments[1].first, "nothing behind it counts as sealed through");
+}
+
+#[test]
+fn nothing_is_sealed_with_the_room_that_is_kept_for_others() {
+    let mut place = InMemory::new();
+    let opened = place.open();
+    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
+    begin(&mut journal, &teller);
+    live_through(&mut journal, &teller, 60, 3);
+    let sealed = SealedSegments::new(place.disk.clone(), 1, &[]);
+    let mut keeper = Keeper::new(place.disk.clone(), sealed).keep_free(64 * 1024);
+    let used = 1 << 30;
+    place.disk.set_capacity(Some(used));
+    let free_now = place.disk.room().unwrap().free;
+    place.disk.set_capacity(Some(used - free_now + 64 * 1024));
+    assert_eq!(keeper.seal_next(NOW, &mut free()).unwrap(), None);
+    place.disk.set_capacity(Some(used - free_now + 128 * 1024));
+    assert!(keeper.seal_next(NOW, &mut free()).unwrap().is_some());
+}
+
+#[test]
+fn damage_that_a_scrub_has_found_is_found_again_after_a_restart() {
+    let mut place = InMemory::new();
+    let opened = place.open();
+    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
+    begin(&mut journal, &teller);
+    live_through(&mut journal, &teller, 60, 3);
+    let sealed = SealedSegments::new(place.disk.clone(), 1, &[]);
+    let mut keeper = Keeper::new(place.disk.clone(), sealed.clone());
+    seal_all(&mut keeper);
+    place.disk.tamper(&sealed_path(1), |bytes| bytes[40] ^= 1);
+    let due = NOW + WEEK;
+    assert!(keeper.scrub_next(due, WEEK, &mut free()).unwrap_err().damage().is_some());
+    let mut again = Keeper::new(place.disk.clone(), sealed);
+    assert!(again.scrub_next(due, WEEK, &mut free()).unwrap_err().damage().is_some());
+    assert_eq!(again.oldest_read(), Some(NOW), "it counts as unread");
 }

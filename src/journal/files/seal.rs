@@ -80,7 +80,6 @@ pub fn seal<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pace<'_>) -
         (Some(Err(error)), _) => return Err(error),
         (_, put) => return Err(put.err().unwrap_or_else(|| io::Error::other("nothing was compressed")).into()),
     };
-    disk.open_to_read(&path)?.forget_cached()?;
     let bytes = text.index();
     if index_bytes(disk, first, next, pace)? != bytes {
         return Err(
@@ -235,6 +234,8 @@ fn compress<D: Disk>(disk: &D, first: Position, file: &mut D::File, pace: Pace<'
 fn index_bytes<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pace<'_>) -> Result<Vec<u8>, SealError> {
     let path = sealed_path(first);
     let file = disk.open_to_read(&path)?;
+    // What is on the disk is to be read, and not what somebody else has just read.
+    file.forget_cached()?;
     let length = file.len()?;
     let mut text = Text::new(path, first);
     let mut decompressor = Decompressor::new()?;

@@ -11,14 +11,16 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct SealedSegments<D: Disk> {
     disk: D,
+    /// The first position of the oldest segment there is, sealed or not.
+    oldest: Position,
     indexes: Arc<RwLock<Vec<Arc<Index>>>>,
 }
 
 impl<D: Disk> SealedSegments<D> {
-    /// The list as it was found at start, ascending.
-    pub fn new(disk: D, found: &[Index]) -> Self {
+    /// The list as it was found at start, ascending; `oldest` is the first position of the oldest segment, sealed or not.
+    pub fn new(disk: D, oldest: Position, found: &[Index]) -> Self {
         let indexes = found.iter().cloned().map(Arc::new).collect();
-        Self { disk, indexes: Arc::new(RwLock::new(indexes)) }
+        Self { disk, oldest, indexes: Arc::new(RwLock::new(indexes)) }
     }
 
     /// Adds a segment, or renews what is known of it.
@@ -34,17 +36,15 @@ impl<D: Disk> SealedSegments<D> {
         self.indexes.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The last position up to which every segment is sealed; 0 where none is.
+    /// The last position up to which every segment is sealed, without a gap from the oldest on.
     pub fn through(&self) -> Position {
         let indexes = self.indexes.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(first) = indexes.first() else { return 0 };
-        let follows = |through: Position, index: &Arc<Index>| (index.first() == through + 1).then_some(index.last);
-        let mut through = first.last;
-        for index in &indexes[1..] {
-            match follows(through, index) {
-                Some(last) => through = last,
-                None => break,
+        let mut through = self.oldest - 1;
+        for index in indexes.iter() {
+            if index.first() != through + 1 {
+                break;
             }
+            through = index.last;
         }
         through
     }
