@@ -22,6 +22,7 @@ mod held;
 mod keeper;
 mod keyring;
 mod logins;
+mod look_ups;
 mod session;
 mod sessions;
 mod sweeper;

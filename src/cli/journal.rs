@@ -171,7 +171,7 @@ struct Kept {
 const DROP_HELP: &str = "\
 Removes the oldest sealed segments. Accounts, clients and open sessions stay as they are: a copy of all states (`journal/base-N`) is
 written first and stands in for the events. What cannot be told any more is what happened then: `audit tail` begins later, and a
-token of a session that is only in dropped segments is refused as `closed`, without a record of it.
+token of a session that is archived and began in dropped segments is refused as `closed`, without a record of it.
 
 The server must be stopped. There must be room for that copy: about as much as `store/` takes. After a crash, run the command again.
 

@@ -17,7 +17,7 @@ use countersign::journal::{Commit, History, StoreError};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::Value;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use uuid::Uuid;
 
 /// Tells the past of a session for a token that is shown, as it is in the journal.
@@ -267,7 +267,7 @@ impl History for Slow {
 }
 
 #[actix_rt::test]
-async fn so_many_look_ups_wait_and_no_more() {
+async fn so_many_wait_for_one_session_and_no_more() {
     let slow = Arc::new(Slow::default());
     let mut machine = Machine::new(67);
     machine.history = Some(slow.clone());
@@ -276,8 +276,8 @@ async fn so_many_look_ups_wait_and_no_more() {
     let [first, ..] = ended(&machine, &running).await;
     archive_all(&machine, &running).await;
     let mut asks: FuturesUnordered<_> = (0..70).map(|_| running.refresh(token(&first))).collect();
-    for _ in 0..6 {
-        assert_eq!(asks.next().await.unwrap().err(), Some(Unavailable::Busy.into()), "beyond the sixty-fourth");
+    for _ in 0..62 {
+        assert_eq!(asks.next().await.unwrap().err(), Some(Unavailable::Busy.into()), "beyond the eighth");
     }
     *slow.open.lock().unwrap() = true;
     slow.opened.notify_all();
@@ -286,5 +286,145 @@ async fn so_many_look_ups_wait_and_no_more() {
     }
     drop(asks);
     assert_eq!(evidence(&machine).len(), 0);
+    running.stop();
+}
+
+#[actix_rt::test]
+async fn so_many_sessions_wait_and_no_more() {
+    let slow = Arc::new(Slow::default());
+    let mut machine = Machine::new(68);
+    machine.history = Some(slow.clone());
+    let running = machine.start();
+    running.prepare(|_| ()).await;
+    ended(&machine, &running).await;
+    archive_all(&machine, &running).await;
+    let tokens: Vec<_> = (1..=70).map(|n| token_of(&running, SessionId(Uuid::from_u128(n)))).collect();
+    let mut asks: FuturesUnordered<_> = tokens.iter().map(|token| running.refresh(token)).collect();
+    for _ in 0..6 {
+        assert_eq!(asks.next().await.unwrap().err(), Some(Unavailable::Busy.into()), "beyond the sixty-fourth");
+    }
+    *slow.open.lock().unwrap() = true;
+    slow.opened.notify_all();
+    while let Some(answer) = asks.next().await {
+        assert_eq!(answer.err(), Some(Unavailable::Store.into()));
+    }
+    drop(asks);
+    running.stop();
+}
+
+/// Notes what is looked up, and holds the look-ups of one session until they are let go.
+#[derive(Default)]
+struct Watched {
+    inner: OnceLock<Arc<dyn History>>,
+    pasts: Mutex<Vec<SessionId>>,
+    redemptions: Mutex<Vec<Generation>>,
+    held: Mutex<Option<SessionId>>,
+    changed: Condvar,
+}
+
+impl Watched {
+    fn hold(&self, session: Option<SessionId>) {
+        *self.held.lock().unwrap() = session;
+        self.changed.notify_all();
+    }
+
+    fn pasts(&self) -> Vec<SessionId> {
+        self.pasts.lock().unwrap().clone()
+    }
+}
+
+impl History for Watched {
+    fn past(&self, id: SessionId, presented: Generation) -> Result<Option<Past>, StoreError> {
+        self.pasts.lock().unwrap().push(id);
+        let held = self.held.lock().unwrap();
+        drop(self.changed.wait_while(held, |held| *held == Some(id)).unwrap());
+        self.inner.get().unwrap().past(id, presented)
+    }
+
+    fn redeemed_at(&self, id: SessionId, presented: Generation) -> Result<Option<Timestamp>, StoreError> {
+        self.redemptions.lock().unwrap().push(presented);
+        self.inner.get().unwrap().redeemed_at(id, presented)
+    }
+}
+
+fn watched(seed: u64) -> (Machine, Running, Arc<Watched>) {
+    let watched = Arc::new(Watched::default());
+    let mut machine = Machine::new(seed);
+    machine.history = Some(watched.clone());
+    let running = machine.start();
+    assert!(watched.inner.set(machine.read_all()).is_ok());
+    (machine, running, watched)
+}
+
+#[actix_rt::test]
+async fn a_token_that_is_shown_many_times_at_once_is_looked_up_once() {
+    let (machine, running, watched) = watched(69);
+    running.prepare(|_| ()).await;
+    let [first, second, third] = ended(&machine, &running).await;
+    archive_all(&machine, &running).await;
+    let session = first.session.unwrap();
+    watched.hold(Some(session));
+    let mut asks: FuturesUnordered<_> = (0..9).map(|_| running.refresh(token(&first))).collect();
+    // That the ninth is answered shows that eight wait.
+    assert_eq!(asks.next().await.unwrap().err(), Some(Unavailable::Busy.into()));
+    watched.hold(None);
+    while let Some(answer) = asks.next().await {
+        assert_eq!(answer.err(), CLOSED);
+    }
+    drop(asks);
+    assert_eq!(evidence(&machine).len(), 1);
+    assert_eq!(watched.pasts(), [session]);
+
+    for issued in [&third, &second, &second, &first] {
+        assert_eq!(running.refresh(token(issued)).await.err(), CLOSED);
+    }
+    assert_eq!(watched.pasts(), [session], "what does not depend on the generation is known");
+    assert_eq!(*watched.redemptions.lock().unwrap(), [1], "the newest was never redeemed, and the first is known");
+    let events = evidence(&machine);
+    assert_eq!(events.len(), 3);
+    assert!(events[1]["data"].get("redeemed_at").is_none(), "{}", events[1]);
+    assert!(events[2]["data"]["redeemed_at"].as_str() > events[0]["data"]["redeemed_at"].as_str());
+    running.stop();
+}
+
+#[actix_rt::test]
+async fn whoever_floods_with_one_session_leaves_room_for_the_others() {
+    let (machine, running, watched) = watched(70);
+    running.prepare(|_| ()).await;
+    let [flood, ..] = ended(&machine, &running).await;
+    let [other, ..] = ended(&machine, &running).await;
+    archive_all(&machine, &running).await;
+    watched.hold(flood.session);
+    let mut asks: FuturesUnordered<_> = (0..100).map(|_| running.refresh(token(&flood))).collect();
+    for _ in 0..92 {
+        assert_eq!(asks.next().await.unwrap().err(), Some(Unavailable::Busy.into()));
+    }
+    assert_eq!(running.refresh(token(&other)).await.err(), CLOSED);
+    let events = evidence(&machine);
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0]["stream"], format!("evidence:{}", other.session.unwrap()));
+    watched.hold(None);
+    while let Some(answer) = asks.next().await {
+        assert_eq!(answer.err(), CLOSED);
+    }
+    drop(asks);
+    running.stop();
+}
+
+#[actix_rt::test]
+async fn that_nothing_is_known_of_a_session_is_remembered_until_more_is_archived() {
+    let (machine, running, watched) = watched(71);
+    running.prepare(|_| ()).await;
+    ended(&machine, &running).await;
+    archive_all(&machine, &running).await;
+    let unknown = SessionId(Uuid::from_u128(5));
+    let lost = token_of(&running, unknown);
+    for _ in 0..3 {
+        assert_eq!(running.refresh(&lost).await.err(), Some(Denial::HistoryLost.into()));
+    }
+    assert_eq!(watched.pasts(), [unknown]);
+    archive_all(&machine, &running).await;
+    assert_eq!(running.refresh(&lost).await.err(), Some(Denial::HistoryLost.into()));
+    assert_eq!(watched.pasts(), [unknown; 2]);
     running.stop();
 }

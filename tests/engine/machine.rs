@@ -227,14 +227,18 @@ impl Machine {
         let world = World { clock: Arc::new(self.clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
         let (keys, sealed) = (engine.keys(), engine.sealed());
         let mut opened = start_journal(Box::new(engine), keys, start, &world, |_, _| ()).unwrap();
-        let read_all = || Arc::new(ReadAll { disk: self.disk.clone(), master: self.master.clone() });
         opened.history = match &self.history {
             Some(history) => history.clone(),
             None if self.looks_into_sealed => Arc::new(sealed),
-            None => read_all(),
+            None => self.read_all(),
         };
         let app = App::start(opened, &config, "https://auth.example.com".to_owned(), metrics, entropy).unwrap();
         Running { services: app.services.clone(), app }
+    }
+
+    /// Looks archived sessions up in all its entries, of this start.
+    pub fn read_all(&self) -> Arc<dyn History> {
+        Arc::new(ReadAll { disk: self.disk.clone(), master: self.master.clone() })
     }
 
     /// All events as JSON, in order.

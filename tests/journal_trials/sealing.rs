@@ -1,15 +1,16 @@
 //! Sealing and scrubbing a journal of real events, and what a start reads of it.
 
-use crate::support::commits::Teller;
+use crate::support::commits::{Teller, session};
 use crate::support::places::{InMemory, MemoryHome, Place, master};
 use crate::support::{append, check_whole, facts, shed};
+use countersign::domain::evidence::Past;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::entropy::SeededEntropy;
 use countersign::journal::files::data_dir::DataDir;
 use countersign::journal::files::disk::{Disk, DiskFile};
 use countersign::journal::files::header::{index_path, list_segments, sealed_path};
 use countersign::journal::files::sealed::SealedSegments;
-use countersign::journal::{Journal, Keeper, LocalEngine};
+use countersign::journal::{History, Journal, Keeper, LocalEngine};
 
 const NOW: Timestamp = Timestamp(1_900_000_000_000);
 const WEEK: Span = Span::days(7);
@@ -218,4 +219,51 @@ fn damage_that_a_scrub_has_found_is_found_again_after_a_restart() {
     let mut again = Keeper::new(place.disk.clone(), sealed);
     assert!(again.scrub_next(due, WEEK, &mut free()).unwrap_err().damage().is_some());
     assert_eq!(again.oldest_read(), Some(NOW), "it counts as unread");
+}
+
+#[test]
+fn looking_up_a_session_reads_its_first_segment_no_further_than_it_must() {
+    let mut place = InMemory::new();
+    place.roll_at = 3 << 20;
+    let opened = place.open();
+    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
+    begin(&mut journal, &teller);
+    let disk = place.disk.clone();
+    let mut others = 2..;
+    let mut fill = |journal: &mut Journal, segment: usize, bytes: usize| loop {
+        let segments = list_segments(&disk).unwrap();
+        let length = disk.contents(&segments.last().unwrap().path()).unwrap().len();
+        if segments.len() > segment || (segments.len() == segment && length >= bytes) {
+            break;
+        }
+        let n = others.next().unwrap();
+        let mut commits = vec![teller.login(n, 1, 1, 1, 1)];
+        commits.extend((1..=60).map(|generation| teller.refresh(n, generation)));
+        assert!(journal.append(commits).unwrap().iter().all(Result::is_ok));
+    };
+    append(&mut journal, teller.login(1, 1, 1, 1, 1)).unwrap();
+    append(&mut journal, teller.refresh(1, 1)).unwrap();
+    fill(&mut journal, 1, 5 << 19);
+    append(&mut journal, teller.refresh(1, 2)).unwrap();
+    fill(&mut journal, 2, 0);
+    append(&mut journal, teller.refresh(1, 3)).unwrap();
+    append(&mut journal, teller.revoke(1)).unwrap();
+    let last = journal.head();
+    fill(&mut journal, 3, 0);
+    journal.mark(false).unwrap();
+    let sealed = SealedSegments::new(place.disk.clone(), &[]);
+    seal_all(&mut Keeper::new(place.disk.clone(), sealed.clone()));
+    let whole = sealed.past(session(1), 1).unwrap().unwrap();
+    assert_eq!((whole.generation, whole.last), (3, last));
+    assert!(whole.redeemed_at.is_some() && whole.redeemed_at == sealed.redeemed_at(session(1), 1).unwrap());
+
+    // Whoever reads the first segment further than its first frame stumbles over this.
+    let frames = &sealed.all()[0].frames;
+    let second = usize::try_from(frames[1].0).unwrap();
+    place.disk.tamper(&sealed_path(1), |bytes| bytes[second..second + 64].fill(0xff));
+    for presented in [0, 3, 4] {
+        assert!(sealed.past(session(1), presented).unwrap().is_some(), "generation {presented}");
+    }
+    assert_eq!(sealed.past(session(1), 3).unwrap(), Some(Past { redeemed_at: None, ..whole }));
+    assert!(sealed.past(session(1), 1).is_err(), "its redemption stands behind the damage");
 }

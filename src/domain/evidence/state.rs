@@ -111,9 +111,24 @@ impl Trace {
         }
     }
 
-    /// Whether the redemption of the presented generation was among the entries so far.
-    pub fn is_redeemed(&self) -> bool {
-        self.redeemed_at.is_some()
+    /// Whether there was no entry of the session so far.
+    pub fn is_empty(&self) -> bool {
+        self.last == 0
+    }
+
+    /// Whether the session's start was among the entries so far.
+    pub fn is_started(&self) -> bool {
+        self.started.is_some()
+    }
+
+    /// Whether its end was. Nothing is issued or redeemed behind it.
+    pub fn is_over(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// When the presented generation was redeemed, as far as the entries so far tell.
+    pub fn redeemed_at(&self) -> Option<Timestamp> {
+        self.redeemed_at
     }
 
     /// What the entries told; `None` unless they told both a start and an end.
