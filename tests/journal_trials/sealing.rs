@@ -251,7 +251,7 @@ fn looking_up_a_session_reads_its_first_segment_no_further_than_it_must() {
     let last = journal.head();
     fill(&mut journal, 3, 0);
     journal.mark(false).unwrap();
-    let sealed = SealedSegments::new(place.disk.clone(), &[]);
+    let sealed = SealedSegments::new(place.disk.clone(), 1, &[]);
     seal_all(&mut Keeper::new(place.disk.clone(), sealed.clone()));
     let whole = sealed.past(session(1), 1).unwrap().unwrap();
     assert_eq!((whole.generation, whole.last), (3, last));
