@@ -148,6 +148,11 @@ impl<D: Disk> KeeperThread<D> {
             self.told.send_replace(self.keeper.sealed().through());
             return Ok(true);
         }
+        if let Some(fault) = self.keeper.fault_of_base(now, self.scrub_every) {
+            self.tell(format!(
+                "{fault}; requests are still answered: bring the file back from a back-up before the store is lost"
+            ));
+        }
         let mut pace = self::pace(&self.shared, SCRUB_REST);
         let Some(Scrubbed { first, reindexed }) = self.keeper.scrub_next(now, self.scrub_every, &mut pace)? else {
             return Ok(false);
@@ -169,10 +174,14 @@ impl<D: Disk> KeeperThread<D> {
             return AGAIN_AFTER;
         }
         let fault = format!("{error}; nothing of it is used, and requests are still answered");
-        tracing::error!(%fault, "a segment is damaged");
+        self.tell(fault);
+        LOOK_EVERY
+    }
+
+    fn tell(&self, fault: String) {
+        tracing::error!(%fault, "the journal is damaged");
         let mut state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.fault.get_or_insert(fault);
-        LOOK_EVERY
     }
 
     fn show(&self) {
