@@ -204,15 +204,34 @@ impl Core {
         }
     }
 
+    /// Appends a refusal, which may add no event. Whether it does tells whom we know; so what adds none is answered as if it
+    /// did, by the room there was for its batch.
+    ///
+    /// # Errors
+    /// [`Unavailable`]: nothing was written.
+    pub async fn refuse(&self, commit: Commit) -> Result<(), Refused> {
+        match self.append(commit).await? {
+            Some(appended) if appended.short => Err(Unavailable::Disk.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// A refusal for an operator who gave a command: where the disk is short, with what to do about it.
+    pub fn told(&self, refused: &Refused) -> String {
+        match (refused, self.writer.disk().advice()) {
+            (Refused::Unavailable(Unavailable::Disk), Some(advice)) => format!("the disk is nearly full: {advice}"),
+            _ => refused.to_string(),
+        }
+    }
+
     /// Waits for one write and sync that record nothing: what a refusal about nothing we know costs, too.
     ///
     /// # Errors
-    /// [`Unavailable`].
+    /// [`Unavailable`]; [`Unavailable::Disk`] where it could not have been recorded either.
     pub async fn touch(&self, asker: &Asker) -> Result<(), Refused> {
         let id = self.commit_id();
         let context = asker.context(None, id, &*self.entropy);
-        self.append(commit(id, Timestamp::default(), context, None, Vec::new())).await?;
-        Ok(())
+        self.refuse(commit(id, Timestamp::default(), context, None, Vec::new())).await
     }
 }
 

@@ -2,25 +2,38 @@
 
 use crate::journal::files::room::{Bytes, Headroom, RoomSeen};
 use crate::metrics::Metrics;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Shared by the writer, which looks at the disk, and everybody else. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct DiskRoom(Arc<AtomicU8>);
+pub struct DiskRoom(Arc<Mutex<Option<RoomSeen>>>);
 
 impl DiskRoom {
     /// Whether only what closes something is written.
     pub fn is_low(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != Headroom::Plenty as u8
+        self.low(|_| ()).is_some()
+    }
+
+    /// What to do about it, where only what closes something is written.
+    pub fn advice(&self) -> Option<String> {
+        self.low(ToString::to_string)
+    }
+
+    fn low<T>(&self, tell: impl FnOnce(&RoomSeen) -> T) -> Option<T> {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.as_ref().filter(|seen| seen.headroom != Headroom::Plenty).map(tell)
     }
 
     /// Takes over what was seen, and tells what has changed.
     pub(super) fn show(&self, seen: &RoomSeen, metrics: &Metrics) {
         metrics.disk_free_bytes.set(i64::try_from(seen.room.free).unwrap_or(i64::MAX));
         metrics.disk_low.set(i64::from(seen.headroom != Headroom::Plenty));
-        let before = self.0.swap(seen.headroom as u8, Ordering::Relaxed);
-        if before != seen.headroom as u8 {
+        let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kind = |seen: &RoomSeen| (seen.headroom, seen.refused.is_some());
+        let before = shown.as_ref().map_or((Headroom::Plenty, false), kind);
+        *shown = Some(seen.clone());
+        drop(shown);
+        if before != kind(seen) {
             tell(seen);
         }
     }
@@ -30,6 +43,16 @@ fn tell(seen: &RoomSeen) {
     let (free, size, to_free) = (Bytes(seen.room.free), Bytes(seen.room.size), Bytes(seen.to_free()));
     match seen.headroom {
         Headroom::Plenty => tracing::info!(%free, %size, "the disk has room again: everything is written"),
+        Headroom::ClosingOnly if seen.refused.is_some() => tracing::error!(
+            to_do = %seen,
+            "the disk refuses room, although it shows enough: logins, refreshes and whatever else opens or changes something are \
+             refused with 503 `disk`, revoking goes on; everything goes on by itself when there are inodes and quota again"
+        ),
+        Headroom::Nothing if seen.refused.is_some() => tracing::error!(
+            to_do = %seen,
+            "the disk refuses all room, although it shows some: nothing is written, and sessions that should end are held closed \
+             in memory only; see to its inodes and quotas, and do not restart before"
+        ),
         Headroom::ClosingOnly => tracing::warn!(
             %free, %size, %to_free,
             "the disk is nearly full: logins, refreshes and whatever else opens or changes something are refused with 503 `disk`, \

@@ -88,9 +88,11 @@ impl Logins {
 
     async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, Refused> {
         // A login that could not be granted now must not cost a hash. On a full disk a refusal could not be recorded either, and
-        // that must not tell known login ids from unknown ones.
+        // that must not tell known login ids from unknown ones: not here, nor where the disk fills up meanwhile.
         let now = self.core.now(Default::default())?;
-        self.refuse_on_a_full_disk()?;
+        if self.core.writer.disk().is_low() {
+            return Err(Unavailable::Disk.into());
+        }
         let name = self.core.keys.name().hash(&ask.login);
         let before = self.before(name, client, &ask.asker)?;
         let guesser = match &before {
@@ -127,15 +129,10 @@ impl Logins {
         }
         let Some(before) = before else {
             self.core.touch(&ask.asker).await?;
-            self.refuse_on_a_full_disk()?;
             let throttled = verdict == PasswordVerdict::Throttled;
             return Err(if throttled { Denial::Throttled } else { Denial::WrongCredentials }.into());
         };
         self.finish(client, ask, before, verdict, weak).await
-    }
-
-    fn refuse_on_a_full_disk(&self) -> Result<(), Refused> {
-        if self.core.writer.disk().is_low() { Err(Unavailable::Disk.into()) } else { Ok(()) }
     }
 
     async fn finish(
@@ -159,7 +156,7 @@ impl Logins {
         let logged_in = match self.residents.ask(id, finish).await?.ok_or(Unavailable::Fault)?? {
             Finished::LoggedIn(logged_in) => logged_in,
             Finished::Refused(denial, commit) => {
-                self.core.append(*commit).await?;
+                self.core.refuse(*commit).await?;
                 return Err(denial.into());
             }
         };

@@ -17,7 +17,8 @@ use crate::journal::files::disk::Disk;
 use crate::journal::files::real_disk::RealDisk;
 use crate::journal::files::room::make_room_to_start;
 use crate::journal::{
-    Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore, schema,
+    AppendError, Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore,
+    schema,
 };
 use std::fmt::Display;
 use std::fs;
@@ -225,7 +226,10 @@ pub(super) fn server_commit(events: Vec<SystemEvent>, at: Timestamp, entropy: &d
 
 pub(super) fn append(journal: &mut Journal, commit: Commit) -> Result<(), StartError> {
     for answer in journal.append(vec![commit]).map_err(|error| StartError::new(&error))? {
-        answer.map_err(|error| StartError::new(&error))?;
+        answer.map_err(|error| match error {
+            AppendError::Full => StartError(format!("{error}: {}", journal.room())),
+            error => StartError::new(&error),
+        })?;
     }
     Ok(())
 }

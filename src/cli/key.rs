@@ -204,8 +204,9 @@ fn list(arguments: List) -> Result<(), Failure> {
 /// Runs the engine for a command that changes keys.
 fn change<T>(config: &Config, work: impl AsyncFnOnce(&Services) -> Result<T, Refused>) -> Result<T, Failure> {
     let data = app::take(config).map_err(Failure::new)?;
+    let work = async |services: &Services| work(services).await.map_err(|refused| services.core.told(&refused));
     let done = app::offline(data, config, &World::real(), work).map_err(Failure::new)?;
-    done.map_err(|refused| Failure::new(format!("{refused}: not everything was done; run the command again to go on")))
+    done.map_err(|why| Failure::new(format!("{why}: not everything was done; run the command again to go on")))
 }
 
 fn rotate(arguments: Rotate) -> Result<(), Failure> {

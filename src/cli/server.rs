@@ -130,7 +130,8 @@ async fn let_in(app: &App, bootstrap: &Bootstrap, doors: &Doors) -> Result<(), F
     let core = &app.services.core;
     let asker = Asker::server(RequestId(uuid_v7(&*core.entropy, core.clock.read().wall)));
     let applied = app::apply(bootstrap, &app.services.administration, &asker).await.map_err(|error| {
-        Failure::new(format!("the bootstrap file was not applied in full ({error}); start again to go on"))
+        let why = core.told(&error);
+        Failure::new(format!("the bootstrap file was not applied in full ({why}); start again to go on"))
     })?;
     for created in &applied.created {
         tracing::info!(%created, "bootstrap: created");
@@ -138,7 +139,7 @@ async fn let_in(app: &App, bootstrap: &Bootstrap, doors: &Doors) -> Result<(), F
     for differs in &applied.differs {
         tracing::warn!(%differs, "bootstrap: what exists was left as it is");
     }
-    app.ready().await.map_err(Failure::new)?;
+    app.ready().await.map_err(|error| Failure::new(core.told(&error)))?;
     doors.open(app.services.clone());
     Ok(())
 }

@@ -33,6 +33,9 @@ pub enum DropError {
     /// The journal did not take the event.
     #[error("{0}; nothing was dropped")]
     Append(#[from] AppendError),
+    /// There is no room for the event. What to do is told with it.
+    #[error("the disk is nearly full: {0}; nothing was dropped")]
+    Full(String),
     /// The disk failed.
     #[error("{0}; run the command again to go on")]
     Io(#[from] io::Error),
@@ -73,7 +76,10 @@ pub fn drop_history<D: Disk>(
     dropped.put(disk)?;
     let event = SystemEvent::HistoryDropped { through: dropped.through(), until, base };
     for answer in journal.append(vec![commit(event)])? {
-        answer?;
+        answer.map_err(|error| match error {
+            AppendError::Full => DropError::Full(journal.room().to_string()),
+            error => error.into(),
+        })?;
     }
     journal.mark(true)?;
     drop(journal);

@@ -110,7 +110,7 @@ pub trait Engine: Send {
     /// Appends a batch. When it returns, the batch is durable and can be looked up.
     ///
     /// # Errors
-    /// [`EngineError::Full`] where nothing was written. After any other what reached the disk is unknown, and every later call
+    /// [`EngineError::Full`] where nothing was written; [`Self::room`] tells of it. After any other what reached the disk is unknown, and every later call
     /// that writes fails as well.
     fn append(&mut self, batch: Batch) -> Result<(), EngineError>;
 
@@ -126,7 +126,8 @@ pub trait Engine: Send {
     /// As [`Self::append`].
     fn touch(&mut self) -> Result<(), EngineError>;
 
-    /// Notes how far everything is durable, and whether the journal is being closed in good order.
+    /// Notes how far everything is durable, and whether the journal is being closed in good order. A disk that refused room
+    /// although it shows enough is tried again at the next look.
     ///
     /// # Errors
     /// As [`Self::append`].

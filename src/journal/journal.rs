@@ -47,6 +47,9 @@ pub struct Appended {
     pub position: Position,
     /// The states of the streams it added to.
     pub states: HashMap<StreamId, Arc<Folded>>,
+    /// Whether room was short when it was taken: of events only closing ones were. Who adds none is answered by it like who
+    /// adds one that closes nothing.
+    pub short: bool,
 }
 
 /// Why a commit was not taken. Nothing of it was written.
@@ -181,7 +184,7 @@ impl Journal {
                     let folded = draft.get(&stream)?.clone();
                     Some((stream, folded))
                 });
-                Appended { position, states: states.collect() }
+                Appended { position, states: states.collect(), short: headroom != Headroom::Plenty }
             }));
         }
         if !batch.commits.is_empty() {
@@ -244,7 +247,7 @@ impl Journal {
         for answer in answers {
             match answer {
                 Ok(appended) if appended.states.is_empty() => {
-                    appended.position = self.engine.head();
+                    (appended.position, appended.short) = (self.engine.head(), true);
                     records_nothing = true;
                 }
                 Ok(_) => *answer = Err(AppendError::Full),

@@ -12,7 +12,7 @@ use super::files::merkle::Frontier;
 use super::files::recovery::Recovered;
 use super::files::room::{self, RoomKeeper, RoomLimits, RoomSeen};
 use super::files::sealed::SealedSegments;
-use super::files::segments::Segments;
+use super::files::segments::{Prepared, Segments};
 use super::files::start::{Started, start};
 use super::key_file::{KeyFile, Keys, KeysError};
 use super::store::{Change, CheckedStore, Condition, Store, StoreError};
@@ -192,19 +192,36 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         written
     }
 
+    /// Takes room for everything, before the first byte: a disk that is full refuses the batch, and what is half written stops
+    /// the journal. Where there is none, the reserve is there for it.
+    fn make_room(&mut self, batch: &Batch) -> Result<Prepared, EngineError> {
+        loop {
+            let (doing, source) = match self.take_room(batch) {
+                Ok(prepared) => return Ok(prepared),
+                Err(failed) => failed,
+            };
+            if !room::was_unchanged(&source) {
+                return Err(EngineError::Io { doing, source });
+            }
+            let refused = self.room.refuse(&source);
+            if !refused.map_err(|source| EngineError::Io { doing: "giving the reserve back", source })? {
+                return Err(EngineError::Full);
+            }
+        }
+    }
+
+    fn take_room(&mut self, batch: &Batch) -> Result<Prepared, (&'static str, io::Error)> {
+        let prepared = self.segments.prepare(&batch.commits).map_err(|error| ("appending to the journal", error))?;
+        self.keys.prepare(batch.keys.len()).map_err(|error| ("appending to keys/keys", error))?;
+        Ok(prepared)
+    }
+
     fn write_batch(&mut self, batch: Batch) -> Result<(), EngineError> {
         if self.marked.1 {
             // Somebody goes on after a stop: it is not clean any more, and that must be known before anything is written.
             self.write_mark(false)?;
         }
-        let full_or = |doing| {
-            move |source| {
-                if room::was_unchanged(&source) { EngineError::Full } else { EngineError::Io { doing, source } }
-            }
-        };
-        // Room for everything comes first: a disk that is full refuses the batch, and what is half written stops the journal.
-        let prepared = self.segments.prepare(&batch.commits).map_err(full_or("appending to the journal"))?;
-        self.keys.prepare(batch.keys.len()).map_err(full_or("appending to keys/keys"))?;
+        let prepared = self.make_room(&batch)?;
         self.keys.append(&batch.keys).map_err(|source| EngineError::Io { doing: "appending to keys/keys", source })?;
         self.segments
             .write(&batch.commits, prepared)
@@ -343,6 +360,7 @@ where
     }
 
     fn mark(&mut self, clean: bool) -> Result<(), EngineError> {
+        self.room.try_again();
         self.once(|engine| {
             if clean {
                 engine.store.reader().flush()?;

@@ -76,6 +76,101 @@ async fn below_the_low_water_nothing_is_opened_and_everything_can_be_closed() {
     running.stop();
 }
 
+/// A machine whose writer looks at the disk by itself only once in a while, with alice on it.
+async fn seldom_looking(seed: u64) -> (Machine, Running) {
+    let mut machine = Machine::new(seed).on_a_small_disk().set("JOURNAL__ANCHOR_INTERVAL", "60s");
+    let running = machine.start();
+    running.prepare(|_| ()).await;
+    (machine, running)
+}
+
+#[actix_rt::test]
+async fn a_disk_that_fills_up_while_a_password_is_checked_does_not_tell_which_login_ids_exist() {
+    let wrong = Some(Refused::Denied(Denial::WrongCredentials));
+    for (seed, login, known) in [(81, ALICE.0, true), (82, ALICE.0, false), (83, "nobody@example.com", false)] {
+        let (machine, running) = seldom_looking(seed).await;
+        // The second refusal that shows the same records nothing.
+        for _ in 0..if known { 0 } else { 2 } {
+            assert_eq!(running.login_as("store", login, "wrong").await.err(), wrong);
+        }
+        machine.leave(LITTLE);
+        assert!(!is_low(&running), "nobody has looked");
+        assert_eq!(running.login_as("store", login, "wrong").await.err(), Some(DISK), "{login}, recorded: {known}");
+        assert!(is_low(&running));
+        running.stop();
+    }
+}
+
+#[actix_rt::test]
+async fn a_refusal_is_answered_by_the_room_there_was_for_it_whether_it_is_recorded_or_not() {
+    let (machine, running) = seldom_looking(84).await;
+    machine.set_quota(0);
+    let wrong = Some(Refused::Denied(Denial::WrongCredentials));
+    // Whichever meets the quota is taken with the room of the reserve.
+    let mut tried = 0;
+    while !is_low(&running) {
+        tried += 1;
+        assert!(tried < 2000, "the quota is met");
+        let password = if tried % 2 == 0 { "wrong" } else { ALICE.1 };
+        let answer = running.login_as("store", ALICE.0, password).await;
+        assert_eq!(answer.err(), if tried % 2 == 0 { wrong.clone() } else { None }, "{tried}");
+    }
+    for login in [ALICE.0, "nobody@example.com"] {
+        assert_eq!(running.login_as("store", login, "wrong").await.err(), Some(DISK), "{login}");
+    }
+    running.stop();
+}
+
+#[actix_rt::test]
+async fn a_disk_that_refuses_room_although_it_shows_enough_is_treated_as_one_that_is_nearly_full() {
+    let mut machine = Machine::new(85).on_a_small_disk();
+    let running = machine.start();
+    running.prepare(|_| ()).await;
+    let (goes_on, revoked) = (running.login().await.unwrap(), running.login().await.unwrap());
+    let core = &running.services.core;
+    machine.set_quota(0);
+    let mut ends = Vec::new();
+    while !is_low(&running) {
+        ends.extend(running.login().await.ok());
+        assert!(ends.len() < 2000, "the quota is met");
+    }
+    assert_eq!(core.metrics.disk_low.get(), 1);
+    assert!(core.metrics.disk_free_bytes.get() > SMALL as i64 / 4, "as the disk shows it");
+    let advice = core.writer.disk().advice().unwrap();
+    assert!(advice.contains("inodes") && advice.contains("quota") && advice.contains("refused room"), "{advice}");
+    assert_eq!(running.refresh(token(&goes_on)).await.err(), Some(DISK));
+    assert_eq!(running.login().await.err(), Some(DISK));
+    let client = running.client("store").await;
+    running.services.sessions.revoke(token(&revoked), &client, person()).await.unwrap();
+    assert_eq!(running.ended(&revoked), Some("revoked"));
+    // Closing goes on with what the reserve gave back, until nothing is left; then it is held closed.
+    let mut held = None;
+    for ending in &ends {
+        let answer = running.services.sessions.revoke(token(ending), &client, person()).await;
+        assert!(running.services.tokens.inspect(&ending.access_token).unwrap().is_none());
+        held = held.or(answer.err());
+    }
+    assert!(held.is_none_or(|refused| refused == DISK));
+    machine.lift_quota();
+    until_there_is_room(&running).await;
+    eventually("the table", || (core.metrics.sessions_held.get() == 0).then_some(())).await;
+    assert_eq!(core.metrics.disk_low.get(), 0);
+    assert!(running.refresh(token(&goes_on)).await.is_ok());
+    assert!(running.login().await.is_ok());
+    running.stop();
+}
+
+#[actix_rt::test]
+async fn a_command_that_the_disk_refuses_is_told_how_much_to_free() {
+    let (machine, running) = seldom_looking(86).await;
+    machine.leave(LITTLE);
+    let refused = running.login().await.err().unwrap();
+    let said = running.services.core.told(&refused);
+    assert!(said.contains("nearly full") && said.contains("free at least") && !said.contains("at least 0"), "{said}");
+    assert_eq!(running.services.core.told(&Denial::Closed.into()), Refused::from(Denial::Closed).to_string());
+    running.stop();
+}
+
 #[actix_rt::test]
 async fn what_cannot_even_be_closed_is_held_closed_until_it_can() {
     let mut machine = Machine::new(72).on_a_small_disk().set("KEYS__JWKS_MAX_AGE", "1s");

@@ -173,6 +173,16 @@ impl Machine {
         );
     }
 
+    /// Lets so many more bytes be taken, while the disk shows as much as before.
+    pub fn set_quota(&self, more: u64) {
+        self.disk.set_quota(Some(more));
+    }
+
+    /// Takes the quota away.
+    pub fn lift_quota(&self) {
+        self.disk.set_quota(None);
+    }
+
     /// A copy of everything it has written, on a machine of its own.
     pub fn copy(&self) -> Self {
         Self {

@@ -32,6 +32,7 @@ pub mod real_disk;
 pub mod rebuild;
 pub mod recovery;
 pub mod room;
+mod room_keeper;
 pub mod salvage;
 mod scan;
 pub mod seal;

@@ -5,10 +5,13 @@
 //! refuses a batch and tears none.
 
 use super::anchor::Anchor;
-use super::disk::{Disk, DiskFile, give_name, prepare_whole, remove_if_there};
-use super::header::{JOURNAL, SegmentName, list_segments};
+use super::disk::{Disk, DiskFile};
+use super::header::{SegmentName, list_segments};
+use super::room_keeper::give_back;
 use std::fmt;
 use std::io;
+
+pub use super::room_keeper::{Headroom, RoomKeeper, RoomSeen};
 
 /// The file that holds room back.
 pub const RESERVE: &str = "journal/reserve";
@@ -56,140 +59,6 @@ impl RoomLimits {
     }
 }
 
-/// What may be appended.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Headroom {
-    /// Everything.
-    Plenty,
-    /// What closes something.
-    ClosingOnly,
-    /// Nothing.
-    Nothing,
-}
-
-/// How the disk was found when it was looked at last.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RoomSeen {
-    /// What may be appended.
-    pub headroom: Headroom,
-    /// What there was.
-    pub room: Room,
-    /// The limits on this disk.
-    pub limits: RoomLimits,
-}
-
-impl RoomSeen {
-    /// How many bytes must be freed until everything goes on.
-    pub fn to_free(&self) -> u64 {
-        self.limits.enough().saturating_sub(self.room.free)
-    }
-}
-
-/// Looks at the disk, and holds the reserve.
-pub struct RoomKeeper<D: Disk> {
-    disk: D,
-    /// Whether the reserve is there. While it is not, room is short.
-    held_back: bool,
-    seen: RoomSeen,
-}
-
-impl<D: Disk> RoomKeeper<D> {
-    /// A keeper for a disk with a journal on it. Makes the reserve, or gives it back.
-    ///
-    /// # Errors
-    /// Where the disk cannot be asked.
-    pub fn new(disk: D, limits: RoomLimits) -> io::Result<Self> {
-        let room = disk.room()?;
-        let limits = limits.on(room.size);
-        let held_back = match disk.find(RESERVE)? {
-            Some(file) => file.len()? == limits.reserve,
-            None => limits.reserve == 0,
-        };
-        if !held_back {
-            // Of another size, or not there.
-            give_back(&disk)?;
-        }
-        let seen = RoomSeen { headroom: Headroom::Plenty, room, limits };
-        let mut keeper = Self { disk, held_back, seen };
-        keeper.look()?;
-        Ok(keeper)
-    }
-
-    /// A keeper that keeps nothing back and lets everything in.
-    ///
-    /// # Errors
-    /// Where the disk cannot be asked.
-    pub fn idle(disk: D) -> io::Result<Self> {
-        let seen = RoomSeen { headroom: Headroom::Plenty, room: disk.room()?, limits: RoomLimits::default() };
-        Ok(Self { disk, held_back: true, seen })
-    }
-
-    /// The disk.
-    pub fn disk(&self) -> &D {
-        &self.disk
-    }
-
-    /// What was seen last.
-    pub fn seen(&self) -> RoomSeen {
-        self.seen
-    }
-
-    /// Looks at the free room, and gives the reserve back or makes it again.
-    ///
-    /// # Errors
-    /// Where the disk cannot be asked, or fails.
-    pub fn look(&mut self) -> io::Result<RoomSeen> {
-        let limits = self.seen.limits;
-        let mut room = self.disk.room()?;
-        if self.held_back && room.free < limits.low_water {
-            give_back(&self.disk)?;
-            self.held_back = false;
-            room = self.disk.room()?;
-        } else if !self.held_back && room.free >= limits.enough() {
-            self.held_back = hold_back(&self.disk, limits.reserve)?;
-            room = self.disk.room()?;
-        }
-        let headroom = match self.held_back {
-            true => Headroom::Plenty,
-            false if room.free < limits.least() => Headroom::Nothing,
-            false => Headroom::ClosingOnly,
-        };
-        self.seen = RoomSeen { headroom, room, limits };
-        Ok(self.seen)
-    }
-}
-
-fn give_back<D: Disk>(disk: &D) -> io::Result<()> {
-    if disk.find(RESERVE)?.is_none() {
-        return Ok(());
-    }
-    remove_if_there(disk, RESERVE)?;
-    // Some file systems hand the room out again only when the removal is durable.
-    disk.sync_dir(JOURNAL)
-}
-
-/// Makes the reserve, and says whether there was room for it.
-fn hold_back<D: Disk>(disk: &D, bytes: u64) -> io::Result<bool> {
-    const CHUNK: usize = 1024 * 1024;
-    let filled = prepare_whole(disk, RESERVE, |file| {
-        if !file.allocate(bytes)? {
-            let zeros = vec![0; CHUNK];
-            let mut offset = 0;
-            while offset < bytes {
-                let length = usize::try_from(bytes - offset).unwrap_or(CHUNK).min(CHUNK);
-                file.write_at(offset, &zeros[..length])?;
-                offset += length as u64;
-            }
-        }
-        file.truncate(bytes)
-    });
-    match filled {
-        Ok(()) => give_name(disk, RESERVE).map(|()| true),
-        Err(error) if is_full(&error) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Whether the disk says that it is full.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
@@ -208,6 +77,12 @@ pub fn unchanged(error: io::Error) -> io::Error {
 /// Whether the disk was full and everything is as it was before.
 pub fn was_unchanged(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<NoRoom>)
+}
+
+/// What the disk itself said.
+pub fn what_it_said(error: &io::Error) -> String {
+    let marked = error.get_ref().and_then(|inner| inner.downcast_ref::<NoRoom>());
+    marked.map_or_else(|| error.to_string(), |NoRoom(error)| error.to_string())
 }
 
 /// How much is taken at once ahead of writing, on a disk of this size.
@@ -307,16 +182,16 @@ pub fn make_room_to_start<D: Disk>(disk: &D, limits: RoomLimits) -> io::Result<R
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::memory_disk::MemoryDisk;
     use super::*;
-    use crate::journal::files::header::segment_path;
+    use crate::journal::files::header::{JOURNAL, segment_path};
 
-    const MIB: u64 = 1024 * 1024;
-    const ASKED: RoomLimits = RoomLimits { low_water: 256 * MIB, reserve: 16 * MIB };
+    pub const MIB: u64 = 1024 * 1024;
+    pub const ASKED: RoomLimits = RoomLimits { low_water: 256 * MIB, reserve: 16 * MIB };
 
     /// A disk of 64 MiB with a file that leaves `free` of it.
-    fn disk_with(free: u64) -> (MemoryDisk, u64) {
+    pub fn disk_with(free: u64) -> (MemoryDisk, u64) {
         let disk = MemoryDisk::new();
         disk.set_capacity(Some(64 * MIB));
         disk.create_dir(JOURNAL).unwrap();
@@ -326,7 +201,7 @@ mod tests {
         (disk, free)
     }
 
-    fn leave(disk: &MemoryDisk, free: u64) {
+    pub fn leave(disk: &MemoryDisk, free: u64) {
         let mut ballast = disk.open("ballast").unwrap();
         ballast.truncate(0).unwrap();
         let room = disk.room().unwrap();
@@ -340,29 +215,6 @@ mod tests {
         assert_eq!(ASKED.on(64 * MIB).roll_at(64 * MIB), 4 * MIB);
         assert_eq!(ASKED.roll_at(64 * MIB), 64 * MIB);
         assert_eq!((step(64 * MIB), step(1 << 50)), (MIB / 4, 4 * MIB));
-    }
-
-    #[test]
-    fn the_reserve_is_given_back_below_the_low_water_and_made_again_above_both() {
-        let (disk, _) = disk_with(40 * MIB);
-        let mut keeper = RoomKeeper::new(disk.clone(), ASKED).unwrap();
-        assert_eq!(keeper.seen().headroom, Headroom::Plenty);
-        assert_eq!(disk.contents(RESERVE).unwrap().len() as u64, 4 * MIB);
-        leave(&disk, 8 * MIB);
-        assert_eq!(keeper.look().unwrap().headroom, Headroom::Plenty, "at the low water, not below it");
-        leave(&disk, 8 * MIB - 4096);
-        let seen = keeper.look().unwrap();
-        assert_eq!((seen.headroom, seen.to_free()), (Headroom::ClosingOnly, 4096 - 4096));
-        assert_eq!((disk.contents(RESERVE), seen.room.free), (None, 12 * MIB));
-        leave(&disk, 12 * MIB - 4096);
-        assert_eq!(keeper.look().unwrap().headroom, Headroom::ClosingOnly);
-        leave(&disk, MIB - 4096);
-        assert_eq!(keeper.look().unwrap().headroom, Headroom::Nothing);
-        assert_eq!(keeper.seen().to_free(), 11 * MIB + 4096);
-        leave(&disk, 12 * MIB + 4096);
-        assert_eq!(keeper.look().unwrap().headroom, Headroom::Plenty);
-        assert!(disk.contents(RESERVE).is_some());
-        assert_eq!(keeper.look().unwrap().headroom, Headroom::Plenty, "it stays so");
     }
 
     #[test]

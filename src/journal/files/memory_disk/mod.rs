@@ -85,6 +85,18 @@ impl MemoryDisk {
         self.lock().capacity = capacity;
     }
 
+    /// Lets so many more bytes be taken, whatever the disk says of itself, as a quota does; `None` takes the quota away.
+    pub fn set_quota(&self, more: Option<u64>) {
+        let mut state = self.lock();
+        state.quota = more.map(|more| state.taken() + more);
+    }
+
+    /// Lets so many more files and directories be made, as a file system without free inodes; `None` counts none.
+    pub fn set_names(&self, more: Option<usize>) {
+        let mut state = self.lock();
+        state.names = more.map(|more| state.shown.len() + more);
+    }
+
     /// Whether the power was cut. It comes back with one of the `crash` functions.
     pub fn is_off(&self) -> bool {
         self.lock().faults.is_off()

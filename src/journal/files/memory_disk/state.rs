@@ -56,6 +56,10 @@ pub(super) struct State {
     pub faults: Faults,
     /// The size of the disk in bytes, if it has one.
     pub capacity: Option<u64>,
+    /// How many bytes may be taken at most, if there is a quota: it shows in nothing.
+    pub quota: Option<u64>,
+    /// How many files and directories there may be at most, if they are counted.
+    pub names: Option<usize>,
 }
 
 impl FileChange {
@@ -273,7 +277,16 @@ impl State {
         }
         let files = self.files.iter().map(|file| file.after_crash(draw)).collect();
         let capacity = self.capacity;
-        Self { files, shown: names.clone(), durable: names, unsynced: Vec::new(), faults: Faults::default(), capacity }
+        Self {
+            files,
+            shown: names.clone(),
+            durable: names,
+            unsynced: Vec::new(),
+            faults: Faults::default(),
+            capacity,
+            quota: None,
+            names: None,
+        }
     }
 }
 
