@@ -11,9 +11,9 @@ use crate::domain::time::Timestamp;
 use crate::journal::backup::{BackedUp, check_backup};
 use crate::journal::files::archive::{self as archives, Archived, check_archived};
 use crate::journal::files::backup::{
-    BACKUP, LinkFrom, Marker, begin_filling, copy_backup, end_filling, is_anchored, written_through,
+    BACKUP, Behind, LinkFrom, Marker, begin_filling, behind_anchor, copy_backup, end_filling,
 };
-use crate::journal::files::data_dir::{DataDir, KEYS, STORE, make_empty};
+use crate::journal::files::data_dir::{DataDir, KEYS, STORE, is_in_use, make_empty};
 use crate::journal::files::disk::Disk;
 use crate::journal::files::dropped::Dropped;
 use crate::journal::files::header::JOURNAL;
@@ -25,12 +25,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// How a back-up is to be made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BackUpHow<'a> {
+    /// Sealed segments that this back-up has are not copied, but get a second name.
+    pub link_from: Option<&'a Path>,
+    /// Where the last server was not stopped in good order: leave out what its anchor does not cover.
+    pub up_to_anchor: bool,
+}
+
 /// Backs the data directory of a configuration up into a directory that is empty or absent, beside a running server or without
-/// one. Sealed segments that the back-up `link_from` has are not copied, but get a second name.
+/// one.
 ///
 /// # Errors
 /// [`StartError`]: what was copied is no finished back-up.
-pub fn back_up(config: &Config, to: &Path, link_from: Option<&Path>, world: &World) -> Result<BackedUp, StartError> {
+pub fn back_up(config: &Config, to: &Path, how: BackUpHow<'_>, world: &World) -> Result<BackedUp, StartError> {
+    let BackUpHow { link_from, up_to_anchor } = how;
     let from = source(&config.data_dir)?;
     refuse_inside(to, &config.data_dir)?;
     if let Some(older) = link_from
@@ -39,7 +49,7 @@ pub fn back_up(config: &Config, to: &Path, link_from: Option<&Path>, world: &Wor
         return Err(StartError(format!("{} holds no finished back-up: leave --link-from out", older.display())));
     }
     let target = make_empty(to).map_err(StartError)?;
-    wait_for_anchor(&from, config);
+    wait_for_anchor(&from, config, up_to_anchor)?;
     let mut link = |path: &str| match std::fs::hard_link(link_from.unwrap_or(to).join(path), to.join(path)) {
         Ok(()) => Ok(true),
         Err(error) => match error.kind() {
@@ -61,17 +71,39 @@ pub fn back_up(config: &Config, to: &Path, link_from: Option<&Path>, world: &Wor
     })
 }
 
-/// Waits until the anchor covers what was acknowledged so far: a running server writes it soon. Where none runs, what is behind the
-/// anchor may be torn, and what is not may not have been told to anybody.
+/// Waits until the anchor covers what was acknowledged so far: a running server writes it soon. Where none runs, nobody does, and
+/// what is behind the anchor may be torn, or may have been told to somebody.
 #[expect(clippy::disallowed_methods, reason = "waiting for another process; nothing else runs in this one")]
-fn wait_for_anchor(from: &RealDisk, config: &Config) {
-    // What cannot be read is found, and told, by the copy itself.
-    let Ok(written) = written_through(from) else { return };
+fn wait_for_anchor(from: &RealDisk, config: &Config, up_to_anchor: bool) -> Result<(), StartError> {
+    let shown = config.data_dir.display();
     let watch = Stopwatch::start();
     let most = config.journal.anchor_interval.as_secs_f64() * 2.0 + 1.0;
-    while watch.seconds() < most && !is_anchored(from, written).unwrap_or(true) {
+    // Where something cannot be read, the copy itself finds it and says so.
+    let mut behind = behind_anchor(from, None).ok().flatten();
+    while let Some(Behind { anchored, written }) = behind {
+        let runs = is_in_use(&config.data_dir).map_err(|error| StartError(format!("{shown}/lock: {error}")))?;
+        // Behind that, because a server that stopped in good order has written its anchor before it let go.
+        behind = behind_anchor(from, Some(written)).ok().flatten();
+        if behind.is_none() || !runs && up_to_anchor {
+            return Ok(());
+        }
+        if !runs {
+            return Err(StartError(format!(
+                "{shown} was not backed up, because its server was not stopped in good order: the anchor covers entry {anchored}, \
+                 and the entries up to {written} would be left out, which somebody may have been answered; start the server and \
+                 stop it, and the back-up is complete, or leave them out with --up-to-anchor"
+            )));
+        }
+        if watch.seconds() > most {
+            return Err(StartError(format!(
+                "{shown} was not backed up, because its server has not written the anchor for {most:.0} seconds: it covers entry \
+                 {anchored}, and entry {written} was there before; give this command the server's own configuration with \
+                 --config, since it waits for twice the journal.anchor_interval that it finds there"
+            )));
+        }
         std::thread::sleep(Duration::from_millis(50));
     }
+    Ok(())
 }
 
 /// A data directory that is only read.
@@ -83,6 +115,7 @@ fn source(path: &Path) -> Result<RealDisk, StartError> {
     if path.join(BACKUP).exists() {
         return Err(StartError(format!("{shown} is a back-up itself: copy it as it is, with `cp -a`")));
     }
+    DataDir::refuse_half_done(path).map_err(|error| StartError::new(&error))?;
     Ok(RealDisk::new(path))
 }
 
@@ -226,6 +259,6 @@ pub fn drop_before(
     let system = journal.reader().system().map_err(|error| StartError::new(&error))?;
     let at = world.clock.wall().max(system.at);
     let commit = |event| server_commit(vec![event], at, &*world.entropy);
-    let dropped = drop_history(disk, journal, &segments, commit).map_err(|error| StartError::new(&error))?;
+    let dropped = drop_history(disk, journal, &segments, at, commit).map_err(|error| StartError::new(&error))?;
     Ok(Some((dropped, segments)))
 }

@@ -11,7 +11,7 @@ mod room;
 
 pub use again::{Again, BegunAgain, begin_again};
 pub use bootstrap::{Applied, apply, check};
-pub use copies::{DropKept, Restored, archive, back_up, drop_before, restore};
+pub use copies::{BackUpHow, DropKept, Restored, archive, back_up, drop_before, restore};
 pub use master::{NewMaster, Rewrapped, new_master};
 pub use offline::{look, offline, take};
 pub use open::{OpenedJournal, Start, StartError, open, start_journal};

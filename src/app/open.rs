@@ -18,7 +18,7 @@ use crate::journal::files::real_disk::RealDisk;
 use crate::journal::files::room::make_room_to_start;
 use crate::journal::{
     AppendError, Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore,
-    schema,
+    check_stand_in, schema,
 };
 use std::fmt::Display;
 use std::fs;
@@ -144,6 +144,10 @@ pub(super) fn engine(
 fn check_all(disk: &RealDisk, engine: &dyn Engine) -> Result<(), StartError> {
     let whole = check::check_all(disk, |position| tracing::info!(position, "checked a segment"));
     let segments = whole.map_err(|error| StartError::new(&error))?.segments;
+    let base = check_stand_in(disk, &mut || Ok(())).map_err(|error| StartError::new(&error))?;
+    if let Some(position) = base {
+        tracing::info!(position, "checked the base that stands in for dropped segments");
+    }
     let mut checked = 0_u64;
     for entry in engine.read(1) {
         let entry = entry.map_err(|error| StartError::new(&error))?;

@@ -2,7 +2,7 @@
 
 use super::diagnostics::print;
 use super::{Common, Failure, diagnostics, repair};
-use crate::app::{self, DropKept, World};
+use crate::app::{self, BackUpHow, DropKept, World};
 use crate::config::{Config, LogConfig, LogLevel};
 use crate::domain::time::Timestamp;
 use clap::{Args, Subcommand};
@@ -66,6 +66,9 @@ pub struct Backup {
     /// An older back-up on the same file system: sealed segments it has are not copied, both share them
     #[arg(long, value_name = "OLD_BACKUP")]
     link_from: Option<PathBuf>,
+    /// Where the last server was not stopped in good order: leave out what its anchor does not cover
+    #[arg(long)]
+    up_to_anchor: bool,
 }
 
 const BACKUP_HELP: &str = "\
@@ -73,6 +76,9 @@ Copies every event that is known to be on disk and every wrapped key, and checks
 answered before the command began is in it. It needs no master key and writes nothing into the data directory, and the server
 may run or not. DIR is a finished back-up when this ends with 0; its file `backup` says up to which entry. It holds personal data,
 and only its owner may read it. The master key is not in it, and without that nothing in it can be read: keep a copy of it apart.
+
+Beside a running server it waits for up to twice `journal.anchor_interval`, so give it the server's --config. After a crash, start
+the server and stop it first: that proves what the last seconds left. If that is not possible, --up-to-anchor leaves them out.
 
 With --link-from only what came since takes space. A file that two back-ups share is damaged in both, if it is damaged: now
 and then make one without.
@@ -110,8 +116,11 @@ retired. The back-up stays as it is.
 
 What happened after the back-up is lost, revocations too. So every session is ended and every client's brake is pulled:
 everybody logs in again, and nothing that was revoked comes back. With --keep-sessions they go on, those too that were
-revoked since; a refresh token that was redeemed since ends its session as `ahead_of_journal`. Passwords, accounts and
-clients are as they were when the back-up was made, in any case.
+revoked since; a refresh token that was redeemed since ends its session as `ahead_of_journal`. Passwords, roles, accounts, clients,
+and who is disabled, are as they were when the back-up was made, in any case: change again what was changed since.
+
+Brakes count by this machine's clock. If it is behind the lost server's, tokens that clients got for themselves in between stay
+active until they expire; `countersign key distrust` for the retired signing keys ends them at once.
 
 Examples:
   countersign journal restore --from /backup/monday --data-dir ./data-2 --master-key ./data.master.key
@@ -196,8 +205,8 @@ pub fn run(command: Command) -> Result<(), Failure> {
 fn backup(arguments: Backup) -> Result<(), Failure> {
     let config = arguments.source.load(None)?;
     let to = arguments.to.display();
-    let made = app::back_up(&config, &arguments.to, arguments.link_from.as_deref(), &World::real());
-    let made = made.map_err(Failure::new)?;
+    let how = BackUpHow { link_from: arguments.link_from.as_deref(), up_to_anchor: arguments.up_to_anchor };
+    let made = app::back_up(&config, &arguments.to, how, &World::real()).map_err(Failure::new)?;
     let marker = made.marker;
     let linked = if made.linked > 0 {
         format!(", of which {} are shared with the older back-up", made.linked)
@@ -235,6 +244,7 @@ fn restore(arguments: Restore) -> Result<(), Failure> {
          origin    {} (before: {})\n\
          keys      a new refresh key and new signing keys; the old ones are retired\n\
          {sessions}\n\
+         Passwords, roles, clients, and who is disabled, are those of the back-up: change again what was changed since.\n\
          The master key is the one of before. Start it with the same configuration and --data-dir {data_dir}, and back it up soon.\n",
         from.display(),
         marker.made_at,

@@ -5,11 +5,14 @@
 //! {"crc32c":"…","base":{"format":1,"state_format":2,"position":977,"frontier":["…"],"entries":31,"sha256":"…"}}
 //! ```
 
-use super::files::copy::{Content, content_on_disk};
+use super::files::copy::{Content, content_on_disk, content_paced};
 use super::files::disk::{Disk, DiskFile, put_whole};
 use super::files::dropped::{Dropped, base_path};
+use super::files::error::{Damage, ReadError};
 use super::files::frame::{seal, unseal};
+use super::files::header::list_segments;
 use super::files::merkle::{Frontier, Sha256};
+use super::files::seal::Pace;
 use super::store::{Change, CheckedStore, STATE_FORMAT, Store, StoreError, live_pages};
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -184,6 +187,44 @@ pub fn check_base<D: Disk>(disk: &D, dropped: &Dropped) -> Result<(), BaseError>
         return Err(BaseError("it does not have the SHA-256 that was noted when history was dropped".to_owned()));
     }
     read_base(disk, dropped.base, |_| Ok(())).map(|_| ())
+}
+
+/// The digest of the base of a store that has applied everything under `frontier`. A base that is there and noted stays: written
+/// again it need not be the same bytes, and until that is noted there would be none to fill a store from.
+///
+/// # Errors
+/// [`BaseError`]
+pub fn keep_or_write_base<D: Disk>(disk: &D, store: &dyn Store, frontier: &Frontier) -> Result<Hash, BaseError> {
+    // One that cannot be read does not count, and is written anew behind the base.
+    let noted = Dropped::read(disk).ok().flatten().filter(|noted| noted.base == frontier.size());
+    let is_whole = |noted: &Dropped| {
+        let digest = content_on_disk(disk, &base_path(noted.base)).is_ok_and(|found| found.digest == noted.base_digest);
+        digest && read_base(disk, noted.base, |_| Ok(())).is_ok_and(|found| found == *frontier)
+    };
+    match noted.filter(is_whole) {
+        Some(noted) => Ok(noted.base_digest),
+        None => write_base(disk, store, frontier),
+    }
+}
+
+/// Reads the file of the base again, in full, where the first segments are gone and it stands in for them. Says the position of
+/// the base; `None` where nothing was dropped. It is needed only when a store is lost, so nobody else would find damage in it while
+/// there is a back-up that has it whole.
+///
+/// # Errors
+/// The base, or what was noted of it, is damaged or missing; or the disk failed.
+pub fn check_stand_in<D: Disk>(disk: &D, pace: Pace<'_>) -> Result<Option<Position>, ReadError> {
+    let first = list_segments(disk)?.first().map_or(1, |segment| segment.first);
+    let Some(dropped) = Dropped::before(disk, first)? else { return Ok(None) };
+    let file = base_path(dropped.base);
+    let why = match content_paced(disk, &file, pace) {
+        Ok(found) if found.digest == dropped.base_digest => return Ok(Some(dropped.base)),
+        Ok(_) => "it does not have the SHA-256 that was noted when history was dropped",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "it is not there",
+        Err(error) => return Err(error.into()),
+    };
+    let why = format!("{why}; a lost store is rebuilt from it, so copy this file from a back-up");
+    Err(Damage { file, offset: 0, position: dropped.base, why }.into())
 }
 
 /// Fills an empty store from a base that was checked. Until it is filled to its end, the store says that it is not whole.

@@ -3,7 +3,7 @@
 //! The order is what makes it safe: the base, read back; what is dropped, in a file; the event; and only then the segments go. A
 //! crash leaves a journal that opens, and the drop is asked for again.
 
-use super::base::{BaseError, write_base};
+use super::base::{BaseError, keep_or_write_base};
 use super::engine::EngineError;
 use super::files::archive::sealed_before;
 use super::files::backup::BackupError;
@@ -52,8 +52,8 @@ pub fn droppable(disk: &impl Disk, before: Timestamp) -> Result<Vec<Index>, Back
     Ok(oldest.map(|(_, index)| index).collect())
 }
 
-/// Drops segments that [`droppable`] gave, at least one. `commit` wraps the event that records it. Afterwards the journal must be
-/// opened anew.
+/// Drops segments that [`droppable`] gave, at least one, at the instant `at`. `commit` wraps the event that records it. Afterwards
+/// the journal must be opened anew.
 ///
 /// # Errors
 /// [`DropError`]
@@ -61,17 +61,20 @@ pub fn drop_history<D: Disk>(
     disk: &D,
     mut journal: Journal,
     segments: &[Index],
+    at: Timestamp,
     commit: impl FnOnce(SystemEvent) -> Commit,
 ) -> Result<Dropped, DropError> {
     let Some(last) = segments.last() else {
         return Err(BackupError::Refused("there is nothing to drop".to_owned()).into());
     };
     let next = segment_head(disk, last.last + 1).map_err(BackupError::from)?;
-    let until = segments.iter().map(|index| index.span.1).max().unwrap_or_default() + Span(1);
+    let newest = segments.iter().map(|index| index.span.1).max().unwrap_or_default();
+    // A clock that once was ahead must not make sessions that are yet to begin look like dropped ones.
+    let until = newest.min(at) + Span(1);
     let engine = journal.engine();
     let frontier = engine.applied_frontier();
     let base = frontier.size();
-    let base_digest = write_base(disk, &*engine.store(), &frontier)?;
+    let base_digest = keep_or_write_base(disk, &*engine.store(), &frontier)?;
     let dropped = Dropped { frontier: next.frontier, previous: last.digest, until, base, base_digest };
     dropped.put(disk)?;
     let event = SystemEvent::HistoryDropped { through: dropped.through(), until, base };

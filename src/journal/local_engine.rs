@@ -8,6 +8,7 @@ use super::files::anchor::{Anchor, Mark};
 use super::files::disk::Disk;
 use super::files::dropped::{Dropped, base_path};
 use super::files::error::OpenError;
+use super::files::header::list_segments;
 use super::files::merkle::Frontier;
 use super::files::recovery::Recovered;
 use super::files::room::{self, RoomKeeper, RoomLimits, RoomSeen};
@@ -126,7 +127,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         roll_at: u64,
         entropy: &dyn Entropy,
     ) -> Result<(Self, Found), EngineOpenError> {
-        let (store, quarantined) = open_store(home)?;
+        let (store, quarantined) = open_store(&disk, home)?;
         let store_mark = store.head().frontier().filter(|frontier| frontier.size() > 0);
         let store_mark = store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() });
         let Started { segments, anchor, recovered } = start(&disk, origin, store_mark)?;
@@ -134,6 +135,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let (store, quarantined) = match quarantined {
             None if store_mark.is_none() && segments.head() > 0 && home.was_there() => {
                 drop(store);
+                refuse_unfillable(&disk)?;
                 put_aside(home, "it opened empty, but its files were there".to_owned())?
             }
             found => (store, found),
@@ -238,7 +240,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
 
 type OpenedStore<S> = (CheckedStore<S>, Option<(String, String)>);
 
-fn open_store<H: StoreHome>(home: &mut H) -> Result<OpenedStore<H::Store>, EngineOpenError> {
+fn open_store<D: Disk, H: StoreHome>(disk: &D, home: &mut H) -> Result<OpenedStore<H::Store>, EngineOpenError> {
     home.check().map_err(EngineOpenError::Place)?;
     let why = match home.open() {
         Ok(store) => match CheckedStore::examine(&store) {
@@ -248,7 +250,27 @@ fn open_store<H: StoreHome>(home: &mut H) -> Result<OpenedStore<H::Store>, Engin
         },
         Err(StoreError(why)) => why,
     };
+    refuse_unfillable(disk)?;
     put_aside(home, why)
+}
+
+/// Refuses where a store that is made anew could not be filled, because the first segments were dropped and their base cannot be
+/// used. Before the store is put aside: a start that must fail all the same leaves it where it is, however often it is tried.
+fn refuse_unfillable<D: Disk>(disk: &D) -> Result<(), EngineOpenError> {
+    match list_segments(disk).map_err(OpenError::from)?.first() {
+        Some(segment) if segment.first > 1 => usable_base(disk, segment.first).map(|_| ()),
+        _ => Ok(()),
+    }
+}
+
+/// What was dropped before the first segment that is there, where its base was read in full and can be used.
+fn usable_base<D: Disk>(disk: &D, first: Position) -> Result<Dropped, EngineOpenError> {
+    let unusable = |through, base, why: String| EngineOpenError::Base { through, file: base_path(base), why };
+    let dropped = Dropped::before(disk, first).map_err(OpenError::from)?;
+    let dropped = dropped.ok_or_else(|| unusable(first - 1, first - 1, "it is not there".to_owned()))?;
+    let checked = check_base(disk, &dropped);
+    checked.map_err(|error| unusable(dropped.through(), dropped.base, error.to_string()))?;
+    Ok(dropped)
 }
 
 /// Fills the store from the base where it does not reach to the first segment that is there.
@@ -263,18 +285,19 @@ fn stand_in<D: Disk, H: StoreHome>(
     if store.head().applied + 1 >= first {
         return Ok((store, quarantined));
     }
-    let unusable = |through, base, why: String| EngineOpenError::Base { through, file: base_path(base), why };
-    let dropped = Dropped::before(disk, first).map_err(OpenError::from)?;
-    let dropped = dropped.ok_or_else(|| unusable(first - 1, first - 1, "it is not there".to_owned()))?;
-    let unusable = |error: BaseError| unusable(dropped.through(), dropped.base, error.to_string());
-    // Before the store is put aside: a start that must fail all the same leaves it where it is.
-    check_base(disk, &dropped).map_err(unusable)?;
+    // Before the store is put aside, as ever.
+    let dropped = usable_base(disk, first)?;
     let why = "it does not reach to the first segment that is there".to_owned();
     let old = store.head().applied > 0;
     drop(store);
     let quarantined = if old { put_aside(home, why)?.1 } else { quarantined };
     let empty = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
-    Ok((load_base(disk, &dropped, empty).map_err(unusable)?, quarantined))
+    let filled = load_base(disk, &dropped, empty).map_err(|BaseError(why)| EngineOpenError::Base {
+        through: dropped.through(),
+        file: base_path(dropped.base),
+        why,
+    })?;
+    Ok((filled, quarantined))
 }
 
 fn put_aside<H: StoreHome>(home: &mut H, why: String) -> Result<OpenedStore<H::Store>, EngineOpenError> {

@@ -29,7 +29,7 @@ mod shed;
 mod sled_store;
 pub mod store;
 
-pub use base::{BaseError, check_base};
+pub use base::{BaseError, check_base, check_stand_in};
 pub use drop::{DropError, drop_history, droppable};
 pub use engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 pub use fold::Folded;

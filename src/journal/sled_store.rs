@@ -10,6 +10,11 @@ use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+/// How the names of stores that were put aside end, before their number.
+const ASIDE: &str = "quarantined-";
+/// How many of them are kept.
+const MOST_ASIDE: usize = 3;
+
 /// Where the database lives in a data directory.
 pub struct SledHome {
     path: PathBuf,
@@ -45,11 +50,36 @@ impl StoreHome for SledHome {
     }
 
     fn quarantine(&mut self) -> io::Result<String> {
-        let name = |n: u32| self.path.with_extension(format!("quarantined-{n}"));
-        let free = (1..).map(name).find(|path| !path.exists());
-        let to = free.ok_or_else(|| io::Error::other("no free name"))?;
+        let name = |number: u32| self.path.with_extension(format!("{ASIDE}{number}"));
+        let mut there = self.put_aside_before()?;
+        let number = there.last().map_or(1, |last| last.saturating_add(1));
+        let to = name(number);
         std::fs::rename(&self.path, &to)?;
+        there.push(number);
+        // Whatever goes wrong again and again must not fill the disk. What cannot be removed stays.
+        for oldest in &there[..there.len().saturating_sub(MOST_ASIDE)] {
+            if let Err(error) = std::fs::remove_dir_all(name(*oldest)) {
+                tracing::warn!(%error, path = %name(*oldest).display(), "an old store that was put aside could not be removed");
+            }
+        }
         Ok(to.display().to_string())
+    }
+}
+
+impl SledHome {
+    /// The numbers of the stores that were put aside, the oldest first.
+    fn put_aside_before(&self) -> io::Result<Vec<u32>> {
+        let prefix = self.path.with_extension(ASIDE);
+        let (Some(dir), Some(prefix)) = (prefix.parent(), prefix.file_name().and_then(|name| name.to_str())) else {
+            return Ok(Vec::new());
+        };
+        let mut numbers = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let name = entry?.file_name();
+            numbers.extend(name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
     }
 }
 

@@ -54,7 +54,7 @@ pub fn make(root: &Path) -> Expected {
     fs::copy(key(&first), key(&whole)).unwrap();
     let backup = root.join("backup");
     story.clock.advance(Span::hours(20));
-    app::back_up(&config(&first), &backup, None, &world(&story.clock, 21)).unwrap();
+    app::back_up(&config(&first), &backup, app::BackUpHow::default(), &world(&story.clock, 21)).unwrap();
     let reason = Some("moved to another machine".to_owned());
     app::restore(&backup, &config(&whole), reason, &world(&story.clock, 22)).unwrap();
     let restored_at = story.clock.wall();

@@ -9,12 +9,14 @@ use countersign::domain::{Event, Expected};
 use countersign::journal::backup::{back_up, check_backup};
 use countersign::journal::files::archive::{archive, check_archived, sealed_before};
 use countersign::journal::files::disk::{Disk, DiskFile};
-use countersign::journal::files::dropped::{DROPPED, base_path};
+use countersign::journal::files::dropped::{DROPPED, Dropped, base_path};
 use countersign::journal::files::entries::segment_head;
 use countersign::journal::files::header::list_segments;
 use countersign::journal::files::memory_disk::MemoryDisk;
+use countersign::journal::files::merkle::sha256;
 use countersign::journal::files::seal::seal;
-use countersign::journal::{Journal, MemoryStore, drop_history, droppable};
+use countersign::journal::store::{Store, StoreHead};
+use countersign::journal::{Journal, MemoryStore, check_base, check_stand_in, drop_history, droppable};
 use std::collections::BTreeMap;
 
 const LATER: Timestamp = Timestamp(START.0 + 400 * 86_400_000);
@@ -62,13 +64,17 @@ fn others(journal: &Journal) -> BTreeMap<String, Vec<u8>> {
 }
 
 fn drop_all(place: &mut InMemory) -> Result<(), String> {
+    drop_at(place, LATER).map(|_| ())
+}
+
+fn drop_at(place: &mut InMemory, at: Timestamp) -> Result<Dropped, String> {
     let Opened { journal, keys, .. } = place.try_open()?;
     let segments = droppable(&place.disk, LATER).map_err(|error| error.to_string())?;
     let commit = |event| {
         let event = proposal(StreamId::System, Expected::Any, Event::System(event));
         Teller::seeded(keys, 77).commit(vec![event])
     };
-    drop_history(&place.disk, journal, &segments, commit).map(|_| ()).map_err(|error| error.to_string())
+    drop_history(&place.disk, journal, &segments, at, commit).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -219,6 +225,94 @@ fn without_its_base_a_store_is_not_rebuilt_and_the_archive_helps() {
     place.disk.remove(DROPPED).unwrap();
     let refused = place.try_open().map(|_| ()).unwrap_err();
     assert!(refused.contains("entries 1 to"), "{refused}");
+}
+
+#[test]
+fn a_store_that_could_not_be_filled_again_is_not_put_aside() {
+    let mut place = place();
+    drop_all(&mut place).unwrap();
+    let base = base_path(Dropped::read(&place.disk).unwrap().unwrap().base);
+    let store = &place.home.store;
+    let mut head = StoreHead::decode(&store.get(b"m/head").unwrap().unwrap()).unwrap();
+    head.state_format += 1;
+    store.apply(vec![(b"m/head".to_vec(), Some(head.encode()))]).unwrap();
+    // Both where its first line cannot be read and where what is behind it cannot.
+    for at in [30, place.disk.contents(&base).unwrap().len() - 1] {
+        place.disk.flip_bit(&base, at, 0);
+        for _ in 0..2 {
+            let refused = place.try_open().map(|_| ()).unwrap_err();
+            assert!(refused.contains(&base) && place.home.quarantined.is_empty(), "{refused}");
+        }
+        place.disk.flip_bit(&base, at, 0);
+    }
+    assert!(place.open().found.quarantined.is_some());
+    assert_eq!(place.home.quarantined.len(), 1);
+}
+
+#[test]
+fn damage_of_the_base_is_found_while_the_store_is_whole() {
+    let mut place = place();
+    let check = |place: &InMemory| check_stand_in(&place.disk, &mut || Ok(()));
+    assert_eq!(check(&place).unwrap(), None);
+    let base = place.open().journal.head();
+    drop_all(&mut place).unwrap();
+    assert_eq!(check(&place).unwrap(), Some(base));
+    let stopped = check_stand_in(&place.disk, &mut || Err(std::io::Error::other("stop"))).unwrap_err();
+    assert!(stopped.to_string().ends_with(": stop"), "{stopped}");
+    let file = base_path(base);
+    place.disk.flip_bit(&file, place.disk.contents(&file).unwrap().len() / 2, 3);
+    let said = check(&place).unwrap_err().to_string();
+    assert!(said.contains(&file) && said.contains("back-up"), "{said}");
+    place.disk.remove(&file).unwrap();
+    assert!(check(&place).unwrap_err().to_string().contains("is not there"));
+}
+
+#[test]
+fn a_drop_at_the_same_head_leaves_the_noted_base_as_it_is() {
+    let mut begin = place();
+    let noted = |disk: &MemoryDisk| Dropped::read(disk).ok().flatten();
+    // Cut short behind what is noted, and before the event that records it.
+    let head = begin.open().journal.head();
+    let mut cut = (1..).map(|nth| {
+        let cut = begin.copy();
+        cut.disk.power_off_after_operations(nth);
+        let mut cut = cut;
+        drop_all(&mut cut).unwrap_err();
+        InMemory { roll_at: begin.roll_at, ..InMemory::of(cut.disk.crash_keeping_everything(), cut.home.store) }
+    });
+    let mut cut = cut.find(|cut| noted(&cut.disk).is_some()).unwrap();
+    assert_eq!(cut.open().journal.head(), head);
+    // The same base as another version would have compressed it.
+    let mut dropped = noted(&cut.disk).unwrap();
+    let path = base_path(head);
+    cut.disk.tamper(&path, |bytes| {
+        let line = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        let records = zstd::decode_all(&bytes[line..]).unwrap();
+        bytes.truncate(line);
+        bytes.extend(zstd::encode_all(&records[..], 1).unwrap());
+    });
+    dropped.base_digest = sha256(&cut.disk.contents(&path).unwrap());
+    dropped.put(&cut.disk).unwrap();
+    check_base(&cut.disk, &dropped).unwrap();
+    for nth in 1.. {
+        let mut again = cut.copy();
+        again.disk.power_off_after_operations(nth);
+        let done = drop_all(&mut again);
+        let found = again.disk.crash_keeping_everything();
+        check_base(&found, &noted(&found).unwrap()).unwrap_or_else(|why| panic!("operation {nth}: {why}"));
+        if done.is_ok() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_drop_ends_no_later_than_it_was_made_whatever_a_clock_once_showed() {
+    let newest = place().open().journal.last_at();
+    let early = Timestamp(START.0 + 1);
+    assert!(newest > early + Span(1));
+    assert_eq!(drop_at(&mut place(), early).unwrap().until, early + Span(1));
+    assert!(drop_at(&mut place(), LATER).unwrap().until <= newest + Span(1));
 }
 
 #[test]

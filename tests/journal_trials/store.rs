@@ -194,10 +194,13 @@ fn a_hole_in_sled_is_seen_by_the_digest() {
 #[test]
 fn a_second_quarantine_does_not_replace_the_first() {
     let (mut place, before) = with_history::<OnDisk>();
-    for number in 1..=3 {
+    let there = |place: &OnDisk, number| place.path(&format!("store.quarantined-{number}")).exists();
+    for number in 1..=5_i32 {
         fs::write(place.store().join("conf"), b"not a configuration").unwrap();
         let (_, kept) = place.open().found.quarantined.unwrap();
         assert!(kept.ends_with(&format!("store.quarantined-{number}")), "{kept}");
+        let kept: Vec<_> = (1..=number).filter(|number| there(&place, *number)).collect();
+        assert_eq!(kept, (1.max(number - 2)..=number).collect::<Vec<_>>(), "three at most, the newest");
     }
     check_same(place.open(), &before, "");
 }

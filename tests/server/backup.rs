@@ -89,6 +89,61 @@ fn a_backup_under_load_holds_everything_that_was_acknowledged_before_it_began() 
     assert_eq!(server.terminate(), Some(0), "{}", server.diagnostics());
 }
 
+fn try_backup(data: &Path, to: &Path, more: &[&str]) -> Result<String, String> {
+    let fixed = ["backup", "--data-dir", data.to_str().unwrap(), "--to", to.to_str().unwrap()];
+    run(&[&fixed[..], more].concat())
+}
+
+#[test]
+fn a_backup_says_what_it_would_leave_out_behind_an_anchor_that_is_late_or_was_never_written() {
+    let root = tempfile::tempdir().unwrap();
+    let to = root.path().join("backup");
+    let mut server = Plan::new(BOOTSTRAP).set("journal.anchor_interval", "1m").start();
+    let data = server.data_dir();
+    let login = server.login();
+    let late = try_backup(&data, &to, &[]).unwrap_err();
+    assert!(late.contains("journal.anchor_interval") && late.contains("--config"), "{late}");
+    let late = try_backup(&data, &to, &["--up-to-anchor"]).unwrap_err();
+    assert!(late.contains("journal.anchor_interval"), "{late}");
+
+    server.kill();
+    let crashed = try_backup(&data, &to, &[]).unwrap_err();
+    assert!(crashed.contains("not stopped in good order") && crashed.contains("--up-to-anchor"), "{crashed}");
+    let number = |behind: &str| {
+        let digits: String = crashed.split_once(behind).unwrap().1.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<u64>().unwrap()
+    };
+    let (anchored, written) = (number("the anchor covers entry "), number("the entries up to "));
+    assert!(anchored < written, "{crashed}");
+    let told = try_backup(&data, &to, &["--up-to-anchor"]).unwrap();
+    assert!(told.contains(&format!("position  {anchored}\n")), "{told}");
+    assert!(!fs::exists(to.join("unfinished")).unwrap() && !fs::exists(to.join("lock")).unwrap());
+
+    let mut server = server.again();
+    assert_eq!(server.terminate(), Some(0), "{}", server.diagnostics());
+    let complete = root.path().join("complete");
+    try_backup(&data, &complete, &[]).unwrap();
+    let (root, _) = restored(&server, &complete, &["--keep-sessions", "moved"]);
+    let server = Server::start_in(root, Plan::new(BOOTSTRAP));
+    assert!(server.is_active(&login.access()));
+}
+
+#[test]
+fn a_directory_that_a_command_has_not_finished_is_not_backed_up() {
+    let root = tempfile::tempdir().unwrap();
+    let to = root.path().join("backup");
+    let mut server = Plan::new(BOOTSTRAP).start();
+    assert_eq!(server.terminate(), Some(0), "{}", server.diagnostics());
+    let data = server.data_dir();
+    for (mark, said) in [("unfinished", "was not filled to its end"), ("mending", "repair")] {
+        fs::write(data.join(mark), "").unwrap();
+        let refused = try_backup(&data, &to, &[]).unwrap_err();
+        assert!(refused.contains(said) && !to.exists(), "{refused}");
+        fs::remove_file(data.join(mark)).unwrap();
+    }
+    try_backup(&data, &to, &[]).unwrap();
+}
+
 #[test]
 fn after_a_restore_the_lost_future_is_recognised_and_nothing_that_was_revoked_comes_back() {
     let root = tempfile::tempdir().unwrap();
@@ -110,6 +165,7 @@ fn after_a_restore_the_lost_future_is_recognised_and_nothing_that_was_revoked_co
 
     let (ended, said) = restored(&server, &to, &[]);
     assert!(said.contains("sessions  3 ended; the brake of 3 clients pulled"), "{said}");
+    assert!(said.contains("who is disabled, are those of the back-up: change again what was changed since"), "{said}");
     let (kept, said) = restored(&server, &to, &["--keep-sessions", "a trial"]);
     assert!(said.contains("kept: a trial"), "{said}");
     drop(server);

@@ -21,6 +21,7 @@ use crate::domain::ids::{Hash, Position};
 use std::io;
 
 pub use super::anchor::ANCHOR;
+pub use super::behind::{Behind, behind_anchor};
 pub use super::marker::{BACKUP, Copied, Marker, UNFINISHED};
 
 /// Lines written at once, in bytes.
@@ -96,31 +97,6 @@ pub struct CopiedSegments {
     pub linked: u64,
     /// What says which segments were dropped before; with the base that stands in for them.
     pub dropped: Vec<Copied>,
-}
-
-/// Whether the anchor covers everything up to a position.
-///
-/// # Errors
-/// Where the disk fails.
-pub fn is_anchored(disk: &impl Disk, through: Position) -> io::Result<bool> {
-    Ok(Anchor::look(disk)?.mark().is_none_or(|mark| mark.position >= through))
-}
-
-/// The last entry whose line stands in the segments, durable or not: everything that was acknowledged is at or below it.
-///
-/// # Errors
-/// [`BackupError`]
-pub fn written_through<D: Disk>(disk: &D) -> Result<Position, BackupError> {
-    let Some(last) = list_segments(disk)?.pop() else { return Ok(0) };
-    let mut lines = open_segment(disk, last.first)?.lines;
-    let mut through = last.first - 1;
-    while let Some(raw) = lines.next()? {
-        match decode(raw.bytes) {
-            Ok(line) if raw.ended && line.position == through + 1 => through += 1,
-            _ => break,
-        }
-    }
-    Ok(through)
 }
 
 /// Copies the segments, as far as the anchor knows them to be durable, into `to`, which has a directory for them.

@@ -2,6 +2,7 @@
 
 use super::disk::{Disk, DiskFile, put_whole, read_full};
 use super::merkle::to_hash;
+use super::seal::Pace;
 use crate::domain::ids::Hash;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::io;
@@ -39,9 +40,17 @@ pub(super) fn content(disk: &impl Disk, path: &str) -> io::Result<Content> {
 /// # Errors
 /// Where it cannot be read.
 pub fn content_on_disk(disk: &impl Disk, path: &str) -> io::Result<Content> {
+    content_paced(disk, path, &mut || Ok(()))
+}
+
+/// The same at a pace.
+///
+/// # Errors
+/// As [`content_on_disk`], and what `pace` says.
+pub fn content_paced(disk: &impl Disk, path: &str, pace: Pace<'_>) -> io::Result<Content> {
     let file = disk.open_to_read(path)?;
     file.forget_cached()?;
-    each_chunk(&file, |_, _| Ok(()))
+    each_chunk(&file, |_, _| pace())
 }
 
 fn each_chunk(file: &impl DiskFile, mut take: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<Content> {

@@ -11,6 +11,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The number of the layout of a data directory that this program writes, and the newest it reads.
 pub const FORMAT: u32 = 1;
@@ -129,11 +130,8 @@ impl DataDir {
         make(path)?;
         refuse_copy(path)?;
         let data = Self::take(path)?;
-        match Mending::read(&data.disk) {
-            Ok(None) => Ok(data),
-            Ok(Some(mending)) => Err(DataDirError::Mending { path: path.to_owned(), command: mending.command() }),
-            Err(error) => Err(DataDirError::Io { path: path.to_owned(), error }),
-        }
+        refuse_mending(&data.disk, path)?;
+        Ok(data)
     }
 
     /// The same for a directory that is there and is to be mended.
@@ -151,6 +149,15 @@ impl DataDir {
     /// As [`Self::prepare`].
     pub fn prepare_unfinished(path: &Path) -> Result<Self, DataDirError> {
         Self::take(path)
+    }
+
+    /// Refuses a directory that a command has not filled, or not mended, to its end. Takes and writes nothing.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn refuse_half_done(path: &Path) -> Result<(), DataDirError> {
+        refuse_copy(path)?;
+        refuse_mending(&RealDisk::new(path), path)
     }
 
     fn take(path: &Path) -> Result<Self, DataDirError> {
@@ -237,6 +244,31 @@ fn refuse_copy(path: &Path) -> Result<(), DataDirError> {
     Ok(())
 }
 
+fn refuse_mending(disk: &RealDisk, path: &Path) -> Result<(), DataDirError> {
+    match Mending::read(disk) {
+        Ok(None) => Ok(()),
+        Ok(Some(mending)) => Err(DataDirError::Mending { path: path.to_owned(), command: mending.command() }),
+        Err(error) => Err(DataDirError::Io { path: path.to_owned(), error }),
+    }
+}
+
+/// Whether a process holds the lock of a data directory. Nothing is written.
+///
+/// # Errors
+/// Where the lock cannot be asked.
+pub fn is_in_use(path: &Path) -> io::Result<bool> {
+    let lock = match File::open(path.join(LOCK)) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match flock(&lock, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => Ok(false),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Makes a directory for its owner alone, to be filled by a command. It must be absent or empty, but for what a file system puts
 /// into its top directory.
 ///
@@ -285,11 +317,23 @@ fn refuse_foreign(path: &Path) -> Result<(), DataDirError> {
     }
 }
 
+/// Tries more than once, because [`is_in_use`] holds the lock for a moment.
+#[expect(clippy::disallowed_methods, reason = "waiting for another process, before anything else runs in this one")]
+fn try_lock(lock: &File) -> rustix::io::Result<()> {
+    for _ in 0..5 {
+        match flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(10)),
+            locked => return locked,
+        }
+    }
+    flock(lock, FlockOperation::NonBlockingLockExclusive)
+}
+
 fn take_lock(path: &Path) -> Result<File, DataDirError> {
     let not_writable = |error| DataDirError::NotWritable { path: path.to_owned(), error };
     let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
     let mut lock = options.open(path.join(LOCK)).map_err(not_writable)?;
-    if let Err(error) = flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+    if let Err(error) = try_lock(&lock) {
         if error != rustix::io::Errno::WOULDBLOCK {
             return Err(DataDirError::Io { path: path.to_owned(), error: error.into() });
         }

@@ -31,7 +31,8 @@ pub struct Dropped {
     pub frontier: Frontier,
     /// SHA-256 of the text of the last segment dropped: what the head of the next one calls `previous`.
     pub previous: Hash,
-    /// Every entry dropped was decided before this instant.
+    /// Every entry dropped was decided before this instant; but no later than just behind the drop itself, whatever a clock that was
+    /// ahead once showed.
     pub until: Timestamp,
     /// The position of the base.
     pub base: Position,

@@ -4,8 +4,10 @@
 //! {"crc32c":"…","backup":{"format":1,"origin":"…","position":42,"root":"…","made_at":"…","bytes":81234,"files":[…]}}
 //! ```
 
-use super::anchor::Mark;
+use super::anchor::{ANCHOR, Mark};
+use super::data_dir::FORMAT_FILE;
 use super::disk::{Disk, DiskFile, put_whole};
+use super::dropped::{DROPPED, base_path};
 use super::frame::{seal, unseal};
 use crate::domain::ids::{Hash, Position};
 use crate::domain::time::Timestamp;
@@ -18,6 +20,8 @@ pub const BACKUP: &str = "backup";
 pub const UNFINISHED: &str = "unfinished";
 /// The number of the format of back-ups.
 const FORMAT: u32 = 1;
+/// The file of the wrapped keys.
+const KEYS: &str = "keys/keys";
 
 /// A file of a back-up that is no segment.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -82,6 +86,8 @@ impl Marker {
         let body = unseal(bytes.strip_suffix(b"\n")?).ok()?.strip_prefix(b"\"backup\":")?;
         let written: Written = serde_json::from_slice(body).ok()?;
         (written.format == FORMAT).then_some(())?;
+        // Its checksum says that it was not changed by chance, and nothing of who wrote it: what it names is copied.
+        written.files.iter().all(|file| may_be_named(&file.path)).then_some(())?;
         let files = written.files.into_iter();
         let files =
             files.map(|file| Some(Copied { path: file.path, length: file.length, digest: file.sha256.parse().ok()? }));
@@ -127,5 +133,44 @@ impl Marker {
     pub fn put(&self, disk: &impl Disk) -> io::Result<()> {
         let line = self.encode();
         put_whole(disk, BACKUP, |file| file.write_at(0, &line))
+    }
+}
+
+/// Whether a back-up has such a file that is no segment.
+fn may_be_named(path: &str) -> bool {
+    let is_base = || {
+        let position = path.rsplit_once('-').and_then(|(_, digits)| digits.parse().ok());
+        position.is_some_and(|position| base_path(position) == path)
+    };
+    [KEYS, FORMAT_FILE, ANCHOR, DROPPED].contains(&path) || is_base()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::files::memory_disk::MemoryDisk;
+
+    fn naming(path: &str) -> Option<Marker> {
+        let digest = Hash([7; 32]);
+        let files = vec![Copied { path: path.to_owned(), length: 1, digest }];
+        let mark = Mark { position: 3, root: digest };
+        let marker = Marker { origin: "test.example/1".to_owned(), mark, made_at: Timestamp(0), bytes: 1, files };
+        let disk = MemoryDisk::new();
+        marker.put(&disk).unwrap();
+        Marker::read(&disk).unwrap()
+    }
+
+    #[test]
+    fn only_files_that_a_backup_has_are_believed_to_be_in_it() {
+        for path in ["keys/keys", "format", "anchor", "journal/dropped", "journal/base-12"] {
+            assert!(naming(path).is_some(), "{path}");
+        }
+        let others =
+            ["../x", "/etc/x", "store/db", "keys/../x", "journal/base-", "journal/base-012", "journal/base-1/x"];
+        for path in
+            others.into_iter().chain(["journal/../base-1", "x/base-1", "lock", "", "journal/1.jsonl", "anchor/"])
+        {
+            assert!(naming(path).is_none(), "{path}");
+        }
     }
 }

@@ -10,6 +10,7 @@
 pub mod anchor;
 pub mod archive;
 pub mod backup;
+mod behind;
 pub mod check;
 mod closed;
 pub mod copy;

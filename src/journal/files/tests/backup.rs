@@ -1,6 +1,9 @@
 //! Back-ups of segments that are appended to, closed and sealed while they are copied.
 
-use super::super::backup::{CopiedSegments, LinkFrom, check_segments, copy_segments, put_anchor, written_through};
+use super::super::anchor::Anchor;
+use super::super::backup::{
+    Behind, CopiedSegments, LinkFrom, behind_anchor, check_segments, copy_segments, put_anchor,
+};
 use super::super::disk::Disk;
 use super::super::header::{JOURNAL, SegmentName, index_path, list_segments, sealed_path};
 use super::super::memory_disk::MemoryFile;
@@ -148,8 +151,24 @@ fn a_backup_holds_what_was_durable_whatever_happens_while_it_is_made() {
 
 #[test]
 fn what_is_written_is_known_before_the_anchor_covers_it() {
-    let journal = journal();
-    assert_eq!(written_through(&journal.disk).unwrap(), journal.mark().position);
+    let mut journal = journal();
+    (0..3).for_each(|_| journal.append(&[&[7]]).unwrap());
+    let anchored = Anchor::look(&journal.disk).unwrap().mark().unwrap().position;
+    let written = journal.mark().position;
+    let behind = Some(Behind { anchored, written });
+    assert!(anchored + 1 < written, "{behind:?}");
+    assert_eq!(behind_anchor(&journal.disk, None).unwrap(), behind);
+    assert_eq!(behind_anchor(&journal.disk, Some(anchored)).unwrap(), None);
+
+    let spoiled = journal.disk.copy();
+    let open = list_segments(&spoiled).unwrap().pop().unwrap().path();
+    let second = spoiled.contents(&open).unwrap().iter().position(|byte| *byte == b'\n').unwrap() + 20;
+    spoiled.flip_bit(&open, second, 1);
+    let shown = behind_anchor(&spoiled, None).unwrap().map_or(0, |behind| behind.written);
+    assert!(shown > 0 && shown < written, "a later line calls them durable: {shown} of {written}");
+
+    journal.anchor().unwrap();
+    assert_eq!(behind_anchor(&journal.disk, None).unwrap(), None);
 }
 
 #[test]
