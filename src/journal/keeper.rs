@@ -1,11 +1,11 @@
 //! Looks after segments that are no longer written: seals those that were closed, and reads sealed ones again and again, so that
 //! damage is found while there still is a back-up. Works in steps; a thread of its own calls them.
 
-use super::base::check_base;
+use super::base::check_stand_in;
 use super::files::anchor::Anchor;
 use super::files::disk::{Disk, DiskFile, put_whole};
-use super::files::dropped::{Dropped, base_path};
 use super::files::entries::segment_head;
+use super::files::error::ReadError;
 use super::files::frame::{seal as seal_line, unseal};
 use super::files::header::{Header, JOURNAL, SegmentName, list_segments, segment_path};
 use super::files::index::{Index, IndexError};
@@ -135,19 +135,16 @@ impl<D: Disk> Keeper<D> {
 
     /// Reads the base that stands in for dropped history, where there is one and it is due as a segment would be, and says what is
     /// wrong with it: nothing reads it as long as the store is whole, and without it a store cannot be made again.
-    pub fn fault_of_base(&mut self, now: Timestamp, every: Span) -> Option<String> {
+    pub fn fault_of_base(&mut self, now: Timestamp, every: Span, pace: Pace<'_>) -> Option<String> {
         let tried = self.tried_at.get(&BASE).copied().unwrap_or_default();
         if now.since(tried).is_within(every) {
             return None;
         }
         self.tried_at.insert(BASE, now);
-        match Dropped::read(&self.disk) {
-            Ok(None) => None,
-            Ok(Some(dropped)) => {
-                let checked = check_base(&self.disk, &dropped);
-                checked.err().map(|error| format!("{} cannot be used: {error}", base_path(dropped.base)))
-            }
-            Err(error) => Some(error.to_string()),
+        match check_stand_in(&self.disk, pace) {
+            Err(ReadError::Damaged(damage)) => Some(damage.to_string()),
+            // A disk that fails says so wherever else it is read.
+            Ok(_) | Err(ReadError::Io(_)) => None,
         }
     }
 
