@@ -148,12 +148,10 @@ impl<D: Disk> KeeperThread<D> {
             self.told.send_replace(self.keeper.sealed().through());
             return Ok(true);
         }
-        if let Some(fault) = self.keeper.fault_of_base(now, self.scrub_every) {
-            self.tell(format!(
-                "{fault}; requests are still answered: bring the file back from a back-up before the store is lost"
-            ));
-        }
         let mut pace = self::pace(&self.shared, SCRUB_REST);
+        if let Some(fault) = self.keeper.fault_of_base(now, self.scrub_every, &mut pace) {
+            self.tell(format!("{fault}; requests are still answered"));
+        }
         let Some(Scrubbed { first, reindexed }) = self.keeper.scrub_next(now, self.scrub_every, &mut pace)? else {
             return Ok(false);
         };
