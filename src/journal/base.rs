@@ -99,21 +99,15 @@ pub fn write_base<D: Disk>(disk: &D, store: &dyn Store, frontier: &Frontier) -> 
         sha256: digest.finish().to_string(),
     };
     let path = base_path(frontier.size());
-    let mut failed = None;
-    let put = put_whole(disk, &path, |file| {
+    put_whole(disk, &path, |file| -> Result<(), BaseError> {
         let mut out = FileWriter { file, offset: 0 };
         out.write_all(&written.encode())?;
         let mut encoder = Encoder::new(out, LEVEL)?;
         encoder.include_checksum(true)?;
-        let each = each_record(store, |record| encoder.write_all(record));
-        failed = each.err();
+        each_record(store, |record| encoder.write_all(record))?;
         encoder.finish()?;
-        if failed.is_some() { Err(io::Error::other("the base cannot be written")) } else { Ok(()) }
-    });
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    put?;
+        Ok(())
+    })?;
     let Content { digest, .. } = content_on_disk(disk, &path)?;
     read_base(disk, frontier.size(), |_| Ok(()))?;
     Ok(digest)

@@ -191,23 +191,13 @@ impl<S: Disk, T: Disk> Copier<'_, '_, S, T> {
         let mut lines = LineReader::new(Source::Text(file), 0);
         let mut text = Text::new(path.clone(), first);
         let mut writer = LineWriter::default();
-        let mut failed = None;
-        let put = put_whole(self.to, &path, |target| {
-            let copied = (|| -> Result<(), BackupError> {
-                while let Some(raw) = lines.next()? {
-                    let line = writer.push(raw.bytes, raw.ended);
-                    text.take(line)?;
-                    writer.write(target, CHUNK)?;
-                }
-                Ok(writer.write(target, 0)?)
-            })();
-            failed = copied.err();
-            if failed.is_some() { Err(io::Error::other("the segment cannot be copied")) } else { Ok(()) }
-        });
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        put?;
+        put_whole(self.to, &path, |target| -> Result<(), BackupError> {
+            while let Some(raw) = lines.next()? {
+                text.take(writer.push(raw.bytes, raw.ended))?;
+                writer.write(target, CHUNK)?;
+            }
+            Ok(writer.write(target, 0)?)
+        })?;
         self.expected.check(&path, text.check(next)?.header()?)?;
         self.bytes += writer.written;
         Ok(())
@@ -264,19 +254,13 @@ impl<S: Disk, T: Disk> Copier<'_, '_, S, T> {
         let mut writer = LineWriter::default();
         let head = header.encode();
         writer.push(&head, false);
-        let mut failed = None;
-        put_whole(self.to, &segment_path(first), |target| {
-            let copied = (|| -> Result<(), BackupError> {
-                while frontier.size() < mark.position {
-                    take_line(&mut lines, &file, &mut frontier, &mut writer)?;
-                    writer.write(target, CHUNK)?;
-                }
-                Ok(writer.write(target, 0)?)
-            })();
-            failed = copied.err();
-            if failed.is_some() { Err(io::Error::other("the segment cannot be copied")) } else { Ok(()) }
-        })
-        .map_err(|error| failed.take().unwrap_or(BackupError::Io(error)))?;
+        put_whole(self.to, &segment_path(first), |target| -> Result<(), BackupError> {
+            while frontier.size() < mark.position {
+                take_line(&mut lines, &file, &mut frontier, &mut writer)?;
+                writer.write(target, CHUNK)?;
+            }
+            Ok(writer.write(target, 0)?)
+        })?;
         if frontier.root() != mark.root {
             let why = "the Merkle root over the entries up to here is not the one the anchor has".to_owned();
             let (offset, position) = (lines.offset(), mark.position);

@@ -22,12 +22,7 @@ pub struct Content {
 /// Copies a file, which nobody may be writing to.
 pub(super) fn copy<S: Disk, T: Disk>(from: &S, path: &str, to: &T) -> io::Result<Content> {
     let source = from.open_to_read(path)?;
-    let mut content = None;
-    put_whole(to, path, |target| {
-        content = Some(each_chunk(&source, |offset, bytes| target.write_at(offset, bytes))?);
-        Ok(())
-    })?;
-    content.ok_or_else(|| io::Error::other("nothing was copied"))
+    put_whole(to, path, |target| each_chunk(&source, |offset, bytes| target.write_at(offset, bytes)))
 }
 
 /// Reads a file for its length and SHA-256.

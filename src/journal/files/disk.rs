@@ -82,27 +82,33 @@ pub trait DiskFile: Send {
 pub const TEMPORARY: &str = ".tmp";
 
 /// Writes a whole file so that after a crash there is either the old one (or none) or the new one, complete and
-/// durable: under a temporary name, synced, renamed, directory synced.
-pub fn put_whole<D: Disk>(disk: &D, path: &str, fill: impl FnOnce(&mut D::File) -> io::Result<()>) -> io::Result<()> {
-    prepare_whole(disk, path, fill)?;
-    give_name(disk, path)
+/// durable: under a temporary name, synced, renamed, directory synced. Gives what `fill` gives; where that fails, nothing has
+/// changed.
+pub fn put_whole<D: Disk, T, E: From<io::Error>>(
+    disk: &D,
+    path: &str,
+    fill: impl FnOnce(&mut D::File) -> Result<T, E>,
+) -> Result<T, E> {
+    let filled = prepare_whole(disk, path, fill)?;
+    give_name(disk, path)?;
+    Ok(filled)
 }
 
 /// The first half of [`put_whole`]: whatever it fails at, nothing has changed.
-pub fn prepare_whole<D: Disk>(
+pub fn prepare_whole<D: Disk, T, E: From<io::Error>>(
     disk: &D,
     path: &str,
-    fill: impl FnOnce(&mut D::File) -> io::Result<()>,
-) -> io::Result<()> {
+    fill: impl FnOnce(&mut D::File) -> Result<T, E>,
+) -> Result<T, E> {
     let temporary = format!("{path}{TEMPORARY}");
     remove_if_there(disk, &temporary)?;
     let mut file = disk.create(&temporary)?;
-    if let Err(error) = fill(&mut file).and_then(|()| file.sync_data()) {
+    let filled = fill(&mut file).and_then(|filled| Ok(file.sync_data().map(|()| filled)?));
+    if filled.is_err() {
         // Half a file must not hold the last space of a full disk. Should it stay, the next start removes it.
         let _ = disk.remove(&temporary);
-        return Err(error);
     }
-    Ok(())
+    filled
 }
 
 /// The second half of [`put_whole`]. After an error nobody knows which of the two files has the name.

@@ -47,14 +47,6 @@ impl SealError {
             _ => None,
         }
     }
-
-    /// Whether there was no room on the disk.
-    pub fn is_full(&self) -> bool {
-        let (Self::Io(error) | Self::Index(IndexError::Io(error)) | Self::Read(ReadError::Io(error))) = self else {
-            return false;
-        };
-        matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-    }
 }
 
 /// Called about every megabyte of text: the place to wait, so that work in the background leaves disk and processor to others. Its
@@ -67,19 +59,8 @@ pub type Pace<'a> = &'a mut dyn FnMut() -> io::Result<()>;
 /// [`SealError`]: the text stays where it is.
 pub fn seal<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pace<'_>) -> Result<Index, SealError> {
     let path = sealed_path(first);
-    let mut made = None;
-    let put = put_whole(disk, &path, |file| {
-        let text = compress(disk, first, file, pace).and_then(|text| text.check(next));
-        let failed = text.is_err();
-        made = Some(text);
-        // Nothing gets its name that was made of a damaged text.
-        if failed { Err(io::Error::other("the segment cannot be sealed")) } else { Ok(()) }
-    });
-    let text = match (made, put) {
-        (Some(Ok(text)), Ok(())) => text,
-        (Some(Err(error)), _) => return Err(error),
-        (_, put) => return Err(put.err().unwrap_or_else(|| io::Error::other("nothing was compressed")).into()),
-    };
+    // Nothing gets its name that was made of a damaged text.
+    let text = put_whole(disk, &path, |file| compress(disk, first, file, pace)?.check(next))?;
     let bytes = text.index();
     if index_bytes(disk, first, next, pace)? != bytes {
         return Err(
