@@ -9,7 +9,7 @@ use super::files::copy::{Content, content_on_disk, content_paced};
 use super::files::disk::{Disk, DiskFile, put_whole};
 use super::files::dropped::{Dropped, base_path};
 use super::files::error::{Damage, ReadError};
-use super::files::frame::{seal, unseal};
+use super::files::frame::{seal_value, unseal_value};
 use super::files::header::list_segments;
 use super::files::merkle::{Frontier, Sha256};
 use super::files::seal::Pace;
@@ -60,22 +60,16 @@ struct Written {
 impl Written {
     fn encode(&self) -> Vec<u8> {
         let mut line = Vec::new();
-        seal(&mut line, |out| {
-            out.extend_from_slice(b"\"base\":");
-            // Numbers and strings always serialise, and writing to memory cannot fail.
-            let _ = serde_json::to_writer(out, self);
-        });
+        seal_value(&mut line, "base", self);
         line
     }
 
     fn decode(line: &[u8]) -> Option<Self> {
-        let body = unseal(line.strip_suffix(b"\n")?).ok()?.strip_prefix(b"\"base\":")?;
-        serde_json::from_slice(body).ok()
+        unseal_value(line.strip_suffix(b"\n")?, "base").ok()
     }
 
     fn frontier(&self) -> Option<Frontier> {
-        let hashes: Result<Vec<Hash>, _> = self.frontier.iter().map(|hash| hash.parse()).collect();
-        Frontier::from_parts(self.position, hashes.ok()?)
+        Frontier::from_texts(self.position, &self.frontier)
     }
 }
 
@@ -94,7 +88,7 @@ pub fn write_base<D: Disk>(disk: &D, store: &dyn Store, frontier: &Frontier) -> 
         format: FORMAT,
         state_format: STATE_FORMAT,
         position: frontier.size(),
-        frontier: frontier.hashes().iter().map(Hash::to_string).collect(),
+        frontier: frontier.texts(),
         entries,
         sha256: digest.finish().to_string(),
     };

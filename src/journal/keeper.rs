@@ -6,14 +6,13 @@ use super::files::anchor::Anchor;
 use super::files::disk::{Disk, DiskFile, put_whole};
 use super::files::entries::segment_head;
 use super::files::error::ReadError;
-use super::files::frame::{seal as seal_line, unseal};
+use super::files::frame::{seal_value, unseal_value};
 use super::files::header::{Header, JOURNAL, SegmentName, list_segments, segment_path};
 use super::files::index::{Index, IndexError};
 use super::files::seal::{Pace, SealError, check_sealed, reindex, seal};
 use super::files::sealed::SealedSegments;
 use crate::domain::ids::Position;
 use crate::domain::time::{Span, Timestamp};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
@@ -177,28 +176,23 @@ impl<D: Disk> Keeper<D> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Written(Vec<(Position, String)>);
+/// First positions, and when each was read.
+type Written = Vec<(Position, String)>;
 
 fn path() -> String {
     format!("{JOURNAL}/{SCRUBBED}")
 }
 
 fn save<D: Disk>(disk: &D, read_at: &BTreeMap<Position, Timestamp>) -> io::Result<()> {
-    let written = Written(read_at.iter().map(|(first, at)| (*first, at.to_string())).collect());
+    let written: Written = read_at.iter().map(|(first, at)| (*first, at.to_string())).collect();
     let mut line = Vec::new();
-    seal_line(&mut line, |out| {
-        out.extend_from_slice(b"\"scrubbed\":");
-        // Numbers and strings always serialise, and writing to memory cannot fail.
-        let _ = serde_json::to_writer(out, &written);
-    });
+    seal_value(&mut line, SCRUBBED, &written);
     put_whole(disk, &path(), |file| file.write_at(0, &line))
 }
 
 fn load<D: Disk>(disk: &D) -> Option<BTreeMap<Position, Timestamp>> {
     disk.find(&path()).ok()??;
     let bytes = disk.read(&path()).ok()?;
-    let body = unseal(bytes.strip_suffix(b"\n")?).ok()?.strip_prefix(b"\"scrubbed\":")?;
-    let Written(written) = serde_json::from_slice(body).ok()?;
+    let written: Written = unseal_value(bytes.strip_suffix(b"\n")?, SCRUBBED).ok()?;
     written.into_iter().map(|(first, at)| Some((first, at.parse().ok()?))).collect()
 }

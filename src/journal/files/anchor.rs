@@ -7,7 +7,7 @@
 //! ```
 
 use super::disk::{Disk, DiskFile, put_whole};
-use super::frame::{seal, unseal};
+use super::frame::{seal_value, unseal_value};
 use super::merkle::Frontier;
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -146,11 +146,7 @@ pub(in crate::journal) fn put_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Resul
 
 fn encode(slot: &Slot) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(SLOT);
-    seal(&mut bytes, |out| {
-        out.extend_from_slice(b"\"anchor\":");
-        // Numbers and strings always serialise, and writing to memory cannot fail.
-        let _ = serde_json::to_writer(out, slot);
-    });
+    seal_value(&mut bytes, ANCHOR, slot);
     // The longest line there can be, with two numbers of twenty digits, leaves room.
     bytes.pop();
     bytes.resize(SLOT - 1, b' ');
@@ -159,8 +155,7 @@ fn encode(slot: &Slot) -> Vec<u8> {
 }
 
 fn decode(bytes: &[u8]) -> Option<(Slot, Hash)> {
-    let body = unseal(bytes.trim_ascii_end()).ok()?.strip_prefix(b"\"anchor\":")?;
-    let slot: Slot = serde_json::from_slice(body).ok()?;
+    let slot: Slot = unseal_value(bytes.trim_ascii_end(), ANCHOR).ok()?;
     let root = slot.root.parse().ok()?;
     (encode(&slot) == bytes).then_some((slot, root))
 }

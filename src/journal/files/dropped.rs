@@ -6,7 +6,7 @@
 
 use super::disk::{Disk, DiskFile, put_whole};
 use super::error::{Damage, ReadError};
-use super::frame::{seal, unseal};
+use super::frame::{seal_value, unseal_value};
 use super::header::JOURNAL;
 use super::merkle::Frontier;
 use crate::domain::ids::{Hash, Position};
@@ -78,12 +78,10 @@ impl Dropped {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let body = unseal(bytes.strip_suffix(b"\n")?).ok()?.strip_prefix(b"\"dropped\":")?;
-        let written: Written = serde_json::from_slice(body).ok()?;
+        let written: Written = unseal_value(bytes.strip_suffix(b"\n")?, "dropped").ok()?;
         (written.format == FORMAT).then_some(())?;
-        let hashes: Result<Vec<Hash>, _> = written.frontier.iter().map(|hash| hash.parse()).collect();
         let dropped = Self {
-            frontier: Frontier::from_parts(written.through, hashes.ok()?)?,
+            frontier: Frontier::from_texts(written.through, &written.frontier)?,
             previous: written.previous.parse().ok()?,
             until: written.until.parse().ok()?,
             base: written.base,
@@ -96,18 +94,14 @@ impl Dropped {
         let written = Written {
             format: FORMAT,
             through: self.through(),
-            frontier: self.frontier.hashes().iter().map(Hash::to_string).collect(),
+            frontier: self.frontier.texts(),
             previous: self.previous.to_string(),
             until: self.until.to_string(),
             base: self.base,
             base_sha256: self.base_digest.to_string(),
         };
         let mut line = Vec::new();
-        seal(&mut line, |out| {
-            out.extend_from_slice(b"\"dropped\":");
-            // Numbers and strings always serialise, and writing to memory cannot fail.
-            let _ = serde_json::to_writer(out, &written);
-        });
+        seal_value(&mut line, "dropped", &written);
         line
     }
 

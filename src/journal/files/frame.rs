@@ -9,7 +9,8 @@
 
 use super::merkle::leaf_hash;
 use crate::domain::ids::{CommitId, Hash, Position};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::io::Write;
 
 /// No line is longer, its newline left out: what does not end within this is no line. In bytes.
@@ -112,7 +113,7 @@ pub(super) fn decode_end(bytes: &[u8]) -> Option<Line<'_>> {
 }
 
 /// Appends `{"crc32c":"…",BODY}` and a newline, BODY being what `body` writes.
-pub(in crate::journal) fn seal(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
+pub(super) fn seal(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(OPEN);
     out.extend_from_slice(&[b'0'; CHECKSUM_DIGITS]);
@@ -125,7 +126,7 @@ pub(in crate::journal) fn seal(out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>
 }
 
 /// The BODY of a line that [`seal`] wrote, given without its newline.
-pub(in crate::journal) fn unseal(line: &[u8]) -> Result<&[u8], BadLine> {
+pub(super) fn unseal(line: &[u8]) -> Result<&[u8], BadLine> {
     let whole = line.len() > COVERED_FROM && line.starts_with(OPEN) && line.ends_with(b"}");
     if !whole || line[COVERED_FROM - 2..COVERED_FROM] != *b"\"," {
         return Err(BadLine::NoLine);
@@ -135,6 +136,23 @@ pub(in crate::journal) fn unseal(line: &[u8]) -> Result<&[u8], BadLine> {
         return Err(BadLine::Checksum);
     }
     Ok(&covered[..covered.len() - 1])
+}
+
+/// Appends the line `{"crc32c":"…","NAME":VALUE}`, newline included.
+pub(in crate::journal) fn seal_value(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+    seal(out, |out| {
+        // Writing to memory cannot fail, and what is written here are numbers, strings and lists of them, which always serialise.
+        let _ = write!(out, "\"{name}\":");
+        let _ = serde_json::to_writer(out, value);
+    });
+}
+
+/// The value of a line that [`seal_value`] wrote under this name, given without its newline.
+pub(in crate::journal) fn unseal_value<T: DeserializeOwned>(line: &[u8], name: &str) -> Result<T, BadLine> {
+    let named = format!("\"{name}\":");
+    let value = unseal(line)?.strip_prefix(named.as_bytes());
+    let value = value.ok_or(BadLine::Form("it is a line of another kind"))?;
+    serde_json::from_slice(value).map_err(|error| BadLine::Event(error.to_string()))
 }
 
 fn checksum_digits(bytes: &[u8]) -> [u8; CHECKSUM_DIGITS] {

@@ -5,7 +5,7 @@
 //! ```
 
 use super::disk::Disk;
-use super::frame::{BadLine, seal, unseal};
+use super::frame::{BadLine, seal_value, unseal_value};
 use super::merkle::Frontier;
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -108,30 +108,27 @@ impl Header {
             origin: self.origin.clone(),
             first: self.first(),
             root: self.frontier.root().to_string(),
-            frontier: self.frontier.hashes().iter().map(Hash::to_string).collect(),
+            frontier: self.frontier.texts(),
             previous: self.previous.map(|hash| hash.to_string()),
         };
         let mut line = Vec::new();
-        seal(&mut line, |out| {
-            out.extend_from_slice(b"\"segment\":");
-            // Numbers and strings always serialise, and writing to memory cannot fail.
-            let _ = serde_json::to_writer(out, &written);
-        });
+        seal_value(&mut line, "segment", &written);
         line
     }
 
     /// Reads a header's line, given without its newline. Only what [`Header::encode`] writes is a header.
     pub fn decode(line: &[u8]) -> Result<Self, BadLine> {
         const FORM: BadLine = BadLine::Form("the head of the segment is not one this program writes");
-        let body = unseal(line)?.strip_prefix(b"\"segment\":").ok_or(FORM)?;
-        let written: Written = serde_json::from_slice(body).map_err(|error| BadLine::Event(error.to_string()))?;
+        let written: Written = unseal_value(line, "segment").map_err(|bad| match bad {
+            BadLine::Form(_) => FORM,
+            bad => bad,
+        })?;
         if written.format != SEGMENT_FORMAT {
             return Err(BadLine::Form("the segment has a format this program does not know"));
         }
-        let hashes: Result<Vec<Hash>, _> = written.frontier.iter().map(|hash| hash.parse()).collect();
         let previous = written.previous.map(|hash| hash.parse()).transpose().map_err(|_| FORM)?;
         let size = written.first.checked_sub(1).ok_or(FORM)?;
-        let frontier = Frontier::from_parts(size, hashes.map_err(|_| FORM)?).ok_or(FORM)?;
+        let frontier = Frontier::from_texts(size, &written.frontier).ok_or(FORM)?;
         let header = Self { origin: written.origin, frontier, previous };
         // Every other spelling of the same thing, and a root that is not the frontier's, ends here.
         if header.encode().strip_suffix(b"\n") == Some(line) { Ok(header) } else { Err(FORM) }
@@ -141,6 +138,7 @@ impl Header {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::files::frame::seal;
     use crate::journal::files::merkle::leaf_hash;
 
     fn header() -> Header {

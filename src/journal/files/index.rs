@@ -9,7 +9,7 @@
 
 use super::disk::{Disk, DiskFile, put_whole, read_full};
 use super::entries::Entry;
-use super::frame::{Line, seal, unseal};
+use super::frame::{Line, seal_value, unseal_value};
 use super::header::{Header, index_path};
 use super::lines::LineReader;
 use super::merkle::to_hash;
@@ -153,8 +153,7 @@ impl Index {
     }
 
     fn decode(header: Header, line: &[u8]) -> Option<Self> {
-        let body = unseal(line).ok()?.strip_prefix(b"\"index\":")?;
-        let written: Written = serde_json::from_slice(body).ok()?;
+        let written: Written = unseal_value(line, "index").ok()?;
         (written.format == FORMAT).then_some(())?;
         Some(Self {
             header,
@@ -325,11 +324,7 @@ impl IndexBuilder {
             accounts,
         };
         let mut bytes = header.encode();
-        seal(&mut bytes, |out| {
-            out.extend_from_slice(b"\"index\":");
-            // Numbers and strings always serialise, and writing to memory cannot fail.
-            let _ = serde_json::to_writer(out, &written);
-        });
+        seal_value(&mut bytes, "index", &written);
         for (id, extent) in self.sections.iter().flatten() {
             bytes.extend_from_slice(&encode(id, extent));
         }

@@ -8,7 +8,7 @@ use super::anchor::{ANCHOR, Mark};
 use super::data_dir::FORMAT_FILE;
 use super::disk::{Disk, DiskFile, put_whole};
 use super::dropped::{DROPPED, base_path};
-use super::frame::{seal, unseal};
+use super::frame::{seal_value, unseal_value};
 use crate::domain::ids::{Hash, Position};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -83,8 +83,7 @@ impl Marker {
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
-        let body = unseal(bytes.strip_suffix(b"\n")?).ok()?.strip_prefix(b"\"backup\":")?;
-        let written: Written = serde_json::from_slice(body).ok()?;
+        let written: Written = unseal_value(bytes.strip_suffix(b"\n")?, BACKUP).ok()?;
         (written.format == FORMAT).then_some(())?;
         // Its checksum says that it was not changed by chance, and nothing of who wrote it: what it names is copied.
         written.files.iter().all(|file| may_be_named(&file.path)).then_some(())?;
@@ -118,11 +117,7 @@ impl Marker {
             files: files.collect(),
         };
         let mut line = Vec::new();
-        seal(&mut line, |out| {
-            out.extend_from_slice(b"\"backup\":");
-            // Numbers and strings always serialise, and writing to memory cannot fail.
-            let _ = serde_json::to_writer(out, &written);
-        });
+        seal_value(&mut line, BACKUP, &written);
         line
     }
 

@@ -2,7 +2,7 @@
 //! there nothing serves the directory: a repair that was cut short, or a loss that nobody recorded, is not to be passed over.
 
 use super::disk::{Disk, DiskFile, put_whole, remove_if_there};
-use super::frame::{seal, unseal};
+use super::frame::{seal_value, unseal_value};
 use crate::domain::ids::Position;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -44,9 +44,7 @@ impl Mending {
             return Ok(None);
         }
         let bytes = disk.read(MENDING)?;
-        let body = bytes.strip_suffix(b"\n").and_then(|line| unseal(line).ok());
-        let body = body.and_then(|body| body.strip_prefix(b"\"mending\":"));
-        let read = body.and_then(|body| serde_json::from_slice(body).ok());
+        let read = bytes.strip_suffix(b"\n").and_then(|line| unseal_value(line, MENDING).ok());
         read.map(Some).ok_or_else(|| {
             let why = format!("{MENDING} is not what a repair wrote: remove it, and run `countersign journal repair`");
             io::Error::new(io::ErrorKind::InvalidData, why)
@@ -59,11 +57,7 @@ impl Mending {
     /// Where the disk fails.
     pub fn put(&self, disk: &impl Disk) -> io::Result<()> {
         let mut line = Vec::new();
-        seal(&mut line, |out| {
-            out.extend_from_slice(b"\"mending\":");
-            // Numbers and strings always serialise, and writing to memory cannot fail.
-            let _ = serde_json::to_writer(out, self);
-        });
+        seal_value(&mut line, MENDING, self);
         put_whole(disk, MENDING, |file| file.write_at(0, &line))
     }
 

@@ -66,6 +66,17 @@ impl Frontier {
         (hashes.len() == size.count_ones() as usize).then_some(Self { size, hashes })
     }
 
+    /// The same from hashes in hexadecimal, as they stand in files.
+    pub fn from_texts(size: u64, texts: &[String]) -> Option<Self> {
+        let hashes = texts.iter().map(|text| text.parse().ok()).collect::<Option<_>>()?;
+        Self::from_parts(size, hashes)
+    }
+
+    /// Its hashes in hexadecimal.
+    pub fn texts(&self) -> Vec<String> {
+        self.hashes.iter().map(Hash::to_string).collect()
+    }
+
     /// How many leaves the tree has.
     pub fn size(&self) -> u64 {
         self.size
