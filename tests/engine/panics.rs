@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::task::{ArcWake, waker};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::task::Poll;
 use zeroize::Zeroizing;
 
@@ -61,6 +62,13 @@ fn toys(core: &Arc<Core>, arbiters: &[Arbiter], in_flight: usize) -> Residents<T
     Residents::start(core, limits, arbiters)
 }
 
+/// Keeps a thread from its actors until what is given is dropped.
+fn keep_busy(arbiter: &Arbiter) -> Sender<()> {
+    let (hold, held) = channel();
+    arbiter.spawn_fn(move || held.recv().unwrap_or_default());
+    hold
+}
+
 #[actix_rt::test]
 async fn a_panic_harms_only_the_one_it_happens_in() {
     let mut machine = Machine::new(51);
@@ -70,10 +78,13 @@ async fn a_panic_harms_only_the_one_it_happens_in() {
     for id in 0..10 {
         assert_eq!(toys.ask(id, Play { breaks: false }).await, Ok(Some(1)));
     }
-    let (broken, waiting, other) = tokio::join!(
+    // Their thread is kept busy until all three wait for it: no one is asked after the panic.
+    let hold = keep_busy(&arbiters[0]);
+    let (broken, waiting, other, ()) = tokio::join!(
         toys.ask(3, Play { breaks: true }),
         toys.ask(3, Play { breaks: false }),
         toys.ask(4, Play { breaks: false }),
+        async move { drop(hold) },
     );
     assert_eq!(broken, Err(Unavailable::Fault.into()));
     assert_eq!(waiting, Err(Unavailable::Fault.into()), "what waited behind it is not answered by guess");
@@ -90,8 +101,7 @@ async fn who_asks_and_goes_away_still_counts_until_the_answer() {
     let arbiters = [Arbiter::new()];
     let toys = toys(&running.services.core, &arbiters, 3);
     // The thread of these toys is kept busy, so nothing is answered yet.
-    let (hold, held) = std::sync::mpsc::channel::<()>();
-    arbiters[0].spawn_fn(move || held.recv().unwrap_or_default());
+    let hold = keep_busy(&arbiters[0]);
     for _ in 0..3 {
         let asked = toys.ask(1, Play { breaks: false });
         assert!(tokio::time::timeout(std::time::Duration::from_millis(1), asked).await.is_err());
