@@ -1,8 +1,8 @@
 //! Copies of a data directory: back-ups and what is made from them, archives, and the end of history that is archived.
 
 use super::again::{BegunAgain, begin_again};
-use super::offline::take;
-use super::open::{NODE, engine, master_key, server_commit};
+use super::offline::{open_journal, take};
+use super::open::{master_key, server_commit};
 use super::{StartError, World};
 use crate::clock::Stopwatch;
 use crate::config::Config;
@@ -19,7 +19,7 @@ use crate::journal::files::dropped::Dropped;
 use crate::journal::files::header::JOURNAL;
 use crate::journal::files::index::Index;
 use crate::journal::files::real_disk::RealDisk;
-use crate::journal::{Journal, drop_history, droppable};
+use crate::journal::{drop_history, droppable};
 use std::fmt::Display;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ pub fn restore(
     let backup = RealDisk::new(from);
     let to = &config.data_dir;
     let bad = |error: &dyn Display| StartError(format!("{}: {error}; nothing was made", from.display()));
-    let master = master_key(&config.master_key, true, &*world.entropy)?;
+    let master = master_key(&config.master_key, None)?;
     let marker = check_backup(&backup, &master).map_err(|error| bad(&error))?;
     refuse_inside(to, from)?;
     let disk = make_empty(to).map_err(StartError)?;
@@ -182,10 +182,7 @@ fn fill(
     copy_backup(backup, disk, marker).map_err(failed)?;
     let data = DataDir::prepare_unfinished(&config.data_dir).map_err(|error| StartError::new(&error))?;
     let begun = {
-        let engine = engine(&data, config, world)?;
-        let keys = engine.keys();
-        let opened = Journal::open(Box::new(engine), NODE, |_, _| ());
-        let (mut journal, _) = opened.map_err(|error| StartError::new(&error))?;
+        let (mut journal, keys) = open_journal(&data, config, world)?;
         if (journal.head(), journal.engine().root()) != (marker.mark.position, marker.mark.root) {
             return Err(StartError("the copy is not what the back-up was when it was checked".to_owned()));
         }
@@ -237,8 +234,7 @@ pub fn drop_before(
 ) -> Result<Option<(Dropped, Vec<Index>)>, StartError> {
     let data = take(config)?;
     let disk = data.disk();
-    let opened = Journal::open(Box::new(engine(&data, config, world)?), NODE, |_, _| ());
-    let (mut journal, _) = opened.map_err(|error| StartError::new(&error))?;
+    let (mut journal, _) = open_journal(&data, config, world)?;
     let segments = droppable(disk, before).map_err(|error| StartError::new(&error))?;
     if segments.is_empty() {
         journal.mark(true).map_err(|error| StartError::new(&error))?;

@@ -44,16 +44,16 @@ pub fn new_master(config: &Config, new: &NewMaster, world: &World) -> Result<Rew
     refuse_place(new, &config.data_dir)?;
     let data = take(config)?;
     if let NewMaster::Take(_) = new
-        && opens_keys(data.disk(), &read(path, world)?).map_err(|error| StartError::new(&error))?
+        && opens_keys(data.disk(), &read(path)?).map_err(|error| StartError::new(&error))?
     {
         return Ok(Rewrapped::Before);
     }
     // A journal that was left by a crash is settled first. This also tries the old key, before another is made.
     look(&data, config, world, |_| Ok(()))?;
-    let old = master_key(&config.master_key, true, &*world.entropy)?;
+    let old = master_key(&config.master_key, None)?;
     let new_key = match new {
         NewMaster::Make(path) => make_master_key(path, &*world.entropy)?,
-        NewMaster::Take(path) => read(path, world)?,
+        NewMaster::Take(path) => read(path)?,
     };
     let keys = rewrap_keys(data.disk(), &old, &new_key, &*world.entropy).map_err(|error| unfinished(&error, path))?;
     match opens_keys(data.disk(), &new_key) {
@@ -71,8 +71,8 @@ fn unfinished(error: &dyn std::fmt::Display, path: &Path) -> StartError {
     ))
 }
 
-fn read(path: &Path, world: &World) -> Result<crate::crypto::MasterKey, StartError> {
-    master_key(&MasterKeySource::File(path.to_owned()), true, &*world.entropy)
+fn read(path: &Path) -> Result<crate::crypto::MasterKey, StartError> {
+    master_key(&MasterKeySource::File(path.to_owned()), None)
 }
 
 /// A new key overwrites no file, an old one is there, and neither lies where every copy of the data would take it along.

@@ -7,8 +7,9 @@ use crate::config::Config;
 use crate::journal::files::anchor::ANCHOR;
 use crate::journal::files::data_dir::{DataDir, DataDirError};
 use crate::journal::files::header::JOURNAL;
-use crate::journal::{Journal, Reader, StoreError};
+use crate::journal::{Journal, Keys, Reader, StoreError};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Takes the lock of the data directory of a configuration. Nothing is made: a mistyped name is no new journal.
 ///
@@ -44,9 +45,21 @@ fn take_with(
     })
 }
 
-fn holds_a_journal(path: &Path) -> bool {
+/// Whether anything of a journal is in a directory.
+pub(super) fn holds_a_journal(path: &Path) -> bool {
     let segments = std::fs::read_dir(path.join(JOURNAL)).is_ok_and(|mut names| names.next().is_some());
     segments || path.join(ANCHOR).exists()
+}
+
+/// Opens the journal of a directory that is taken, as a start does: what a crash left is mended, the store is brought up to it.
+///
+/// # Errors
+/// [`StartError`]
+pub(super) fn open_journal(data: &DataDir, config: &Config, world: &World) -> Result<(Journal, Arc<Keys>), StartError> {
+    let engine = engine(data, config, world)?;
+    let keys = engine.keys();
+    let (journal, _) = Journal::open(Box::new(engine), NODE, |_, _| ()).map_err(|error| StartError::new(&error))?;
+    Ok((journal, keys))
 }
 
 /// Looks at the folded states of a directory that is taken. Recovers as a start does, and records nothing.
@@ -59,8 +72,7 @@ pub fn look<T>(
     world: &World,
     look: impl FnOnce(&Reader) -> Result<T, StoreError>,
 ) -> Result<T, StartError> {
-    let engine = Box::new(engine(data, config, world)?);
-    let (mut journal, _) = Journal::open(engine, NODE, |_, _| ()).map_err(|error| StartError::new(&error))?;
+    let (mut journal, _) = open_journal(data, config, world)?;
     let seen = look(&journal.reader()).map_err(|error| StartError::new(&error));
     // Everything the start found was settled, so the next one need not recover again.
     journal.mark(true).map_err(|error| StartError::new(&error))?;

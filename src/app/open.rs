@@ -1,5 +1,6 @@
 //! Opening a data directory: lock, master key, journal, clock, in the one order that is safe.
 
+use super::offline::holds_a_journal;
 use super::{World, room};
 use crate::actors::{Asker, begin_journal};
 use crate::clock::JudgedClock;
@@ -12,7 +13,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::check;
-use crate::journal::files::data_dir::{DataDir, refuse_if_readable_by_others};
+use crate::journal::files::data_dir::{DataDir, KEYS, refuse_if_readable_by_others};
 use crate::journal::files::disk::Disk;
 use crate::journal::files::real_disk::RealDisk;
 use crate::journal::files::room::make_room_to_start;
@@ -127,8 +128,8 @@ pub(super) fn engine(
     make_room_to_start(&disk, limits)
         .map_err(|error| StartError::new(&error))?
         .map_err(|error| room::too_little(data.path(), &error))?;
-    let has_keys = data.path().join(crate::journal::files::data_dir::KEYS).join("keys").exists();
-    let master = master_key(&config.master_key, has_keys, &*world.entropy)?;
+    let is_new = !data.path().join(KEYS).join("keys").exists() && !holds_a_journal(data.path());
+    let master = master_key(&config.master_key, is_new.then_some(&*world.entropy))?;
     let mut home = SledHome::new(data.store(), config.store_cache_bytes);
     let origin = format!("countersign/{}", uuid_v7(&*world.entropy, world.clock.wall()));
     let size = disk.room().map_err(|error| StartError::new(&error))?.size;
@@ -260,12 +261,8 @@ fn tell(found: &Found) {
     );
 }
 
-/// Reads the master key, or makes it where the data directory is new.
-pub(super) fn master_key(
-    source: &MasterKeySource,
-    has_keys: bool,
-    entropy: &dyn Entropy,
-) -> Result<MasterKey, StartError> {
+/// Reads the master key. Where there is none it is made, if `make` says with what: only in a data directory that is new.
+pub(super) fn master_key(source: &MasterKeySource, make: Option<&dyn Entropy>) -> Result<MasterKey, StartError> {
     let path = match source {
         MasterKeySource::Text(text) => {
             return MasterKey::from_text(text.expose())
@@ -279,11 +276,13 @@ pub(super) fn master_key(
             let text = Zeroizing::new(text);
             MasterKey::from_text(text.trim_end()).map_err(|error| StartError(format!("{}: {error}", path.display())))
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !has_keys => make_master_key(path, entropy),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(StartError(format!(
-            "the master key {} is missing, and without it this data directory cannot be read: put it back, or name it with --master-key",
-            path.display()
-        ))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match make {
+            Some(entropy) => make_master_key(path, entropy),
+            None => Err(StartError(format!(
+                "the master key {} is missing, and without it this data directory cannot be read: put it back, or name it with --master-key",
+                path.display()
+            ))),
+        },
         Err(error) => Err(StartError(format!("the master key {} cannot be read: {error}", path.display()))),
     }
 }
@@ -295,11 +294,16 @@ pub(super) fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<Mast
     let key = MasterKey::generate(entropy);
     // Under another name until it is whole: half a key would keep every later start from making one.
     let half = path.with_extension("tmp");
-    let mut file =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half).map_err(failed)?;
-    file.write_all(format!("{}\n", *key.to_text()).as_bytes()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    fs::hard_link(&half, path).and_then(|()| fs::remove_file(&half)).map_err(failed)?;
+    let line = Zeroizing::new(format!("{}\n", *key.to_text()));
+    let written =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half).and_then(|mut file| {
+            file.write_all(line.as_bytes())?;
+            file.sync_all()?;
+            fs::hard_link(&half, path)
+        });
+    // Neither half a key nor a second name of a whole one is left lying about.
+    let removed = fs::remove_file(&half);
+    written.and(removed).map_err(failed)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
     tracing::info!(path = %path.display(), "made a master key: keep a copy apart from the back-ups, nothing can be read without it");

@@ -1,8 +1,8 @@
 //! Mending a data directory that does not start, and giving up what nothing has any more.
 
 use super::again::{BegunAgain, begin_again};
-use super::offline::take_to_mend;
-use super::open::{NODE, append, engine, server_commit};
+use super::offline::{open_journal, take_to_mend};
+use super::open::{append, server_commit};
 use super::{StartError, World};
 use crate::config::Config;
 use crate::domain::ids::Position;
@@ -19,11 +19,10 @@ use crate::journal::key_repair::{Owners, damaged_keys, repair_keys};
 use crate::journal::repair::{
     acceptable, check_from_store, examine, give_up, mark_of, repair_from_backup, repair_from_store,
 };
-use crate::journal::{Journal, Keys, SledHome, SledStore, StoreHome};
+use crate::journal::{Journal, SledHome, SledStore, StoreHome};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
-use std::sync::Arc;
 
 /// What is wrong with a data directory, and what would help.
 pub struct Findings {
@@ -204,13 +203,6 @@ fn pending(disk: &RealDisk) -> Result<Mending, StartError> {
         )));
     }
     Ok(mending)
-}
-
-fn open_journal(data: &DataDir, config: &Config, world: &World) -> Result<(Journal, Arc<Keys>), StartError> {
-    let engine = engine(data, config, world)?;
-    let keys = engine.keys();
-    let (journal, _) = Journal::open(Box::new(engine), NODE, |_, _| ()).map_err(failed)?;
-    Ok((journal, keys))
 }
 
 /// Records what was mended. Nothing was, nothing is recorded.

@@ -126,6 +126,11 @@ fn a_master_key_that_is_open_wrong_or_gone_is_refused() {
 
     fs::rename(&key, format!("{key}.away")).unwrap();
     says(Start::new().run_on(&data), 1, &["master.key", "missing", "--master-key"]);
+    let (keys, kept) = (format!("{data}/keys/keys"), format!("{data}.keys"));
+    fs::rename(&keys, &kept).unwrap();
+    says(Start::new().run_on(&data), 1, &["master.key", "missing", "--master-key"]);
+    assert!(!Path::new(&key).exists(), "another key would hide which one is missing");
+    fs::rename(&kept, &keys).unwrap();
     assert!(!Path::new(&key).exists(), "no other key was made in its place");
     fs::rename(format!("{key}.away"), &key).unwrap();
 
