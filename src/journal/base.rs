@@ -13,6 +13,7 @@ use super::files::frame::{seal_value, unseal_value};
 use super::files::header::list_segments;
 use super::files::merkle::{Frontier, Sha256};
 use super::files::seal::Pace;
+use super::files::source::FileReader;
 use super::store::{Change, CheckedStore, STATE_FORMAT, Store, StoreError, live_pages};
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -131,7 +132,7 @@ fn read_base<D: Disk>(
     mut take: impl FnMut(Change) -> Result<(), BaseError>,
 ) -> Result<Frontier, BaseError> {
     let bad = |why: &str| BaseError(why.to_owned());
-    let mut reader = BufReader::new(FileReader { file: disk.open_to_read(&base_path(position))?, offset: 0 });
+    let mut reader = BufReader::new(FileReader::new(disk.open_to_read(&base_path(position))?, 0));
     let mut line = Vec::new();
     // The longest head there can be, with 64 hashes, is shorter.
     (&mut reader).take(16 * 1024).read_until(b'\n', &mut line)?;
@@ -247,18 +248,5 @@ impl<F: DiskFile> Write for FileWriter<'_, F> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-struct FileReader<F> {
-    file: F,
-    offset: u64,
-}
-
-impl<F: DiskFile> Read for FileReader<F> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(self.offset, buffer)?;
-        self.offset += read as u64;
-        Ok(read)
     }
 }

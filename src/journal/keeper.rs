@@ -4,10 +4,10 @@
 use super::base::check_stand_in;
 use super::files::anchor::Anchor;
 use super::files::disk::{Disk, DiskFile, put_whole};
-use super::files::entries::segment_head;
 use super::files::error::ReadError;
 use super::files::frame::{seal_value, unseal_value};
 use super::files::header::{Header, JOURNAL, SegmentName, list_segments, segment_path};
+use super::files::heads::find_head;
 use super::files::index::{Index, IndexError};
 use super::files::seal::{Pace, SealError, check_sealed, reindex, seal};
 use super::files::sealed::SealedSegments;
@@ -157,14 +157,9 @@ impl<D: Disk> Keeper<D> {
         self.read_at.get(&index.first()).copied().unwrap_or(index.span.1)
     }
 
-    /// The head of a segment. The index is asked where the text is gone: beside a text an index may be left over from another life.
     fn header(&self, first: Position) -> Result<Header, SealError> {
-        if self.disk.find(&segment_path(first))?.is_none()
-            && let Ok(index) = Index::read(&self.disk, first)
-        {
-            return Ok(index.header);
-        }
-        Ok(segment_head(&self.disk, first)?)
+        let sealed = self.disk.find(&segment_path(first))?.is_none();
+        Ok(find_head(&self.disk, SegmentName { first, sealed })?.0)
     }
 
     /// Remembers that a segment was read. That this is written is of no importance to anything but the order of later reads.

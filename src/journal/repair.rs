@@ -11,8 +11,9 @@ use super::files::header::{Header, SegmentName, index_path, list_segments, seale
 use super::files::mending::{Mended, Mending};
 use super::files::merkle::Frontier;
 use super::files::rebuild::{Kept, RebuildError, put_rebuilt, rebuild};
-use super::files::salvage::{copy_text, keep_damaged, put_aside, text_digest};
+use super::files::salvage::{copy_text, keep_damaged, put_aside};
 use super::files::seal::{SealError, seal};
+use super::files::source::text_digest;
 use super::keys;
 use super::packed_lines::unpack;
 use super::schema;

@@ -8,15 +8,17 @@ use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::{Event, Expected};
 use countersign::journal::backup::{back_up, check_backup};
 use countersign::journal::files::archive::{archive, check_archived, sealed_before};
-use countersign::journal::files::disk::{Disk, DiskFile};
+use countersign::journal::files::diagnosis::diagnose;
+use countersign::journal::files::disk::Disk;
 use countersign::journal::files::dropped::{DROPPED, Dropped, base_path};
 use countersign::journal::files::entries::segment_head;
 use countersign::journal::files::header::list_segments;
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::merkle::sha256;
 use countersign::journal::files::seal::seal;
+use countersign::journal::files::sealed::SealedSegments;
 use countersign::journal::store::{Store, StoreHead};
-use countersign::journal::{Journal, MemoryStore, check_base, check_stand_in, drop_history, droppable};
+use countersign::journal::{Journal, Keeper, MemoryStore, check_base, check_stand_in, drop_history, droppable};
 use std::collections::BTreeMap;
 
 const LATER: Timestamp = Timestamp(START.0 + 400 * 86_400_000);
@@ -24,10 +26,7 @@ const LATER: Timestamp = Timestamp(START.0 + 400 * 86_400_000);
 /// A journal of several segments, the closed ones sealed, stopped in good order.
 fn place() -> InMemory {
     let mut place = InMemory { roll_at: 6 * 1024, ..InMemory::new() };
-    place.disk.create("format").unwrap().write_at(0, b"1\n").unwrap();
-    let mut format = place.disk.open("format").unwrap();
-    format.sync_data().unwrap();
-    place.disk.sync_dir("").unwrap();
+    place.put_format();
     let Opened { mut journal, keys, .. } = place.open();
     for batch in Teller::new(keys).history().chunks(3) {
         assert!(journal.append(batch.to_vec()).unwrap().iter().all(Result::is_ok));
@@ -191,6 +190,8 @@ fn a_drop_that_is_cut_short_anywhere_loses_no_state_and_is_taken_up() {
             let opened = found.try_open().unwrap_or_else(|why| panic!("{store_of}: {why}"));
             assert_eq!(others(&opened.journal), before, "{store_of}");
             drop(opened);
+            let well = diagnose(&found.disk, None).unwrap();
+            assert!(well.is_well(), "{store_of}: what was to be dropped is not missed: {:?}", well.faults);
             drop_all(&mut found).ok();
             let first = list_segments(&found.disk).unwrap()[0];
             assert!(first.first > 1 && !first.sealed, "{store_of}: {first:?}");
@@ -263,6 +264,11 @@ fn damage_of_the_base_is_found_while_the_store_is_whole() {
     place.disk.flip_bit(&file, place.disk.contents(&file).unwrap().len() / 2, 3);
     let said = check(&place).unwrap_err().to_string();
     assert!(said.contains(&file) && said.contains("back-up"), "{said}");
+    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), 1, &[]));
+    let mut at_hour = |hour| keeper.fault_of_base(LATER + Span::hours(hour), Span::hours(24), &mut || Ok(()));
+    assert!(at_hour(0).is_some_and(|found| said.starts_with(&found)), "the one who scrubs finds it");
+    assert_eq!(at_hour(23), None, "and does not look again before the next round");
+    assert!(at_hour(24).is_some());
     place.disk.remove(&file).unwrap();
     assert!(check(&place).unwrap_err().to_string().contains("is not there"));
 }

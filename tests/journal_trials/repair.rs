@@ -1,21 +1,25 @@
 //! What is damaged is refused, and then mended: from the store with the same events under the same root, or given up on
 //! purpose. A power cut in the middle is taken up by running it again.
 
-use crate::support::commits::Teller;
+use crate::support::commits::{START, Teller};
 use crate::support::places::{InMemory, Opened, Place};
 use crate::support::{check_whole, entries};
 use countersign::domain::ids::Hash;
 use countersign::journal::Store;
+use countersign::journal::backup::back_up;
 use countersign::journal::files::diagnosis::diagnose;
 use countersign::journal::files::disk::Disk;
+use countersign::journal::files::entries::segment_head;
 use countersign::journal::files::header::{SegmentName, list_segments};
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::mending::Mending;
-use countersign::journal::repair::{acceptable, examine, give_up, mark_of, repair_from_store};
+use countersign::journal::files::seal::seal;
+use countersign::journal::repair::{acceptable, examine, give_up, mark_of, repair_from_backup, repair_from_store};
 
 /// A journal of several segments, none of them sealed, after an orderly stop.
 fn with_history() -> (InMemory, u64, Hash) {
     let mut place = InMemory::new();
+    place.put_format();
     let Opened { mut journal, keys, .. } = place.open();
     for batch in Teller::new(keys).history().chunks(4) {
         assert!(journal.append(batch.to_vec()).unwrap().iter().all(Result::is_ok));
@@ -44,6 +48,12 @@ fn check_same(place: &mut InMemory, head: u64, root: Hash, context: &str) {
 
 fn files(disk: &MemoryDisk) -> Vec<String> {
     list_segments(disk).unwrap().iter().map(SegmentName::path).collect()
+}
+
+fn seal_closed(disk: &MemoryDisk) {
+    for pair in list_segments(disk).unwrap().windows(2) {
+        seal(disk, pair[0].first, &segment_head(disk, pair[1].first).unwrap(), &mut || Ok(())).unwrap();
+    }
 }
 
 #[test]
@@ -134,6 +144,50 @@ fn a_power_cut_at_any_operation_of_a_repair_is_taken_up_by_running_it_again() {
         if finished {
             assert!(operations > 10);
             return;
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_operation_of_a_repair_from_a_backup_is_taken_up_by_running_it_again() {
+    let (whole, head, root) = with_history();
+    let backup = MemoryDisk::new();
+    back_up(&whole.disk, &backup, None, START).unwrap();
+    let files = files(&whole.disk);
+    for sealed in [false, true] {
+        let whole = whole.copy();
+        if sealed {
+            seal_closed(&whole.disk);
+        }
+        for operations in 0.. {
+            let context = format!("sealed: {sealed}, after {operations} operations");
+            let mut place = whole.copy();
+            let file = list_segments(&place.disk).unwrap()[0].path();
+            let damaged = place.disk.contents(&file).unwrap();
+            place.disk.flip_bit(&file, damaged.len() / 2, 2);
+            let damaged = place.disk.contents(&file).unwrap();
+            // A sealed one is missed when the store has to be made again.
+            place.lose_store();
+            assert!(place.copy().try_open().is_err(), "{context}");
+            place.disk.power_off_after_operations(operations);
+            let repair = |place: &InMemory| {
+                let mut mending = Mending::read(&place.disk).unwrap().unwrap_or_default();
+                repair_from_backup(&place.disk, &backup, None, &mut mending).map(|left| (left, mending))
+            };
+            let finished = repair(&place).is_ok() && !place.disk.is_off();
+            place.disk = place.disk.crash(operations);
+            let known = Mending::read(&place.disk).unwrap().is_some();
+            assert!(known || place.try_open().is_err(), "{context}: nothing serves it half mended");
+            let (left, mending) = repair(&place).unwrap_or_else(|why| panic!("{context}: {why}"));
+            assert!(left.is_empty(), "{context}: {left:?}");
+            assert_eq!(mending.mended.len(), 1, "{context}: what is to be recorded is not lost: {mending:?}");
+            let kept = file.replace("journal/", "journal/damaged-");
+            assert_eq!(place.disk.contents(&kept), Some(damaged), "{context}: what was damaged is kept");
+            check_same(&mut place, head, root, &context);
+            if finished {
+                assert!(operations > 5 && files.len() == list_segments(&place.disk).unwrap().len(), "{context}");
+                break;
+            }
         }
     }
 }

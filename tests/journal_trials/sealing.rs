@@ -9,6 +9,7 @@ use countersign::entropy::SeededEntropy;
 use countersign::journal::files::data_dir::DataDir;
 use countersign::journal::files::disk::{Disk, DiskFile};
 use countersign::journal::files::header::{index_path, list_segments, sealed_path};
+use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::sealed::SealedSegments;
 use countersign::journal::{History, Journal, Keeper, LocalEngine};
 
@@ -34,6 +35,19 @@ fn begin(journal: &mut Journal, teller: &Teller) {
     for commit in [teller.genesis(), teller.new_client(1), teller.new_account(1)] {
         append(journal, commit).unwrap();
     }
+}
+
+/// A journal that was just begun.
+fn begun(mut place: InMemory) -> (InMemory, Journal, Teller) {
+    let opened = place.open();
+    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
+    begin(&mut journal, &teller);
+    (place, journal, teller)
+}
+
+/// One that looks after the segments of a disk, none of which were sealed yet.
+fn keeper(disk: &MemoryDisk) -> Keeper<MemoryDisk> {
+    Keeper::new(disk.clone(), SealedSegments::new(disk.clone(), 1, &[]))
 }
 
 fn seal_all<D: Disk>(keeper: &mut Keeper<D>) -> u64 {
@@ -82,12 +96,9 @@ fn a_start_reads_no_sealed_segment_as_the_kernel_counts() {
 
 #[test]
 fn a_sealed_and_archived_journal_is_whole_and_is_rebuilt_to_the_same_store() {
-    let mut place = InMemory::new();
-    let opened = place.open();
-    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
-    begin(&mut journal, &teller);
+    let (mut place, mut journal, teller) = begun(InMemory::new());
     live_through(&mut journal, &teller, 60, 3);
-    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), 1, &[]));
+    let mut keeper = keeper(&place.disk);
     let through = seal_all(&mut keeper);
     assert!(through > 100);
     append(&mut journal, teller.archive(through)).unwrap();
@@ -107,14 +118,11 @@ fn a_sealed_and_archived_journal_is_whole_and_is_rebuilt_to_the_same_store() {
 
 #[test]
 fn a_segment_is_sealed_only_once_the_anchor_stands_behind_it() {
-    let mut place = InMemory::new();
-    let opened = place.open();
-    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
-    begin(&mut journal, &teller);
+    let (place, mut journal, teller) = begun(InMemory::new());
     for n in 1..60 {
         append(&mut journal, teller.login(n, 1, 1, 1, 1)).unwrap();
     }
-    let mut keeper = Keeper::new(place.disk.clone(), SealedSegments::new(place.disk.clone(), 1, &[]));
+    let mut keeper = keeper(&place.disk);
     assert!(keeper.waiting().unwrap() > 0);
     assert_eq!(keeper.seal_next(NOW, &mut free()).unwrap(), None, "no anchor was written since the start");
     journal.mark(false).unwrap();
@@ -123,10 +131,7 @@ fn a_segment_is_sealed_only_once_the_anchor_stands_behind_it() {
 
 #[test]
 fn scrubbing_goes_round_the_oldest_first_across_restarts_and_mends_indexes() {
-    let mut place = InMemory::new();
-    let opened = place.open();
-    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
-    begin(&mut journal, &teller);
+    let (place, mut journal, teller) = begun(InMemory::new());
     live_through(&mut journal, &teller, 60, 3);
     let sealed = SealedSegments::new(place.disk.clone(), 1, &[]);
     let mut keeper = Keeper::new(place.disk.clone(), sealed.clone());
@@ -156,17 +161,14 @@ fn scrubbing_goes_round_the_oldest_first_across_restarts_and_mends_indexes() {
 
 #[test]
 fn a_damaged_closed_segment_is_told_of_once_and_keeps_none_of_the_others_from_being_sealed() {
-    let mut place = InMemory::new();
-    let opened = place.open();
-    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
-    begin(&mut journal, &teller);
+    let (place, mut journal, teller) = begun(InMemory::new());
     live_through(&mut journal, &teller, 60, 3);
     let segments = list_segments(&place.disk).unwrap();
     assert!(segments.len() > 4);
     for spoiled in 0..segments.len() - 1 {
         let disk = place.disk.crash_keeping_everything();
         disk.tamper(&segments[spoiled].path(), |bytes| bytes[2000] ^= 1);
-        let mut keeper = Keeper::new(disk.clone(), SealedSegments::new(disk.clone(), 1, &[]));
+        let mut keeper = keeper(&disk);
         let (mut sealed, mut damaged) = (0, 0);
         loop {
             match keeper.seal_next(NOW, &mut free()) {
@@ -187,10 +189,7 @@ fn a_damaged_closed_segment_is_told_of_once_and_keeps_none_of_the_others_from_be
 
 #[test]
 fn nothing_is_sealed_with_the_room_that_is_kept_for_others() {
-    let mut place = InMemory::new();
-    let opened = place.open();
-    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
-    begin(&mut journal, &teller);
+    let (place, mut journal, teller) = begun(InMemory::new());
     live_through(&mut journal, &teller, 60, 3);
     let sealed = SealedSegments::new(place.disk.clone(), 1, &[]);
     let mut keeper = Keeper::new(place.disk.clone(), sealed).keep_free(64 * 1024);
@@ -205,10 +204,7 @@ fn nothing_is_sealed_with_the_room_that_is_kept_for_others() {
 
 #[test]
 fn damage_that_a_scrub_has_found_is_found_again_after_a_restart() {
-    let mut place = InMemory::new();
-    let opened = place.open();
-    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
-    begin(&mut journal, &teller);
+    let (place, mut journal, teller) = begun(InMemory::new());
     live_through(&mut journal, &teller, 60, 3);
     let sealed = SealedSegments::new(place.disk.clone(), 1, &[]);
     let mut keeper = Keeper::new(place.disk.clone(), sealed.clone());
@@ -223,11 +219,7 @@ fn damage_that_a_scrub_has_found_is_found_again_after_a_restart() {
 
 #[test]
 fn looking_up_a_session_reads_its_first_segment_no_further_than_it_must() {
-    let mut place = InMemory::new();
-    place.roll_at = 3 << 20;
-    let opened = place.open();
-    let (mut journal, teller) = (opened.journal, Teller::new(opened.keys));
-    begin(&mut journal, &teller);
+    let (place, mut journal, teller) = begun(InMemory { roll_at: 3 << 20, ..InMemory::new() });
     let disk = place.disk.clone();
     let mut others = 2..;
     let mut fill = |journal: &mut Journal, segment: usize, bytes: usize| loop {

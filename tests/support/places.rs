@@ -2,8 +2,8 @@
 
 use countersign::crypto::MasterKey;
 use countersign::entropy::SeededEntropy;
-use countersign::journal::files::data_dir::DataDir;
-use countersign::journal::files::disk::Disk;
+use countersign::journal::files::data_dir::{DataDir, FORMAT_FILE};
+use countersign::journal::files::disk::{Disk, DiskFile, put_whole};
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::{CaughtUp, Found, Journal, Keys, LocalEngine, MemoryStore, SledHome, StoreError, StoreHome};
 use std::path::{Path, PathBuf};
@@ -133,6 +133,11 @@ impl InMemory {
     /// What is found on `disk`, beside `store`.
     pub fn of(disk: MemoryDisk, store: MemoryStore) -> Self {
         Self { disk, home: MemoryHome { store, quarantined: Vec::new() }, master_seed: 1, roll_at: ROLL_AT }
+    }
+
+    /// Writes the number of the layout, as preparing a data directory does; a back-up wants it.
+    pub fn put_format(&self) {
+        put_whole(&self.disk, FORMAT_FILE, |file| file.write_at(0, b"1\n")).unwrap();
     }
 
     /// Opens, and tells how far the store has come.

@@ -4,20 +4,21 @@
 //! and whose text becomes a sealed segment some time after it was closed: whichever of the two is found says the same.
 
 use super::anchor::{Anchor, AnchorState, Mark};
+use super::check::{beginning, check_each};
 use super::copy::{Content, LineWriter, content, copy};
 use super::disk::{Disk, DiskFile, put_whole, remove_if_there};
 use super::dropped::{DROPPED, Dropped, base_path};
-use super::entries::{OpenSegment, open_segment};
+use super::entries::{OpenSegment, open_segment, segment_head};
 use super::error::{Damage, OpenError, ReadError};
 use super::frame::decode;
-use super::header::{Header, SegmentName, index_path, list_segments, sealed_path, segment_path};
+use super::header::{Header, index_path, list_segments, sealed_path, segment_path};
+use super::heads::ExpectedHead;
 use super::index::{Index, IndexError};
 use super::lines::LineReader;
-use super::merkle::{Frontier, to_hash};
-use super::scan::scan;
-use super::seal::{SealError, Text, check_sealed, reindex};
+use super::merkle::Frontier;
+use super::seal::{SealError, Text, reindex};
 use super::source::Source;
-use crate::domain::ids::{Hash, Position};
+use crate::domain::ids::Position;
 use std::io;
 
 pub use super::anchor::ANCHOR;
@@ -121,7 +122,7 @@ pub fn copy_segments<S: Disk, T: Disk>(
     let expected = beginning(from, segments[0].first)?;
     let mut copier = Copier { from, to, older, expected, bytes: 0, linked: 0 };
     for (number, segment) in closed.iter().enumerate() {
-        let next = open_segment(from, segments[number + 1].first)?.header;
+        let next = segment_head(from, segments[number + 1].first)?;
         copier.closed(segment.first, &next)?;
     }
     let header = copier.open(last.first, mark)?;
@@ -130,46 +131,11 @@ pub fn copy_segments<S: Disk, T: Disk>(
     Ok(CopiedSegments { mark, origin: header.origin, bytes, linked, dropped })
 }
 
-/// What the head of the next segment must say, as far as it is known.
-struct Expected {
-    previous: Option<Option<Hash>>,
-    frontier: Option<Frontier>,
-}
-
-/// What must hold for the first segment that is there.
-fn beginning(disk: &impl Disk, first: Position) -> Result<Expected, BackupError> {
-    let unknown = Expected { previous: None, frontier: None };
-    match Dropped::before(disk, first)? {
-        None if first == 1 => Ok(Expected { previous: Some(None), frontier: Some(Frontier::default()) }),
-        // A drop that did not come to its end.
-        Some(dropped) if dropped.through() >= first => Ok(unknown),
-        Some(dropped) if dropped.through() + 1 == first => {
-            Ok(Expected { previous: Some(Some(dropped.previous)), frontier: Some(dropped.frontier) })
-        }
-        found => {
-            let missing = found.map_or(1, |dropped| dropped.through() + 1);
-            let why = "this segment is missing, and nothing says that it was dropped".to_owned();
-            Err(Damage { file: segment_path(missing), offset: 0, position: missing, why }.into())
-        }
-    }
-}
-
-impl Expected {
-    fn check(&self, file: &str, head: &Header) -> Result<(), Damage> {
-        let previous = self.previous.is_none_or(|previous| previous == head.previous);
-        if previous && self.frontier.as_ref().is_none_or(|frontier| *frontier == head.frontier) {
-            return Ok(());
-        }
-        let why = "the segment's first line does not continue the segment before it".to_owned();
-        Err(Damage { file: file.to_owned(), offset: 0, position: head.first(), why })
-    }
-}
-
 struct Copier<'a, 'l, S: Disk, T: Disk> {
     from: &'a S,
     to: &'a T,
     older: Option<LinkFrom<'l, S>>,
-    expected: Expected,
+    expected: ExpectedHead,
     bytes: u64,
     linked: u64,
 }
@@ -183,7 +149,7 @@ impl<S: Disk, T: Disk> Copier<'_, '_, S, T> {
             // Sealed before, or a moment ago.
             None => self.sealed(first, next)?,
         }
-        self.expected = Expected { previous: Some(next.previous), frontier: Some(next.frontier.clone()) };
+        self.expected = next.into();
         Ok(())
     }
 
@@ -321,55 +287,16 @@ fn take_line<F: DiskFile>(
 /// # Errors
 /// [`BackupError`] names the file that is not what it was.
 pub fn check_segments<D: Disk>(disk: &D, mark: Mark) -> Result<(), BackupError> {
-    let segments = list_segments(disk)?;
-    let first = segments.first().map(|segment| segment.first);
-    let mut expected = beginning(disk, first.unwrap_or(1))?;
-    for (number, segment) in segments.iter().enumerate() {
-        let next = segments.get(number + 1).map(|next| open_segment(disk, next.first)).transpose()?;
-        let next = next.map(|next| next.header);
-        expected = check_segment(disk, *segment, &expected, next.as_ref(), mark)?;
-    }
-    if expected.frontier.is_none_or(|frontier| frontier.size() != mark.position) {
+    let last = check_each(disk, |_| ())?;
+    let Some(last) = last.filter(|last| last.frontier.size() == mark.position) else {
         return Err(BackupError::Refused(format!("the segments do not end at entry {}", mark.position)));
-    }
-    Ok(())
-}
-
-fn check_segment<D: Disk>(
-    disk: &D,
-    segment: SegmentName,
-    expected: &Expected,
-    next: Option<&Header>,
-    mark: Mark,
-) -> Result<Expected, BackupError> {
-    let (first, file) = (segment.first, segment.path());
-    let read = scan(disk, first, &[])?;
-    expected.check(&file, &read.header)?;
-    let damage = |why: &str| Damage {
-        file: file.clone(),
-        offset: read.good_end,
-        position: read.frontier.size() + 1,
-        why: why.to_owned(),
     };
-    if let Some(fault) = read.fault {
-        return Err(fault.damage.into());
+    if last.frontier.root() == mark.root {
+        return Ok(());
     }
-    let Some(next) = next else {
-        if segment.sealed || read.frontier.root() != mark.root {
-            let why = "the Merkle root over the entries up to here is not the one the back-up was made with";
-            return Err(damage(why).into());
-        }
-        return Ok(Expected { previous: None, frontier: Some(read.frontier) });
-    };
-    let digest = Some(to_hash(read.digest.finish()));
-    if read.frontier != next.frontier || digest != next.previous {
-        let why = "the SHA-256 of the whole text is not the one the next segment has for it";
-        return Err(Damage { file, offset: 0, position: first, why: why.to_owned() }.into());
-    }
-    if segment.sealed {
-        check_sealed(disk, first, next, &mut || Ok(()))?;
-    }
-    Ok(Expected { previous: Some(digest), frontier: Some(read.frontier) })
+    let why = "the Merkle root over the entries up to here is not the one the back-up was made with".to_owned();
+    let (file, position) = (segment_path(last.header.first()), mark.position);
+    Err(Damage { file, offset: last.good_end, position, why }.into())
 }
 
 /// Copies a finished back-up, which was checked, into `to`. The marker is not copied.

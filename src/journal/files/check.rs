@@ -1,12 +1,13 @@
 //! Reads a whole journal and says whether it is what was written.
 
 use super::disk::Disk;
-use super::entries::open_segment;
-use super::error::{Damage, OpenError};
-use super::header::list_segments;
+use super::dropped::Dropped;
+use super::entries::segment_head;
+use super::error::{Damage, OpenError, ReadError};
+use super::header::{Header, SegmentName, list_segments, segment_path};
+use super::heads::ExpectedHead;
 use super::index::IndexError;
-use super::merkle::to_hash;
-use super::scan::scan;
+use super::scan::{Scan, scan};
 use super::seal::{SealError, check_sealed};
 use crate::domain::ids::Position;
 
@@ -25,34 +26,73 @@ pub struct Checked {
 /// # Errors
 /// The first fault; nothing is written.
 pub fn check_all<D: Disk>(disk: &D, mut progress: impl FnMut(Position)) -> Result<Checked, OpenError> {
-    let segments = list_segments(disk)?;
-    let mut before: Option<super::scan::Scan> = None;
-    for (number, segment) in segments.iter().enumerate() {
-        let read = scan(disk, segment.first, &[])?;
-        if let Some(fault) = &read.fault {
-            return Err(fault.damage.clone().into());
+    let mut checked = Checked::default();
+    let end = |last: Position| {
+        checked = Checked { segments: checked.segments + 1, head: last };
+        progress(last);
+    };
+    match check_each(disk, end) {
+        Ok(_) => Ok(checked),
+        Err(SealError::Read(error)) => Err(error.into()),
+        Err(SealError::Index(IndexError::Io(error)) | SealError::Io(error)) => Err(error.into()),
+        Err(SealError::Index(IndexError::Unusable { file, why })) => {
+            Err(Damage { file, offset: 0, position: checked.head + 1, why }.into())
         }
-        if let Some(before) = before.take() {
-            let continues = read.header.frontier == before.frontier;
-            if !continues || read.header.previous != Some(to_hash(before.digest.finish())) {
-                let why = "the segment's first line does not continue the segment before it".to_owned();
-                return Err(Damage { file: segment.path(), offset: 0, position: segment.first, why }.into());
-            }
-        }
-        if segment.sealed
-            && let Some(next) = segments.get(number + 1)
-        {
-            let next = open_segment(disk, next.first)?.header;
-            check_sealed(disk, segment.first, &next, &mut || Ok(())).map_err(|error| match error {
-                SealError::Read(error) => error.into(),
-                SealError::Index(IndexError::Io(error)) | SealError::Io(error) => OpenError::Io(error),
-                SealError::Index(IndexError::Unusable { file, why }) => {
-                    Damage { file, offset: 0, position: segment.first, why }.into()
-                }
-            })?;
-        }
-        progress(read.frontier.size());
-        before = Some(read);
     }
-    Ok(Checked { segments: segments.len(), head: before.map_or(0, |last| last.frontier.size()) })
+}
+
+/// The same; gives the last segment as it was read.
+pub(super) fn check_each<D: Disk>(disk: &D, mut progress: impl FnMut(Position)) -> Result<Option<Scan>, SealError> {
+    let segments = list_segments(disk)?;
+    let Some(first) = segments.first().map(|segment| segment.first) else { return Ok(None) };
+    let mut expected = beginning(disk, first)?;
+    let mut last = None;
+    for (number, segment) in segments.iter().enumerate() {
+        let next = segments.get(number + 1).map(|next| segment_head(disk, next.first)).transpose()?;
+        let read = check_segment(disk, *segment, &expected, next.as_ref())?;
+        progress(read.frontier.size());
+        expected = next.as_ref().map_or(ExpectedHead::UNKNOWN, ExpectedHead::from);
+        last = Some(read);
+    }
+    Ok(last)
+}
+
+/// What must hold for the first segment that is there.
+pub(super) fn beginning(disk: &impl Disk, first: Position) -> Result<ExpectedHead, ReadError> {
+    let dropped = Dropped::before(disk, first)?;
+    ExpectedHead::first(dropped.as_ref(), first).map_err(|missing| {
+        let why = "this segment is missing, and nothing says that it was dropped".to_owned();
+        Damage { file: segment_path(missing), offset: 0, position: missing, why }.into()
+    })
+}
+
+/// Reads a segment; `next` is the head of the one behind it.
+fn check_segment<D: Disk>(
+    disk: &D,
+    segment: SegmentName,
+    expected: &ExpectedHead,
+    next: Option<&Header>,
+) -> Result<Scan, SealError> {
+    let file = segment.path();
+    let read = scan(disk, segment.first, &[])?;
+    expected.check(&file, &read.header).map_err(ReadError::from)?;
+    if let Some(fault) = read.fault {
+        return Err(ReadError::from(fault.damage).into());
+    }
+    let Some(next) = next else {
+        if segment.sealed {
+            let (offset, position) = (read.good_end, read.frontier.size() + 1);
+            let why = "the open segment behind it is missing".to_owned();
+            return Err(ReadError::from(Damage { file, offset, position, why }).into());
+        }
+        return Ok(read);
+    };
+    if read.frontier != next.frontier || Some(read.digest.clone().finish()) != next.previous {
+        let why = "the SHA-256 of the whole text is not the one the next segment has for it".to_owned();
+        return Err(ReadError::from(Damage { file, offset: 0, position: segment.first, why }).into());
+    }
+    if segment.sealed {
+        check_sealed(disk, segment.first, next, &mut || Ok(()))?;
+    }
+    Ok(read)
 }

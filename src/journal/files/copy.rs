@@ -1,10 +1,9 @@
 //! Copies files from one directory to another, whole, durable, and hashed on the way.
 
 use super::disk::{Disk, DiskFile, put_whole, read_full};
-use super::merkle::to_hash;
+use super::merkle::Sha256;
 use super::seal::Pace;
 use crate::domain::ids::Hash;
-use aws_lc_rs::digest::{Context, SHA256};
 use std::io;
 
 /// How much is read and written at once, in bytes.
@@ -49,7 +48,7 @@ pub fn content_paced(disk: &impl Disk, path: &str, pace: Pace<'_>) -> io::Result
 }
 
 fn each_chunk(file: &impl DiskFile, mut take: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<Content> {
-    let (mut length, mut digest) = (0, Context::new(&SHA256));
+    let (mut length, mut digest) = (0, Sha256::default());
     let mut buffer = vec![0; CHUNK];
     loop {
         let read = read_full(file, length, &mut buffer)?;
@@ -57,7 +56,7 @@ fn each_chunk(file: &impl DiskFile, mut take: impl FnMut(u64, &[u8]) -> io::Resu
         take(length, &buffer[..read])?;
         length += read as u64;
         if read < CHUNK {
-            return Ok(Content { length, digest: to_hash(digest.finish()) });
+            return Ok(Content { length, digest: digest.finish() });
         }
     }
 }

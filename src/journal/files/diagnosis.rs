@@ -4,11 +4,12 @@
 use super::anchor::{Anchor, AnchorState, Mark};
 use super::disk::{Disk, DiskFile};
 use super::dropped::{DROPPED, Dropped};
-use super::entries::open_segment;
-use super::error::{OpenError, ReadError, Witness};
+use super::entries::segment_head;
+use super::error::{ReadError, Witness};
 use super::header::{Header, SegmentName, list_segments, sealed_path, segment_path};
-use super::index::{Index, IndexError};
-use super::merkle::{Frontier, to_hash};
+use super::heads::{ExpectedHead, find_head};
+use super::index::Index;
+use super::merkle::Frontier;
 use super::scan::{Known, Scan, scan};
 use crate::domain::ids::{Hash, Position};
 use std::io;
@@ -85,18 +86,13 @@ impl Diagnosis {
     }
 }
 
-/// What the segments read so far say of the next.
-struct Row {
-    frontier: Option<Frontier>,
-    previous: Option<Option<Hash>>,
-    /// The position that comes next.
-    next: Position,
-}
-
 struct Survey<'a, D: Disk> {
     disk: &'a D,
     known: Vec<Known>,
-    row: Row,
+    /// What the segments read so far say of the next.
+    expected: ExpectedHead,
+    /// The position that comes next.
+    next: Position,
     found: Diagnosis,
 }
 
@@ -126,8 +122,8 @@ pub fn diagnose<D: Disk>(disk: &D, store: Option<Mark>) -> io::Result<Diagnosis>
         store,
         dropped: None,
     };
-    let row = Row { frontier: Some(Frontier::default()), previous: Some(None), next: 1 };
-    let mut survey = Survey { disk, known, row, found };
+    let expected = ExpectedHead { previous: Some(None), frontier: Some(Frontier::default()) };
+    let mut survey = Survey { disk, known, expected, next: 1, found };
     survey.begin(segments.first().map_or(1, |segment| segment.first))?;
     for (at, segment) in segments.iter().enumerate() {
         survey.take(*segment, segments.get(at + 1).copied())?;
@@ -136,16 +132,10 @@ pub fn diagnose<D: Disk>(disk: &D, store: Option<Mark>) -> io::Result<Diagnosis>
     Ok(survey.found)
 }
 
+/// The head of a segment; `None` where it is damaged.
 fn head<D: Disk>(disk: &D, segment: SegmentName) -> io::Result<Option<Header>> {
-    if segment.sealed {
-        match Index::read(disk, segment.first) {
-            Ok(index) => return Ok(Some(index.header)),
-            Err(IndexError::Io(error)) => return Err(error),
-            Err(IndexError::Unusable { .. }) => {}
-        }
-    }
-    match open_segment(disk, segment.first) {
-        Ok(open) => Ok(Some(open.header)),
+    match find_head(disk, segment) {
+        Ok((header, _)) => Ok(Some(header)),
         Err(ReadError::Damaged(_)) => Ok(None),
         Err(ReadError::Io(error)) => Err(error),
     }
@@ -154,28 +144,26 @@ fn head<D: Disk>(disk: &D, segment: SegmentName) -> io::Result<Option<Header>> {
 impl<D: Disk> Survey<'_, D> {
     /// What was dropped is not missed.
     fn begin(&mut self, first: Position) -> io::Result<()> {
-        match Dropped::before(self.disk, first) {
-            Ok(Some(dropped)) if dropped.through() + 1 == first => {
-                self.row = Row {
-                    frontier: Some(dropped.frontier.clone()),
-                    previous: Some(Some(dropped.previous)),
-                    next: first,
-                };
-                self.found.good = dropped.frontier.clone();
-                self.found.dropped = Some(dropped);
-                Ok(())
-            }
-            Ok(_) => Ok(()),
-            Err(ReadError::Io(error)) => Err(error),
+        let dropped = match Dropped::before(self.disk, first) {
+            Ok(dropped) => dropped,
+            Err(ReadError::Io(error)) => return Err(error),
             Err(ReadError::Damaged(damage)) => {
                 self.fault(None, 1, Some(first - 1), damage.why, None);
                 if let Some(fault) = self.found.faults.last_mut() {
                     fault.file = DROPPED.to_owned();
                 }
-                self.row = Row { frontier: None, previous: None, next: first };
-                Ok(())
+                (self.expected, self.next) = (ExpectedHead::UNKNOWN, first);
+                return Ok(());
             }
+        };
+        if let Ok(expected) = ExpectedHead::first(dropped.as_ref(), first) {
+            (self.expected, self.next) = (expected, first);
+            if let Some(dropped) = dropped.as_ref().filter(|dropped| dropped.through() < first) {
+                self.found.good = dropped.frontier.clone();
+            }
+            self.found.dropped = dropped;
         }
+        Ok(())
     }
 
     fn fault(
@@ -196,8 +184,8 @@ impl<D: Disk> Survey<'_, D> {
             last,
             segment,
             why,
-            before: self.row.frontier.clone(),
-            previous: self.row.previous,
+            before: self.expected.frontier.clone(),
+            previous: self.expected.previous,
             expected: next.and_then(|next| next.previous),
             blocks,
             conflict: false,
@@ -219,18 +207,17 @@ impl<D: Disk> Survey<'_, D> {
 
     fn take(&mut self, segment: SegmentName, next: Option<SegmentName>) -> io::Result<()> {
         let header = head(self.disk, segment)?;
-        if segment.first > self.row.next {
-            let (first, last) = (self.row.next, Some(segment.first - 1));
+        if segment.first > self.next {
+            let (first, last) = (self.next, Some(segment.first - 1));
             self.fault(None, first, last, "it is not there".to_owned(), header.as_ref());
-            self.row.frontier = None;
-            self.row.previous = None;
+            self.expected = ExpectedHead::UNKNOWN;
         }
         self.found.durable = self.found.durable.max(segment.first - 1);
-        if self.row.frontier.is_none() {
-            self.row.frontier = header.as_ref().map(|header| header.frontier.clone());
+        if self.expected.frontier.is_none() {
+            self.expected.frontier = header.as_ref().map(|header| header.frontier.clone());
         }
-        if self.row.previous.is_none() {
-            self.row.previous = header.as_ref().map(|header| header.previous);
+        if self.expected.previous.is_none() {
+            self.expected.previous = header.as_ref().map(|header| header.previous);
         }
         let next_head = next.map(|next| head(self.disk, next)).transpose()?.flatten();
         let last = next.map(|next| next.first - 1);
@@ -249,7 +236,7 @@ impl<D: Disk> Survey<'_, D> {
                 fault.conflict = conflict.is_some();
             }
         }
-        let follows = |read: &Scan| self.row.frontier.as_ref() == Some(&read.header.frontier);
+        let follows = |read: &Scan| self.expected.frontier.as_ref() == Some(&read.header.frontier);
         if unbroken
             && let Ok(read) = &read
             && follows(read)
@@ -268,22 +255,19 @@ impl<D: Disk> Survey<'_, D> {
     fn read(&self, first: Position) -> io::Result<(Result<Scan, String>, Option<String>)> {
         let sentence = match scan(self.disk, first, &self.known) {
             Ok(read) => return Ok((Ok(read), None)),
-            Err(OpenError::Io(error)) => return Err(error),
-            Err(OpenError::Damaged(damage)) => format!("at byte {}: {}", damage.offset, damage.why),
-            Err(error) => error.to_string(),
+            Err(ReadError::Io(error)) => return Err(error),
+            Err(ReadError::Damaged(damage)) => format!("at byte {}: {}", damage.offset, damage.why),
         };
         match scan(self.disk, first, &[]) {
             Ok(read) => Ok((Ok(read), Some(sentence))),
-            Err(OpenError::Io(error)) => Err(error),
+            Err(ReadError::Io(error)) => Err(error),
             Err(_) => Ok((Err(sentence), None)),
         }
     }
 
     /// What is wrong with a segment that could be read.
     fn judge(&self, read: &Scan, last: Option<Position>, next: Option<&Header>) -> Option<String> {
-        let foreign = self.row.frontier.as_ref().is_some_and(|frontier| *frontier != read.header.frontier)
-            || self.row.previous.is_some_and(|previous| previous != read.header.previous);
-        if foreign {
+        if !self.expected.is_met_by(&read.header) {
             return Some("its first line does not continue the segment before it".to_owned());
         }
         let last = last?;
@@ -293,7 +277,7 @@ impl<D: Disk> Survey<'_, D> {
         if read.frontier.size() < last {
             return Some(format!("at byte {}: the file ends there", read.good_end));
         }
-        let digest = to_hash(read.digest.clone().finish());
+        let digest = read.digest.clone().finish();
         let other = next.is_some_and(|next| next.previous != Some(digest) || next.frontier != read.frontier);
         other.then(|| "the SHA-256 of its text is not the one the next segment has for it".to_owned())
     }
@@ -303,12 +287,14 @@ impl<D: Disk> Survey<'_, D> {
             let faulty = self.found.faults.last().is_some_and(|fault| fault.segment == Some(segment));
             let read = read.filter(|_| !faulty);
             let end = read.as_ref().map_or(segment.first, |read| read.frontier.size() + 1);
-            self.row.next = behind.map_or(end, |behind| behind.first);
-            self.row.previous = read.as_ref().map(|read| Some(to_hash(read.digest.clone().finish())));
-            self.row.frontier = read.map(|read| read.frontier);
+            self.next = behind.map_or(end, |behind| behind.first);
+            self.expected = read.map_or(ExpectedHead::UNKNOWN, |read| ExpectedHead {
+                previous: Some(Some(read.digest.finish())),
+                frontier: Some(read.frontier),
+            });
             return;
         };
-        self.row = Row { next: next.first(), previous: Some(next.previous), frontier: Some(next.frontier) };
+        (self.expected, self.next) = (ExpectedHead::from(&next), next.first());
     }
 
     /// The open segment must hold everything that was durable; what is bad behind that is a torn write.
@@ -320,7 +306,7 @@ impl<D: Disk> Survey<'_, D> {
             return;
         };
         let faulty = self.found.faults.last().is_some_and(|fault| fault.segment == Some(last));
-        let end = self.row.frontier.as_ref().map_or(last.first - 1, Frontier::size);
+        let end = self.expected.frontier.as_ref().map_or(last.first - 1, Frontier::size);
         if last.sealed && !faulty {
             let why = "the open segment behind the sealed ones is not there".to_owned();
             let first = end + 1;
@@ -330,9 +316,8 @@ impl<D: Disk> Survey<'_, D> {
                 Some(fault) => format!("at byte {}: {}", fault.damage.offset, fault.damage.why),
                 None => format!("it ends at entry {end}, and entries up to {} were durable", self.found.durable),
             };
-            let before = open_segment(self.disk, last.first).ok().map(|open| open.header);
-            self.row.frontier = before.as_ref().map(|head| head.frontier.clone());
-            self.row.previous = before.map(|head| head.previous);
+            let own = segment_head(self.disk, last.first).ok();
+            self.expected = own.map_or(ExpectedHead::UNKNOWN, |own| ExpectedHead::from(&own));
             self.fault(Some(last), last.first, None, why, None);
         }
     }

@@ -12,11 +12,10 @@ use super::entries::Entry;
 use super::frame::{Line, seal_value, unseal_value};
 use super::header::{Header, index_path};
 use super::lines::LineReader;
-use super::merkle::to_hash;
+use super::merkle::Sha256;
 use super::source::Source;
 use crate::domain::ids::{Generation, Hash, Position};
 use crate::domain::time::Timestamp;
-use aws_lc_rs::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -315,7 +314,7 @@ impl IndexBuilder {
             length: text.0,
             sha256: text.1.to_string(),
             compressed: compressed.length,
-            compressed_sha256: to_hash(compressed.digest.clone().finish()).to_string(),
+            compressed_sha256: compressed.digest.clone().finish().to_string(),
             from: from.to_string(),
             to: to.to_string(),
             frames: compressed.frames.clone(),
@@ -333,21 +332,17 @@ impl IndexBuilder {
 }
 
 /// How the text of a segment lies in the compressed file.
+#[derive(Default)]
 pub(super) struct Compressed {
     /// The file's length in bytes.
     pub length: u64,
     /// Its parts.
     pub frames: Vec<FrameStart>,
     /// SHA-256 over it.
-    pub digest: Context,
+    pub digest: Sha256,
 }
 
 impl Compressed {
-    /// Nothing of it yet.
-    pub fn new() -> Self {
-        Self { length: 0, frames: Vec::new(), digest: Context::new(&SHA256) }
-    }
-
     /// Takes the next frame.
     pub fn take(&mut self, bytes: &[u8], starts: FrameStart) {
         self.frames.push(starts);

@@ -25,6 +25,7 @@ fn hash_parts(parts: &[&[u8]]) -> Hash {
 }
 
 /// SHA-256 of bytes that come piece by piece.
+#[derive(Clone)]
 pub struct Sha256(Context);
 
 impl Default for Sha256 {
@@ -46,7 +47,7 @@ impl Sha256 {
 }
 
 /// The 32 bytes of a finished SHA-256.
-pub(super) fn to_hash(digest: aws_lc_rs::digest::Digest) -> Hash {
+fn to_hash(digest: aws_lc_rs::digest::Digest) -> Hash {
     let mut hash = [0; 32];
     hash.copy_from_slice(digest.as_ref());
     Hash(hash)

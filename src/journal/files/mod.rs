@@ -22,6 +22,7 @@ pub mod entries;
 pub mod error;
 pub mod frame;
 pub mod header;
+pub mod heads;
 pub mod index;
 mod lines;
 mod marker;
@@ -39,7 +40,7 @@ mod scan;
 pub mod seal;
 pub mod sealed;
 pub mod segments;
-mod source;
+pub mod source;
 pub mod start;
 
 #[cfg(test)]

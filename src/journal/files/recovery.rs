@@ -9,9 +9,9 @@
 //! the middle leaves what was there, or the mended file, and the next start decides again.
 
 use super::anchor::{AnchorState, Mark};
-use super::closed::{Closed, check_closed, check_head};
+use super::closed::{Closed, check_closed};
 use super::disk::{Disk, DiskFile, TEMPORARY, put_whole, read_full, remove_if_there};
-use super::entries::open_segment;
+use super::entries::segment_head;
 use super::error::{OpenError, Witness};
 use super::header::{JOURNAL, list_segments, segment_path};
 use super::index::Index;
@@ -83,7 +83,7 @@ pub(super) fn recover<D: Disk>(disk: &D, marks: &Marks) -> Result<Opened, OpenEr
     known.extend(marks.store.map(|mark| Known { mark, by: Witness::Store }));
 
     let Closed { expected, sealed, bytes: closed_bytes } = check_closed(disk, &segments, &known)?;
-    check_head(&open_segment(disk, last)?.header, &expected)?;
+    expected.check(&segment_path(last), &segment_head(disk, last)?)?;
     let mut open = scan(disk, last, &known)?;
     refuse_loss(&open, &known)?;
 

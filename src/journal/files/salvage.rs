@@ -6,9 +6,8 @@ use super::frame::{decode, decode_end};
 use super::header::{JOURNAL, SegmentName, segment_path};
 use super::index::{FrameStart, Index};
 use super::lines::LineReader;
-use super::merkle::Sha256;
 use super::source::Source;
-use crate::domain::ids::{Hash, Position};
+use crate::domain::ids::Position;
 use std::collections::BTreeMap;
 use std::io;
 
@@ -83,29 +82,13 @@ pub fn put_aside<D: Disk>(disk: &D, path: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// SHA-256 of the text of a segment; `None` where it is not there.
-///
-/// # Errors
-/// Where the disk fails.
-pub fn text_digest<D: Disk>(disk: &D, first: Position) -> io::Result<Option<Hash>> {
-    let mut digest = Sha256::default();
-    let read = each_chunk(disk, first, u64::MAX, |_, bytes| {
-        digest.update(bytes);
-        Ok(())
-    });
-    match read {
-        Ok(()) => Ok(Some(digest.finish())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Writes the text of a segment of another directory, compressed or not, as the text of the segment here.
 ///
 /// # Errors
 /// Where a disk fails.
 pub fn copy_text<S: Disk, T: Disk>(from: &S, to: &T, first: Position) -> io::Result<()> {
-    put_whole(to, &segment_path(first), |file| each_chunk(from, first, u64::MAX, |at, bytes| file.write_at(at, bytes)))
+    let (source, _) = Source::open(from, first)?;
+    put_whole(to, &segment_path(first), |file| source.each_chunk(u64::MAX, |at, bytes| file.write_at(at, bytes)))
 }
 
 /// Writes the beginning of a sealed segment's text as its text.
@@ -113,29 +96,8 @@ pub fn copy_text<S: Disk, T: Disk>(from: &S, to: &T, first: Position) -> io::Res
 /// # Errors
 /// Where the disk fails.
 pub fn copy_text_up_to<D: Disk>(disk: &D, first: Position, end: u64) -> io::Result<()> {
-    put_whole(disk, &segment_path(first), |file| each_chunk(disk, first, end, |at, bytes| file.write_at(at, bytes)))
-}
-
-fn each_chunk<D: Disk>(
-    disk: &D,
-    first: Position,
-    end: u64,
-    mut take: impl FnMut(u64, &[u8]) -> io::Result<()>,
-) -> io::Result<()> {
-    let (mut source, _) = Source::open(disk, first)?;
-    let mut buffer = vec![0; 256 * 1024];
-    let mut at = 0;
-    while at < end {
-        let read = source.read(at, &mut buffer)?;
-        #[expect(clippy::cast_possible_truncation, reason = "at most the buffer")]
-        let taken = (end - at).min(read as u64) as usize;
-        if taken == 0 {
-            break;
-        }
-        take(at, &buffer[..taken])?;
-        at += taken as u64;
-    }
-    Ok(())
+    let (source, _) = Source::open(disk, first)?;
+    put_whole(disk, &segment_path(first), |file| source.each_chunk(end, |at, bytes| file.write_at(at, bytes)))
 }
 
 fn names(path: &str) -> impl Iterator<Item = String> {

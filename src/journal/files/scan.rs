@@ -3,14 +3,12 @@
 use super::anchor::Mark;
 use super::disk::Disk;
 use super::entries::{OpenSegment, open_segment};
-use super::error::{Damage, OpenError, Witness};
+use super::error::{Damage, ReadError, Witness};
 use super::frame::{Line, decode, decode_end};
 use super::header::Header;
-use super::lines::{LineReader, RawLine};
-use super::merkle::{Frontier, to_hash};
-use super::source::Source;
+use super::lines::RawLine;
+use super::merkle::{Frontier, Sha256};
 use crate::domain::ids::{CommitId, Hash, Position};
-use aws_lc_rs::digest::{Context, SHA256};
 
 /// What somebody else knows of the journal.
 #[derive(Clone, Copy)]
@@ -44,7 +42,7 @@ pub(super) struct Scan {
     /// The text's length in bytes.
     pub length: u64,
     /// SHA-256 over all bytes read.
-    pub digest: Context,
+    pub digest: Sha256,
 }
 
 /// The commit whose lines are being read.
@@ -66,9 +64,9 @@ struct Scanner<'a> {
 ///
 /// Damage of the header, or a Merkle root that is not the one somebody `known` has for its position, is an error at
 /// once. Everything else is for the caller to judge: a fault near the end may be a torn write.
-pub(super) fn scan<D: Disk>(disk: &D, first: Position, known: &[Known]) -> Result<Scan, OpenError> {
+pub(super) fn scan<D: Disk>(disk: &D, first: Position, known: &[Known]) -> Result<Scan, ReadError> {
     let OpenSegment { file, header, mut lines } = open_segment(disk, first)?;
-    let mut digest = Context::new(&SHA256);
+    let mut digest = Sha256::default();
     digest.update(&header.encode());
     let scan = Scan {
         good_end: lines.offset(),
@@ -94,26 +92,10 @@ pub(super) fn scan<D: Disk>(disk: &D, first: Position, known: &[Known]) -> Resul
     Ok(scanner.scan)
 }
 
-/// SHA-256 of a whole segment.
-pub(super) fn segment_digest<D: Disk>(disk: &D, first: Position) -> Result<Hash, OpenError> {
-    let mut lines = LineReader::new(Source::open(disk, first)?.0, 0);
-    let mut digest = Context::new(&SHA256);
-    while let Some(line) = lines.next()? {
-        update(&mut digest, &line);
-    }
-    Ok(to_hash(digest.finish()))
-}
-
-fn update(digest: &mut Context, line: &RawLine<'_>) {
-    digest.update(line.bytes);
-    if line.ended {
-        digest.update(b"\n");
-    }
-}
-
 impl Scanner<'_> {
-    fn take(&mut self, raw: &RawLine<'_>) -> Result<(), OpenError> {
-        update(&mut self.scan.digest, raw);
+    fn take(&mut self, raw: &RawLine<'_>) -> Result<(), ReadError> {
+        self.scan.digest.update(raw.bytes);
+        self.scan.digest.update(if raw.ended { b"\n" } else { b"" });
         let line = match decode(raw.bytes) {
             Ok(line) if raw.ended => line,
             read => {
@@ -161,7 +143,7 @@ impl Scanner<'_> {
     }
 
     /// Takes the commit over, whose last line ends at `end`.
-    fn complete(&mut self, end: u64) -> Result<(), OpenError> {
+    fn complete(&mut self, end: u64) -> Result<(), ReadError> {
         let begins = self.commit.as_ref().and_then(|commit| commit.leaves.first()).map(|(offset, _)| *offset);
         self.scan.last_commit = begins.map(|offset| (self.scan.frontier.size() + 1, offset));
         for (offset, leaf) in self.commit.take().into_iter().flat_map(|commit| commit.leaves) {

@@ -9,10 +9,9 @@ use super::frame::{BadLine, MAX_LINE, decode};
 use super::header::{Header, JOURNAL, index_path, sealed_path, segment_path};
 use super::index::{Compressed, FrameStart, Index, IndexBuilder, IndexError, put_index};
 use super::lines::LineReader;
-use super::merkle::to_hash;
+use super::merkle::Sha256;
 use super::source::Source;
 use crate::domain::ids::{Hash, Position};
-use aws_lc_rs::digest::{Context, SHA256};
 use std::io;
 use zstd::bulk::{Compressor, Decompressor};
 
@@ -104,7 +103,7 @@ pub(super) struct Text {
     /// The position that the next line must have.
     next: Position,
     length: u64,
-    digest: Context,
+    digest: Sha256,
     index: IndexBuilder,
     compressed: Compressed,
 }
@@ -112,8 +111,8 @@ pub(super) struct Text {
 impl Text {
     /// The text of the segment whose first entry is `first`, of which nothing was read yet.
     pub(super) fn new(file: String, first: Position) -> Self {
-        let (index, compressed) = (IndexBuilder::default(), Compressed::new());
-        Self { file, header: None, next: first, length: 0, digest: Context::new(&SHA256), index, compressed }
+        let (index, compressed) = (IndexBuilder::default(), Compressed::default());
+        Self { file, header: None, next: first, length: 0, digest: Sha256::default(), index, compressed }
     }
 
     fn damage(&self, why: String) -> Damage {
@@ -163,7 +162,7 @@ impl Text {
     }
 
     fn text_digest(&self) -> Hash {
-        to_hash(self.digest.clone().finish())
+        self.digest.clone().finish()
     }
 
     fn index(self) -> Vec<u8> {

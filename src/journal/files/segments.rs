@@ -6,11 +6,10 @@ use super::entries::{Entries, segment_head};
 use super::frame::{MAX_EVENT, encode};
 use super::header::{Header, JOURNAL, list_segments, segment_path};
 use super::index::Index;
-use super::merkle::{Frontier, leaf_hash, to_hash};
+use super::merkle::{Frontier, Sha256, leaf_hash};
 use super::recovery::{Marks, Opened, Recovered, recover};
 use super::room;
 use crate::domain::ids::{Hash, Position};
-use aws_lc_rs::digest::{Context, SHA256};
 use std::io;
 
 pub use super::error::OpenError;
@@ -77,7 +76,7 @@ pub struct Segments<D: Disk> {
     /// What the indexes of the segments said that were sealed when the journal was opened.
     sealed: Vec<Index>,
     /// SHA-256 over the open segment so far.
-    digest: Context,
+    digest: Sha256,
     /// Over everything; its size is the last durable position.
     frontier: Frontier,
     origin: String,
@@ -235,7 +234,7 @@ impl<D: Disk> Segments<D> {
 
     /// Closes the open segment and begins the next, with room for `bytes` of lines. Everything in the open one is durable.
     fn roll(&mut self, bytes: u64) -> io::Result<()> {
-        let previous = Some(to_hash(self.digest.clone().finish()));
+        let previous = Some(self.digest.clone().finish());
         let header = Header { origin: self.origin.clone(), frontier: self.frontier.clone(), previous };
         let (file, length, digest, allocated) = begin_segment(&self.disk, &header, bytes, self.ahead)?;
         self.give_back()?;
@@ -360,7 +359,7 @@ fn begin_segment<D: Disk>(
     header: &Header,
     bytes: u64,
     ahead: u64,
-) -> io::Result<(D::File, u64, Context, u64)> {
+) -> io::Result<(D::File, u64, Sha256, u64)> {
     let (path, line) = (segment_path(header.first()), header.encode());
     let length = line.len() as u64;
     let mut allocated = 0;
@@ -370,7 +369,7 @@ fn begin_segment<D: Disk>(
     });
     filled.map_err(room::unchanged)?;
     give_name(disk, &path)?;
-    let mut digest = Context::new(&SHA256);
+    let mut digest = Sha256::default();
     digest.update(&line);
     Ok((disk.open(&path)?, length, digest, allocated))
 }

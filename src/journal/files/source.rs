@@ -2,6 +2,8 @@
 
 use super::disk::{Disk, DiskFile};
 use super::header::{sealed_path, segment_path};
+use super::merkle::Sha256;
+use crate::domain::ids::{Hash, Position};
 use std::io::{self, BufReader, Read};
 use zstd::stream::read::Decoder;
 
@@ -27,32 +29,32 @@ pub(super) struct Inflated<F: DiskFile> {
     spoiled: bool,
 }
 
-struct FileReader<F> {
+/// Reads a file from a byte on.
+pub(in crate::journal) struct FileReader<F> {
     file: F,
     offset: u64,
-    /// What the disk said, told apart from what the decoder says of the bytes.
-    failed: Option<io::Error>,
+    /// Whether the disk failed, told apart from what a decoder says of the bytes.
+    failed: bool,
+}
+
+impl<F: DiskFile> FileReader<F> {
+    /// Begins at byte `offset`.
+    pub fn new(file: F, offset: u64) -> Self {
+        Self { file, offset, failed: false }
+    }
 }
 
 impl<F: DiskFile> Read for FileReader<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.file.read_at(self.offset, buffer) {
-            Ok(read) => {
-                self.offset += read as u64;
-                Ok(read)
-            }
-            Err(error) => {
-                let kind = error.kind();
-                self.failed = Some(error);
-                Err(kind.into())
-            }
-        }
+        let read = self.file.read_at(self.offset, buffer).inspect_err(|_| self.failed = true)?;
+        self.offset += read as u64;
+        Ok(read)
     }
 }
 
 impl<F: DiskFile> Source<F> {
     /// The text of the segment whose first entry is `first`, with the path of the file that holds it.
-    pub fn open<D: Disk<File = F>>(disk: &D, first: u64) -> io::Result<(Self, String)> {
+    pub fn open<D: Disk<File = F>>(disk: &D, first: Position) -> io::Result<(Self, String)> {
         let text = segment_path(first);
         match disk.open_to_read(&text) {
             Ok(file) => Ok((Self::Text(file), text)),
@@ -70,7 +72,7 @@ impl<F: DiskFile> Source<F> {
 
     /// The text of a compressed file, from a frame on that begins at byte `at` of the file and byte `offset` of the text.
     pub fn sealed(file: F, at: u64, offset: u64) -> io::Result<Self> {
-        let reader = FileReader { file, offset: at, failed: None };
+        let reader = FileReader::new(file, at);
         let mut decoder = Decoder::with_buffer(BufReader::with_capacity(CHUNK, reader))?;
         decoder.window_log_max(WINDOW_LOG)?;
         Ok(Self::Sealed(Box::new(Inflated { decoder, offset, spoiled: false })))
@@ -82,6 +84,23 @@ impl<F: DiskFile> Source<F> {
             Self::Text(file) => super::disk::read_full(file, offset, buffer),
             Self::Sealed(inflated) => inflated.read_from(offset, buffer),
         }
+    }
+
+    /// Gives `take` the text up to byte `end`, piece by piece, each with where it begins.
+    pub fn each_chunk(mut self, end: u64, mut take: impl FnMut(u64, &[u8]) -> io::Result<()>) -> io::Result<()> {
+        let mut buffer = vec![0; CHUNK];
+        let mut at = 0;
+        while at < end {
+            let read = self.read(at, &mut buffer)?;
+            #[expect(clippy::cast_possible_truncation, reason = "at most the buffer")]
+            let taken = (end - at).min(read as u64) as usize;
+            if taken == 0 {
+                break;
+            }
+            take(at, &buffer[..taken])?;
+            at += taken as u64;
+        }
+        Ok(())
     }
 
     /// Whether the text ends where it does because what follows cannot be decompressed.
@@ -118,13 +137,29 @@ impl<F: DiskFile> Inflated<F> {
                 self.offset += read as u64;
                 Ok(read)
             }
-            Err(_) => match self.decoder.get_mut().get_mut().failed.take() {
-                Some(error) => Err(error),
-                None => {
-                    self.spoiled = true;
-                    Ok(0)
-                }
-            },
+            Err(error) if self.decoder.get_ref().get_ref().failed => Err(error),
+            Err(_) => {
+                self.spoiled = true;
+                Ok(0)
+            }
         }
     }
+}
+
+/// SHA-256 of the text of a segment; `None` where it is not there.
+///
+/// # Errors
+/// Where the disk fails.
+pub fn text_digest<D: Disk>(disk: &D, first: Position) -> io::Result<Option<Hash>> {
+    let source = match Source::open(disk, first) {
+        Ok((source, _)) => source,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut digest = Sha256::default();
+    source.each_chunk(u64::MAX, |_, bytes| {
+        digest.update(bytes);
+        Ok(())
+    })?;
+    Ok(Some(digest.finish()))
 }
