@@ -1,6 +1,6 @@
 //! Sessions that are archived: their tokens are refused as before, recorded with what they were, and nobody notices else.
 
-use crate::machine::{Machine, Running, eventually, operator, person, person_at};
+use crate::machine::{Machine, Running, eventually, operator, person, person_at, token};
 use countersign::actors::{Core, Issued, Refused, Unavailable, archive};
 use countersign::crypto::RefreshToken;
 use countersign::domain::client::{ClientSettings, ClientType, Profile};
@@ -28,10 +28,6 @@ fn evidence(machine: &Machine) -> Vec<Value> {
 
 fn recorded(machine: &Machine, kind: &str) -> usize {
     machine.events().iter().filter(|event| event["type"] == kind).count()
-}
-
-fn token(issued: &Issued) -> &str {
-    issued.refresh_token.as_deref().unwrap()
 }
 
 /// Archives everything that is over now.

@@ -1,6 +1,6 @@
 //! A clock that is not believed grants nothing and still revokes, and leaves no trace once it is mended.
 
-use crate::machine::{Machine, Running, cheap_hash, client_id, operator, person};
+use crate::machine::{Machine, Running, cheap_hash, client_id, operator, person, token};
 use countersign::actors::{Issued, NewPassword, Refused, Unavailable};
 use countersign::app::Start;
 use countersign::clock::Clock;
@@ -14,7 +14,7 @@ const CLOCK: Refused = Refused::Unavailable(Unavailable::Clock);
 
 /// Nothing is granted, and nothing is called active either.
 async fn grants_nothing(running: &Running, issued: &Issued) {
-    let token = issued.refresh_token.as_deref().unwrap();
+    let token = token(issued);
     let client = running.client("store").await;
     assert_eq!(running.login().await.err(), Some(CLOCK));
     assert_eq!(running.refresh(token).await.err(), Some(CLOCK));
@@ -26,7 +26,7 @@ async fn grants_nothing(running: &Running, issued: &Issued) {
 /// Revocations of every kind are taken.
 async fn revokes(running: &Running, alice: AccountId, first: &Issued, own: &Issued) {
     let client = running.client("store").await;
-    let token = first.refresh_token.as_deref().unwrap();
+    let token = token(first);
     assert_eq!(running.services.sessions.revoke(token, &client, person()).await, Ok(()));
     let claims = running.services.tokens.verify(&own.access_token).unwrap();
     assert_eq!(running.services.clients.revoke_token(&client, &claims, &person()).await, Ok(()));
@@ -94,7 +94,7 @@ async fn a_token_given_again_is_said_to_live_as_long_as_it_does() {
     let running = machine.start();
     running.prepare(|_| ()).await;
     let issued = running.login().await.unwrap();
-    let token = issued.refresh_token.as_deref().unwrap();
+    let token = token(&issued);
     let first = running.refresh(token).await.unwrap();
     machine.clock.advance(Span::seconds(10));
     let again = running.refresh(token).await.unwrap();

@@ -1,8 +1,8 @@
 //! A disk that is nearly full: what closes something goes on, everything else is refused, and nothing that was decided is
 //! forgotten.
 
-use crate::machine::{ALICE, Machine, Running, SMALL, eventually, person};
-use countersign::actors::{Issued, Refused, Unavailable};
+use crate::machine::{ALICE, Machine, Running, SMALL, eventually, person, token};
+use countersign::actors::{Refused, Unavailable};
 use countersign::domain::client::Grant;
 use countersign::domain::denial::Denial;
 use countersign::domain::session::RevokeReason;
@@ -11,10 +11,6 @@ use countersign::domain::time::Span;
 const DISK: Refused = Refused::Unavailable(Unavailable::Disk);
 /// Below the low water, with room for closing events.
 const LITTLE: u64 = SMALL / 10;
-
-fn token(issued: &Issued) -> &str {
-    issued.refresh_token.as_deref().unwrap()
-}
 
 fn is_low(running: &Running) -> bool {
     running.services.core.writer.disk().is_low()
@@ -28,14 +24,6 @@ async fn until_there_is_room(running: &Running) {
     eventually("the writer to look at the disk", || (!is_low(running)).then_some(())).await;
 }
 
-/// A session whose first token was redeemed two generations ago, and its current one.
-async fn used(running: &Running) -> (Issued, Issued) {
-    let first = running.login().await.unwrap();
-    let second = running.refresh(token(&first)).await.unwrap();
-    let third = running.refresh(token(&second)).await.unwrap();
-    (first, third)
-}
-
 #[actix_rt::test]
 async fn below_the_low_water_nothing_is_opened_and_everything_can_be_closed() {
     let mut machine = Machine::new(71).on_a_small_disk();
@@ -43,7 +31,7 @@ async fn below_the_low_water_nothing_is_opened_and_everything_can_be_closed() {
     running.prepare(|settings| settings.grants.extend([Grant::ClientCredentials])).await;
     let (logged_out, revoked) = (running.login().await.unwrap(), running.login().await.unwrap());
     let goes_on = running.login().await.unwrap();
-    let (stolen, current) = used(&running).await;
+    let (stolen, current) = running.used().await;
     let client = running.client("store").await;
     let own = running.services.clients.issue_token(&client, None, &person()).await.unwrap();
 
@@ -182,7 +170,7 @@ async fn what_cannot_even_be_closed_is_held_closed_until_it_can() {
     let mut machine = Machine::new(72).on_a_small_disk().set("KEYS__JWKS_MAX_AGE", "1s");
     let running = machine.start();
     running.prepare(|_| ()).await;
-    let (stolen, current) = used(&running).await;
+    let (stolen, current) = running.used().await;
     let (revoked, goes_on) = (running.login().await.unwrap(), running.login().await.unwrap());
     let client = running.client("store").await;
     machine.leave(LITTLE);

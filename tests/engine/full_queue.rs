@@ -1,23 +1,11 @@
 //! A journal whose queue is full: what could not be recorded is not forgotten.
 
-use crate::machine::{Machine, Running, operator};
-use countersign::actors::{Issued, Refused, Unavailable};
+use crate::machine::{Machine, operator, token};
+use countersign::actors::{Refused, Unavailable};
 use countersign::domain::denial::Denial;
 use futures_util::future::join_all;
 
 const BUSY: Refused = Refused::Unavailable(Unavailable::Busy);
-
-fn token(issued: &Issued) -> &str {
-    issued.refresh_token.as_deref().unwrap()
-}
-
-/// A session whose first token was redeemed two generations ago, and its current one.
-async fn used(running: &Running) -> (Issued, Issued) {
-    let first = running.login().await.unwrap();
-    let second = running.refresh(token(&first)).await.unwrap();
-    let third = running.refresh(token(&second)).await.unwrap();
-    (first, third)
-}
 
 #[actix_rt::test]
 async fn a_theft_that_could_not_be_recorded_still_ends_the_session() {
@@ -28,7 +16,7 @@ async fn a_theft_that_could_not_be_recorded_still_ends_the_session() {
     let asker = operator();
     let mut held = 0;
     for _ in 0..200 {
-        let (stolen, current) = used(&running).await;
+        let (stolen, current) = running.used().await;
         let others = join_all((0..50).map(|_| core.touch(&asker)));
         let (_, replayed) = tokio::join!(others, running.refresh(token(&stolen)));
         match replayed.err() {

@@ -1,6 +1,6 @@
 //! Who asked is sealed once in a session, and every entry of it still leads there: until the person is erased.
 
-use crate::machine::{Machine, Running, operator, person, person_at};
+use crate::machine::{Machine, Running, operator, person, person_at, token};
 use countersign::actors::{Asker, Issued, Refused};
 use countersign::domain::client::{ClientSettings, ClientType, Profile};
 use countersign::domain::context::Sealed;
@@ -9,10 +9,6 @@ use countersign::domain::gate::GateCommand;
 use countersign::domain::ids::{AccountId, CommitId, Owner};
 use countersign::domain::time::Span;
 use serde_json::Value;
-
-fn token(issued: &Issued) -> &str {
-    issued.refresh_token.as_deref().unwrap()
-}
 
 async fn refresh_from(running: &Running, issued: &Issued, asker: Asker) -> Result<Issued, Refused> {
     let client = running.client("store").await;

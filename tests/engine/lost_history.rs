@@ -1,6 +1,6 @@
 //! Tokens in the wild that are newer than the journal: a restored back-up, a disk that rolled back.
 
-use crate::machine::{ALICE, Machine, Running, person};
+use crate::machine::{ALICE, Machine, Running, person, token};
 use countersign::crypto::RefreshToken;
 use countersign::domain::denial::Denial;
 use countersign::domain::ids::SessionId;
@@ -50,27 +50,27 @@ async fn an_older_copy_knows_a_newer_token_and_ends_its_session() {
     let running = machine.start();
     running.prepare(|_| ()).await;
     let first = running.login().await.unwrap();
-    let second = running.refresh(first.refresh_token.as_deref().unwrap()).await.unwrap();
+    let second = running.refresh(token(&first)).await.unwrap();
     let mut copy = machine.copy();
-    let third = running.refresh(second.refresh_token.as_deref().unwrap()).await.unwrap();
+    let third = running.refresh(token(&second)).await.unwrap();
     let unknown = running.login().await.unwrap();
     running.stop();
 
     let restored = copy.start();
     assert!(restored.services.tokens.inspect(&second.access_token).unwrap().is_some());
-    let answer = restored.refresh(third.refresh_token.as_deref().unwrap()).await;
+    let answer = restored.refresh(token(&third)).await;
     assert_eq!(answer.err(), Some(Denial::AheadOfJournal.into()));
     assert_eq!(restored.ended(&second), Some("history_lost"));
     assert!(restored.services.tokens.inspect(&second.access_token).unwrap().is_none());
     assert!(restored.services.tokens.inspect(&third.access_token).unwrap().is_none());
     assert_eq!(restored.open_sessions(), 0);
-    let answer = restored.refresh(third.refresh_token.as_deref().unwrap()).await;
+    let answer = restored.refresh(token(&third)).await;
     assert_eq!(answer.err(), Some(Denial::AheadOfJournal.into()), "also on the closed session");
     assert_eq!(restored.open_sessions(), 0, "ended once");
     assert_eq!(recorded(&copy, "session.ahead_of_journal"), 1, "the second is like the first");
-    assert_eq!(restored.refresh(second.refresh_token.as_deref().unwrap()).await.err(), Some(Denial::Closed.into()));
+    assert_eq!(restored.refresh(token(&second)).await.err(), Some(Denial::Closed.into()));
 
-    let answer = restored.refresh(unknown.refresh_token.as_deref().unwrap()).await;
+    let answer = restored.refresh(token(&unknown)).await;
     assert_eq!(answer.err(), Some(Denial::HistoryLost.into()));
     assert_eq!(recorded(&copy, "system.history_lost"), 1);
     assert!(restored.services.tokens.inspect(&unknown.access_token).unwrap().is_none());

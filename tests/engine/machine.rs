@@ -3,7 +3,7 @@
 use countersign::actors::{
     Asker, AuthenticatedClient, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, Refused, Services,
 };
-use countersign::app::{App, Start, World, start_journal};
+use countersign::app::{App, BegunAgain, Start, World, begin_again, start_journal};
 use countersign::clock::ManualClock;
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{Kernel, MasterKey, Params};
@@ -12,6 +12,7 @@ use countersign::domain::context::ToldBy;
 use countersign::domain::evidence::{Past, Trace};
 use countersign::domain::ids::{AccountId, ClientId, Generation, Position, RequestId, SessionId, StreamId};
 use countersign::domain::session::{Session, Status};
+use countersign::domain::system::SystemEvent;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::entropy::{SeededEntropy, uuid_v7};
 use countersign::journal::files::disk::{Disk, DiskFile};
@@ -19,7 +20,9 @@ use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::room::RoomLimits;
 use countersign::journal::files::sealed::SealedSegments;
 use countersign::journal::store::{Change, Pair};
-use countersign::journal::{Engine, History, Keeper, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema};
+use countersign::journal::{
+    Engine, History, Journal, Keeper, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema,
+};
 use countersign::metrics::Metrics;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -210,6 +213,41 @@ impl Machine {
         self.store.get(format!("s/{}", StreamId::Session(session)).as_bytes()).unwrap().map(|record| record.len())
     }
 
+    /// Begins its journal again while it does not run, as a restored back-up does, and takes the power away after so many
+    /// operations of the disk.
+    pub fn begin_again(&mut self, operations: Option<u64>, kept: Option<&str>) -> Result<BegunAgain, String> {
+        self.seed += 1;
+        let entropy = Arc::new(SeededEntropy::new(self.seed));
+        let (disk, mut home) = (self.disk.clone(), Home(self.store.clone()));
+        if let Some(operations) = operations {
+            disk.power_off_after_operations(operations);
+        }
+        let master = MasterKey::from_text(&self.master).unwrap();
+        let (engine, _) = LocalEngine::open(disk, &mut home, master, "countersign/test", 1 << 30, &*entropy)
+            .map_err(|error| error.to_string())?;
+        let keys = engine.keys();
+        let (mut journal, _) = Journal::open(Box::new(engine), "n1", |_, _| ()).map_err(|error| error.to_string())?;
+        let world = World { clock: Arc::new(self.clock.clone()), entropy, metrics: Arc::new(Metrics::new()) };
+        let begun = begin_again(&mut journal, &keys, &world, kept.map(str::to_owned), |again| SystemEvent::Restored {
+            origin: again.origin.clone(),
+            old_origin: again.old_origin.clone(),
+            size: again.size,
+            root: again.root,
+            sessions_kept: again.sessions_kept.clone(),
+        });
+        begun.map_err(|error| error.to_string())
+    }
+
+    /// What a power cut leaves, of which the seed chooses.
+    pub fn crash(&mut self, seed: u64) {
+        self.disk = self.disk.crash(seed);
+    }
+
+    /// Whether its power is off.
+    pub fn is_off(&self) -> bool {
+        self.disk.is_off()
+    }
+
     /// Takes its store away while it does not run.
     pub fn lose_store(&mut self) {
         self.store = Shared(Arc::default());
@@ -264,6 +302,11 @@ pub struct Running {
     app: App,
 }
 
+/// The refresh token of an answer.
+pub fn token(issued: &Issued) -> &str {
+    issued.refresh_token.as_deref().unwrap()
+}
+
 impl Running {
     /// Stops it in good order.
     pub fn stop(self) {
@@ -273,6 +316,14 @@ impl Running {
     /// Records that requests are answered from here on, as the server does.
     pub async fn ready(&self) {
         self.app.ready().await.unwrap();
+    }
+
+    /// A session whose first token was redeemed two generations ago, and its current one.
+    pub async fn used(&self) -> (Issued, Issued) {
+        let first = self.login().await.unwrap();
+        let second = self.refresh(token(&first)).await.unwrap();
+        let third = self.refresh(token(&second)).await.unwrap();
+        (first, third)
     }
 
     /// The store as a client, with settings of its own, and alice.

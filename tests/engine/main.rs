@@ -2,6 +2,7 @@
 
 mod actix_facts;
 mod archiving;
+mod beginning_again;
 mod clock_rule;
 mod closing;
 mod full_disk;

@@ -1,6 +1,6 @@
 //! What ends by time is recorded by the sweeper, and dropped from what is looked up.
 
-use crate::machine::{HOUR, Machine, eventually, person};
+use crate::machine::{HOUR, Machine, eventually, person, token};
 use countersign::domain::client::Grant;
 use countersign::domain::time::Span;
 
@@ -24,14 +24,14 @@ async fn what_ends_by_time_is_recorded_and_dropped() {
     assert!(listed());
 
     machine.clock.advance(Span::minutes(20));
-    let used = running.refresh(used.refresh_token.as_deref().unwrap()).await.unwrap();
+    let used = running.refresh(token(&used)).await.unwrap();
     machine.clock.advance(Span::minutes(10));
     assert!(
         running.services.tokens.inspect(&idle.access_token).unwrap().is_none(),
         "doors judge by the instant itself"
     );
-    assert!(running.refresh(idle.refresh_token.as_deref().unwrap()).await.is_err());
-    assert!(running.refresh(used.refresh_token.as_deref().unwrap()).await.is_ok());
+    assert!(running.refresh(token(&idle)).await.is_err());
+    assert!(running.refresh(token(&used)).await.is_ok());
 
     machine.clock.advance(HOUR + HOUR);
     assert_eq!(running.wait_for_end(&idle).await, "expired");
