@@ -5,12 +5,16 @@ use countersign::actors::Sessions;
 use countersign::clock::{Clock, ManualClock};
 use countersign::domain::time::Span;
 use std::cell::Cell;
-use std::path::Path;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Sessions under way at a time.
 const TOGETHER: u64 = 64;
+/// How many entries the open segment has in the end, of about 70,000 that it can have: it is read in full by a start, however long
+/// the history is, so that histories are alike in it.
+const OPEN: RangeInclusive<u64> = 33_000..=37_000;
 /// Refreshes of a session.
 const REFRESHES: u64 = 8;
 /// How far the clock goes on with each session: little enough that a reader who was held up in the middle is not taken for a broken
@@ -28,10 +32,10 @@ pub fn make(dir: &Path, events: u64, live: u64) {
         let engine = Rc::new(Engine::start(&config, &clock).await);
         let rest = Rc::new(Cell::new(sessions));
         let workers = (0..TOGETHER).map(|_| {
-            let (engine, rest, clock) = (engine.clone(), rest.clone(), clock.clone());
+            let (engine, rest, clock, config) = (engine.clone(), rest.clone(), clock.clone(), config.clone());
             actix_rt::spawn(async move {
-                while rest.get() > 0 {
-                    rest.set(rest.get() - 1);
+                while rest.get() > 0 || !is_half_full(&engine, &config.data_dir) {
+                    rest.set(rest.get().saturating_sub(1));
                     clock.advance(STEP);
                     live_through(&engine, &clock).await;
                     if rest.get() % 20_000 == 1 {
@@ -67,16 +71,23 @@ async fn live_through(engine: &Engine, clock: &ManualClock) {
     sessions.revoke(&token, &engine.client, asker(clock, place)).await.unwrap();
 }
 
+fn is_half_full(engine: &Engine, dir: &Path) -> bool {
+    let begins = segments(dir).filter_map(|path| path.file_stem()?.to_str()?.parse::<u64>().ok()).max();
+    OPEN.contains(&(engine.position() - begins.unwrap_or(1)))
+}
+
+/// The segments whose text is there.
+fn segments(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    let files = std::fs::read_dir(dir.join("journal")).unwrap().map(|file| file.unwrap().path());
+    files.filter(|path| path.extension().is_some_and(|found| found == "jsonl"))
+}
+
 /// Waits until everything that was closed is sealed and what has ended has left the store.
 async fn settle(engine: &Engine, dir: &Path) {
-    let texts = || {
-        let files = std::fs::read_dir(dir.join("journal")).unwrap().map(|file| file.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|found| found == "jsonl")).count()
-    };
     let mut before = None;
     loop {
         actix_rt::time::sleep(Duration::from_secs(2)).await;
-        let now = (texts(), engine.position());
+        let now = (segments(dir).count(), engine.position());
         if now.0 == 1 && before == Some(now) {
             return;
         }
