@@ -23,7 +23,7 @@ use crate::actors::{
     Held, KeeperHandle, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens,
     Writer, WriterLimits, archive_as_sealed,
 };
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, KeepInStore};
 use crate::crypto::Params;
 use crate::domain::account::BudgetLimits;
@@ -33,7 +33,9 @@ use crate::domain::system::{RotationPolicy, SystemEvent};
 use crate::domain::time::Span;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::{Entropy, uuid_v7};
-use crate::journal::{Commit, History, Reader, StoreError};
+use crate::journal::files::data_dir::DataDir;
+use crate::journal::files::disk::Disk;
+use crate::journal::{Commit, History, Reader, SledHome, StoreError};
 use crate::metrics::Metrics;
 use actix::prelude::*;
 use std::sync::Arc;
@@ -45,6 +47,11 @@ const KEEPER_ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How often what has ended by time is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
+/// A store with a shorter file is left as it is, in bytes.
+const COMPACTED_ABOVE: u64 = 64 << 20;
+/// How long a stop may take longer for it, in seconds.
+const COMPACTED_WITHIN: f64 = 2.0;
+
 /// The running engine, without doors.
 pub struct App {
     /// The handles.
@@ -54,7 +61,7 @@ pub struct App {
     arbiters: Vec<Arbiter>,
     tasks: Vec<actix_rt::task::JoinHandle<()>>,
     // Last, so that the directory is unlocked when nothing writes to it any more.
-    _data: Option<crate::journal::files::data_dir::DataDir>,
+    directory: Stopped,
 }
 
 impl App {
@@ -103,7 +110,9 @@ impl App {
         let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
         let (services, tasks) = wire(&core, config, &hasher, opened.history, &arbiters);
-        Ok(Self { services, writer, writer_thread, arbiters, tasks, _data: opened.data })
+        let store = opened.data.as_ref().map(|data| SledHome::new(data.store(), config.store_cache_bytes));
+        let directory = Stopped { store, data: opened.data };
+        Ok(Self { services, writer, writer_thread, arbiters, tasks, directory })
     }
 
     /// Records that requests are answered from here on.
@@ -132,7 +141,7 @@ impl App {
     }
 
     /// Stops in good order: nothing is granted any more, what waits is written, the journal is closed.
-    pub fn stop(self) {
+    pub fn stop(self) -> Stopped {
         for task in &self.tasks {
             task.abort();
         }
@@ -149,6 +158,29 @@ impl App {
         }
         for arbiter in self.arbiters {
             let _ = arbiter.join();
+        }
+        self.directory
+    }
+}
+
+/// What an engine leaves that has stopped: its data directory, locked for as long as this is there.
+pub struct Stopped {
+    store: Option<SledHome>,
+    data: Option<DataDir>,
+}
+
+impl Stopped {
+    /// Writes a store anew whose file has become much longer than what it holds, so that the next start is quick and the disk gets
+    /// back what it does not need. Comes last: whoever still has a hold on the engine keeps it from being done.
+    pub fn compact(self) {
+        let (Some(store), Some(data)) = (&self.store, &self.data) else { return };
+        let watch = Stopwatch::start();
+        // The copy is never longer than what it is made of: it takes no room that anybody else needs.
+        let free = data.disk().room().map_or(0, |room| room.free);
+        match store.compact(COMPACTED_ABOVE..free, || watch.seconds() < COMPACTED_WITHIN) {
+            Ok(Some((before, after))) => tracing::info!(before, after, "wrote the store anew: most of it was free"),
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "the store was not written anew, and is as it was"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Failure;
 use crate::actors::Asker;
-use crate::app::{self, App, OpenedJournal, Start, StartError, World};
+use crate::app::{self, App, OpenedJournal, Start, StartError, Stopped, World};
 use crate::config::Config;
 use crate::config::bootstrap::Bootstrap;
 use crate::domain::ids::RequestId;
@@ -37,7 +37,11 @@ pub fn serve(
         .map(|listen| bind(listen, "COUNTERSIGN__METRICS__LISTEN or metrics.listen"))
         .transpose()?;
     let bound = Bound { listener, metrics, issuer: config.issuer_at(address), url: format!("http://{address}") };
-    actix_rt::System::new().block_on(run(config, bootstrap, options, bound, listening))
+    let stopped = actix_rt::System::new().block_on(run(config, bootstrap, options, bound, listening))?;
+    // With the runtime went the last hold on the store.
+    stopped.compact();
+    tracing::info!("stopped in good order");
+    Ok(())
 }
 
 /// What the server listens on.
@@ -67,7 +71,7 @@ async fn run(
     options: Options,
     bound: Bound,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+) -> Result<Stopped, Failure> {
     let mut stop = Stop::new()?;
     let world = World::real();
     let settings = door_settings(config, &bound);
@@ -106,9 +110,7 @@ async fn run(
     let _ = served.await;
     // With them goes the last hold on the store, before the directory is unlocked for a successor.
     drop(doors);
-    app.stop();
-    tracing::info!("stopped in good order");
-    Ok(())
+    Ok(app.stop())
 }
 
 /// Opens the journal on a thread of its own: it reads and may rebuild for long.

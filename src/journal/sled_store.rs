@@ -4,9 +4,10 @@
 //! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
 
 use super::local_engine::StoreHome;
-use super::store::{Change, Pair, Store, StoreError};
+use super::store::{Change, CheckedStore, Condition, Pair, Store, StoreError};
+use std::fs::{self, File};
 use std::io;
-use std::ops::Bound;
+use std::ops::{Bound, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +15,11 @@ use std::path::{Path, PathBuf};
 const ASIDE: &str = "quarantined-";
 /// How many of them are kept.
 const MOST_ASIDE: usize = 3;
+
+/// How the name of a store ends that is being written anew.
+const ANEW: &str = "anew";
+/// A store is written anew where that makes its file at most this part of what it was.
+const PART: u64 = 4;
 
 /// Where the database lives in a data directory.
 pub struct SledHome {
@@ -34,14 +40,16 @@ impl StoreHome for SledHome {
 
     fn check(&mut self) -> io::Result<()> {
         let probe = self.path.with_extension("probe");
-        let written = std::fs::write(&probe, [0; 64 * 1024]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
-        let removed = std::fs::remove_file(&probe);
+        let written = fs::write(&probe, [0; 64 * 1024]).and_then(|()| File::open(&probe)?.sync_all());
+        let removed = fs::remove_file(&probe);
         written.and(removed)
     }
 
     fn open(&mut self) -> Result<SledStore, StoreError> {
+        // Left by a stop that was cut short, before the exchange or behind it.
+        let _ = fs::remove_dir_all(self.path.with_extension(ANEW));
         // An empty directory is what laying out a data directory leaves.
-        self.was_there = std::fs::read_dir(&self.path).is_ok_and(|mut names| names.next().is_some());
+        self.was_there = fs::read_dir(&self.path).is_ok_and(|mut names| names.next().is_some());
         SledStore::open(&self.path, self.cache_bytes)
     }
 
@@ -54,11 +62,11 @@ impl StoreHome for SledHome {
         let mut there = self.put_aside_before()?;
         let number = there.last().map_or(1, |last| last.saturating_add(1));
         let to = name(number);
-        std::fs::rename(&self.path, &to)?;
+        fs::rename(&self.path, &to)?;
         there.push(number);
         // Whatever goes wrong again and again must not fill the disk. What cannot be removed stays.
         for oldest in &there[..there.len().saturating_sub(MOST_ASIDE)] {
-            if let Err(error) = std::fs::remove_dir_all(name(*oldest)) {
+            if let Err(error) = fs::remove_dir_all(name(*oldest)) {
                 tracing::warn!(%error, path = %name(*oldest).display(), "an old store that was put aside could not be removed");
             }
         }
@@ -67,6 +75,63 @@ impl StoreHome for SledHome {
 }
 
 impl SledHome {
+    /// Writes the store anew, which nobody has open, if its file has one of the lengths given and most of it is free: sled gives
+    /// little of what was freed back to the disk, and writes over all of it whenever it opens. Gives the lengths before and after;
+    /// `None` where there is nothing to gain, or where `may_go_on` ended it. At any moment there is one whole store under its name.
+    ///
+    /// # Errors
+    /// Where it cannot be done: the store is as it was.
+    pub fn compact(
+        &self,
+        lengths: Range<u64>,
+        mut may_go_on: impl FnMut() -> bool,
+    ) -> Result<Option<(u64, u64)>, StoreError> {
+        let before = fs::metadata(self.path.join("db")).map_or(0, |file| file.len());
+        if !lengths.contains(&before) {
+            return Ok(None);
+        }
+        let anew = self.path.with_extension(ANEW);
+        let written = self.write_anew(&anew, before / PART, &mut may_go_on).and_then(|written| match written {
+            Some(after) => exchange(&anew, &self.path).map(|()| Some((before, after))).map_err(failed),
+            None => Ok(None),
+        });
+        let _ = fs::remove_dir_all(&anew);
+        written
+    }
+
+    /// Copies the store to `anew`, whole and durable, and says how long its file is; `None` where there is more than `at_most`.
+    fn write_anew(
+        &self,
+        anew: &Path,
+        at_most: u64,
+        may_go_on: &mut impl FnMut() -> bool,
+    ) -> Result<Option<u64>, StoreError> {
+        const PAGE: usize = 128;
+        let from = SledStore::open(&self.path, self.cache_bytes)?;
+        let to = SledStore::open(anew, self.cache_bytes)?;
+        let (mut after, mut bytes) = (None::<Vec<u8>>, 0);
+        loop {
+            let page = from.scan(b"", after.as_deref(), PAGE)?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            bytes += page.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
+            if bytes > at_most || !may_go_on() {
+                return Ok(None);
+            }
+            to.apply(page.into_iter().map(|(key, value)| (key, Some(value))).collect())?;
+        }
+        to.flush()?;
+        match CheckedStore::examine(&to) {
+            Condition::Whole(_) => {}
+            Condition::Empty => return Ok(None),
+            Condition::Unusable(why) => return Err(StoreError(why)),
+        }
+        drop(to);
+        sync_all(anew).map_err(failed)?;
+        let length = fs::metadata(anew.join("db")).map_err(failed)?.len();
+        Ok((length <= at_most).then_some(length))
+    }
+
     /// The numbers of the stores that were put aside, the oldest first.
     fn put_aside_before(&self) -> io::Result<Vec<u32>> {
         let prefix = self.path.with_extension(ASIDE);
@@ -74,13 +139,34 @@ impl SledHome {
             return Ok(Vec::new());
         };
         let mut numbers = Vec::new();
-        for entry in std::fs::read_dir(dir)? {
+        for entry in fs::read_dir(dir)? {
             let name = entry?.file_name();
             numbers.extend(name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok()));
         }
         numbers.sort_unstable();
         Ok(numbers)
     }
+}
+
+fn failed(error: io::Error) -> StoreError {
+    StoreError(error.to_string())
+}
+
+/// Makes everything below a directory durable: sled's flush need not.
+fn sync_all(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            sync_all(&entry?.path())?;
+        }
+    }
+    File::open(path)?.sync_all()
+}
+
+/// Exchanges two names in one directory, for good.
+fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    let here = rustix::fs::CWD;
+    rustix::fs::renameat_with(here, one, here, other, rustix::fs::RenameFlags::EXCHANGE)?;
+    File::open(other.parent().unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// A sled database.

@@ -7,7 +7,7 @@ use countersign::domain::ids::Hash;
 use countersign::domain::session::Status;
 use countersign::journal::files::memory_disk::Operation;
 use countersign::journal::store::{STATE_FORMAT, StoreHead};
-use countersign::journal::{Journal, Store};
+use countersign::journal::{Journal, SledHome, SledStore, Store};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -179,7 +179,7 @@ fn a_hole_or_a_change_that_opens_without_error_is_seen_by_the_digest() {
 #[test]
 fn a_hole_in_sled_is_seen_by_the_digest() {
     let (mut place, before) = with_history::<OnDisk>();
-    let store = countersign::journal::SledStore::open(&place.store(), 1024 * 1024).unwrap();
+    let store = SledStore::open(&place.store(), 1024 * 1024).unwrap();
     let revoked = format!("s/session:{}", session(11)).into_bytes();
     assert!(store.get(&revoked).unwrap().is_some());
     store.apply(vec![(revoked, None)]).unwrap();
@@ -189,6 +189,56 @@ fn a_hole_in_sled_is_seen_by_the_digest() {
     let (why, kept) = opened.found.quarantined.clone().unwrap();
     assert!(why.contains("digest") && kept.ends_with("store.quarantined-1"), "{why}: {kept}");
     check_same(opened, &before, "");
+}
+
+/// Writes a few megabytes into the store and takes them out again, as lines come and go.
+fn make_garbage(place: &OnDisk) {
+    let store = SledStore::open(&place.store(), 1024 * 1024).unwrap();
+    for round in 0..16_u32 {
+        let keys = (0..64_u32).map(|n| format!("e/{round}-{n}").into_bytes());
+        store.apply(keys.clone().map(|key| (key, Some(vec![7; 8192]))).collect()).unwrap();
+        store.flush().unwrap();
+        store.apply(keys.map(|key| (key, None)).collect()).unwrap();
+        store.flush().unwrap();
+    }
+}
+
+#[test]
+fn a_store_that_is_mostly_free_is_written_anew_and_holds_the_same() {
+    let (mut place, before) = with_history::<OnDisk>();
+    make_garbage(&place);
+    let home = SledHome::new(place.store(), 1024 * 1024);
+    let left = |outcome| matches!(outcome, Ok(None));
+    assert!(left(home.compact(u64::MAX - 1..u64::MAX, || true)), "a short one is not worth it");
+    assert!(left(home.compact(0..u64::MAX, || false)), "nor one that takes too long");
+    let (long, short) = home.compact(0..u64::MAX, || true).unwrap().expect("most of it is free");
+    assert!(short * 4 <= long, "{long} to {short} bytes");
+    assert_eq!(fs::metadata(place.store().join("db")).unwrap().len(), short);
+    assert!(left(home.compact(0..u64::MAX, || true)), "what it holds stays");
+    let opened = place.open();
+    assert_eq!(opened.found.quarantined, None);
+    check_same(opened, &before, "written anew");
+}
+
+#[test]
+fn a_store_is_not_written_anew_while_somebody_has_it_or_where_it_is_not_whole() {
+    let (mut place, before) = with_history::<OnDisk>();
+    make_garbage(&place);
+    let home = SledHome::new(place.store(), 1024 * 1024);
+    let store = SledStore::open(&place.store(), 1024 * 1024).unwrap();
+    assert!(home.compact(0..u64::MAX, || true).is_err());
+    store.apply(vec![(b"i/one-more".to_vec(), Some(Vec::new()))]).unwrap();
+    store.flush().unwrap();
+    drop(store);
+    assert!(home.compact(0..u64::MAX, || true).unwrap_err().to_string().contains("digest"));
+    assert!(!place.path("store.anew").exists(), "nothing is left lying about");
+    // What a crash left is no store.
+    fs::create_dir(place.path("store.anew")).unwrap();
+    fs::write(place.path("store.anew/db"), b"half of it").unwrap();
+    let opened = place.open();
+    assert!(opened.found.quarantined.as_ref().unwrap().0.contains("digest"));
+    assert!(!place.path("store.anew").exists());
+    check_same(opened, &before, "rebuilt");
 }
 
 #[test]
