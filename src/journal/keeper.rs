@@ -81,12 +81,13 @@ impl<D: Disk> Keeper<D> {
         let segments = list_segments(&self.disk)?;
         let waits = |segment: &SegmentName| !segment.sealed && !self.damaged.contains(&segment.first);
         let Some(at) = segments.windows(2).position(|pair| waits(&pair[0])) else { return Ok(None) };
-        let (first, next) = (segments[at].first, self.header(segments[at + 1].first)?);
+        let (first, behind) = (segments[at].first, segments[at + 1].first);
         let marked = Anchor::look(&self.disk)?.mark().map_or(0, |mark| mark.position);
-        if marked < next.first() || !self.has_room(&segments[at])? {
+        if marked < behind || !self.has_room(&segments[at])? {
             return Ok(None);
         }
-        let index = seal(&self.disk, first, &next, pace).inspect_err(|error| {
+        let sealed = self.header(behind).and_then(|next| seal(&self.disk, first, &next, pace));
+        let index = sealed.inspect_err(|error| {
             if error.damage().is_some() {
                 self.damaged.insert(first);
             }
@@ -108,10 +109,12 @@ impl<D: Disk> Keeper<D> {
     /// # Errors
     /// [`SealError`]: the segment is damaged, or the disk failed. It is not tried again before `every` has passed.
     pub fn scrub_next(&mut self, now: Timestamp, every: Span, pace: Pace<'_>) -> Result<Option<Scrubbed>, SealError> {
+        // A clock that was set back makes nothing wait longer than it should.
+        let is_recent = |at: Timestamp| now.since(at).is_within(every);
         let due = |index: &Index| {
-            let at = self.tried_at.get(&index.first()).copied().unwrap_or_default().max(self.last_read(index));
-            // A clock that was set back makes nothing wait longer than it should.
-            (!now.since(at).is_within(every)).then_some(at)
+            let tried = self.tried_at.get(&index.first()).copied();
+            let read = self.last_read(index);
+            (!tried.is_some_and(is_recent) && !is_recent(read)).then_some(tried.unwrap_or_default().max(read))
         };
         let sealed = self.sealed.all();
         let oldest = sealed.iter().filter_map(|index| due(index).map(|at| (at, index))).min_by_key(|(at, _)| *at);

@@ -3,10 +3,10 @@
 //! Before anything is changed, `mending` says what will have to be recorded; every file is written whole and the old one kept.
 //! So a crash leaves what the same command takes up when it is run again.
 
-use super::files::anchor::{Anchor, Mark, put_anchor};
+use super::files::anchor::{ANCHOR, Mark, put_anchor};
 use super::files::diagnosis::{Diagnosis, SegmentFault, diagnose};
 use super::files::disk::{Disk, DiskFile, put_whole, remove_if_there};
-use super::files::entries::open_segment;
+use super::files::entries::segment_head;
 use super::files::header::{Header, SegmentName, index_path, list_segments, sealed_path, segment_path};
 use super::files::mending::{Mended, Mending};
 use super::files::merkle::Frontier;
@@ -164,12 +164,8 @@ pub fn repair_from_store<D: Disk, S: Store>(
 
 /// Writes the anchor as after a stop that was not orderly: the next start reads and settles what there is.
 fn renew_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Result<()> {
-    keep_damaged(disk, super::files::anchor::ANCHOR)?;
-    put_anchor(disk, mark)?;
-    match Anchor::open(disk)?.0 {
-        Some(mut anchor) => anchor.write(mark, false),
-        None => Err(io::Error::other("the anchor just made cannot be read")),
-    }
+    keep_damaged(disk, ANCHOR)?;
+    put_anchor(disk, mark, false)
 }
 
 /// Puts segments of a back-up, or of an archive, in the place of those that are damaged or missing, where the text is the one that
@@ -239,10 +235,13 @@ fn put_segment<D: Disk, B: Disk>(
         return Err(io::Error::other(why).into());
     }
     if fault.is_sealed() {
-        let next = open_segment(disk, last + 1).map_err(SealError::Read)?.header;
         // Behind its text, which is the truth for as long as it is there.
         remove_if_there(disk, &sealed_path(first))?;
-        seal(disk, first, &next, &mut || Ok(()))?;
+        // Where the one behind it is lost, this is the open one.
+        if disk.find(&segment_path(last + 1))?.is_some() || disk.find(&sealed_path(last + 1))?.is_some() {
+            let next = segment_head(disk, last + 1).map_err(SealError::Read)?;
+            seal(disk, first, &next, &mut || Ok(()))?;
+        }
     }
     Ok(())
 }

@@ -12,10 +12,10 @@ use countersign::journal::files::diagnosis::diagnose;
 use countersign::journal::files::disk::Disk;
 use countersign::journal::files::dropped::{DROPPED, Dropped, base_path};
 use countersign::journal::files::entries::segment_head;
-use countersign::journal::files::header::list_segments;
+use countersign::journal::files::header::{list_segments, sealed_path};
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::merkle::sha256;
-use countersign::journal::files::seal::seal;
+use countersign::journal::files::seal::{reindex, seal};
 use countersign::journal::files::sealed::SealedSegments;
 use countersign::journal::store::{Store, StoreHead};
 use countersign::journal::{Journal, Keeper, MemoryStore, check_base, check_stand_in, drop_history, droppable};
@@ -168,6 +168,25 @@ fn an_archive_holds_what_it_was_asked_for_and_is_added_to() {
 }
 
 #[test]
+fn an_archived_segment_counts_however_the_journal_s_own_was_compressed_since() {
+    let mut place = place();
+    let to = MemoryDisk::new();
+    archive(&place.disk, &sealed_before(&place.disk, LATER).unwrap(), &to).unwrap();
+    let segments = list_segments(&place.disk).unwrap();
+    let (first, next) = (segments[0].first, segment_head(&place.disk, segments[1].first).unwrap());
+    place.disk.tamper(&sealed_path(first), |bytes| {
+        *bytes = zstd::bulk::compress(&zstd::decode_all(&bytes[..]).unwrap(), 1).unwrap();
+    });
+    reindex(&place.disk, first, &next, &mut || Ok(())).unwrap();
+    let sealed = sealed_before(&place.disk, LATER).unwrap();
+    assert_eq!(archive(&place.disk, &sealed, &to).unwrap().there, sealed.len() as u64);
+    sealed.iter().for_each(|index| check_archived(&to, index).unwrap());
+    to.tamper(&sealed_path(first), |bytes| bytes[200] ^= 1);
+    assert!(check_archived(&to, &sealed[0]).is_err());
+    drop_all(&mut place).unwrap();
+}
+
+#[test]
 fn a_drop_that_is_cut_short_anywhere_loses_no_state_and_is_taken_up() {
     let mut begin = place();
     let early = MemoryStore::default();
@@ -271,6 +290,27 @@ fn damage_of_the_base_is_found_while_the_store_is_whole() {
     assert!(at_hour(24).is_some());
     place.disk.remove(&file).unwrap();
     assert!(check(&place).unwrap_err().to_string().contains("is not there"));
+}
+
+#[test]
+fn a_segment_lost_behind_dropped_ones_is_all_that_is_missed() {
+    let mut place = place();
+    let until = place.open().journal.last_at();
+    let sealed = sealed_before(&place.disk, LATER).unwrap();
+    let Opened { journal, keys, .. } = place.open();
+    let commit = |event| {
+        let event = proposal(StreamId::System, Expected::Any, Event::System(event));
+        Teller::seeded(keys, 77).commit(vec![event])
+    };
+    drop_history(&place.disk, journal, &sealed[..1], until, commit).unwrap();
+    place.disk.remove(&sealed_path(sealed[1].first())).unwrap();
+    let refused = place.try_open().map(|_| ()).unwrap_err();
+    let missing = (sealed[1].first(), sealed[1].last);
+    assert!(refused.contains(&format!("entries {} to {}", missing.0, missing.1)), "{refused}");
+    let found = diagnose(&place.disk, None).unwrap();
+    let faults: Vec<_> = found.faults.iter().map(|fault| (fault.first, fault.last)).collect();
+    assert_eq!(faults, [(missing.0, Some(missing.1))]);
+    assert_eq!(found.good.size(), sealed[0].last, "everything before it was dropped, and is not lost");
 }
 
 #[test]

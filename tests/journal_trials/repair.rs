@@ -7,6 +7,7 @@ use crate::support::{check_whole, entries};
 use countersign::domain::ids::Hash;
 use countersign::journal::Store;
 use countersign::journal::backup::back_up;
+use countersign::journal::files::anchor::Anchor;
 use countersign::journal::files::diagnosis::diagnose;
 use countersign::journal::files::disk::Disk;
 use countersign::journal::files::entries::segment_head;
@@ -18,7 +19,10 @@ use countersign::journal::repair::{acceptable, examine, give_up, mark_of, repair
 
 /// A journal of several segments, none of them sealed, after an orderly stop.
 fn with_history() -> (InMemory, u64, Hash) {
-    let mut place = InMemory::new();
+    with_history_in(InMemory::new())
+}
+
+fn with_history_in(mut place: InMemory) -> (InMemory, u64, Hash) {
     place.put_format();
     let Opened { mut journal, keys, .. } = place.open();
     for batch in Teller::new(keys).history().chunks(4) {
@@ -138,6 +142,7 @@ fn a_power_cut_at_any_operation_of_a_repair_is_taken_up_by_running_it_again() {
         place.disk = place.disk.crash(operations);
         let known = Mending::read(&place.disk).unwrap().is_some();
         assert!(known || place.try_open().is_err(), "{context}: nothing serves it half mended");
+        assert!(!Anchor::look(&place.disk).unwrap().clean(), "{context}: no stop in order went before");
         let mending = repair(&place).unwrap_or_else(|why| panic!("{context}: {why}"));
         assert!(mending.mended.len() >= 3, "{context}: what is to be recorded is not lost: {mending:?}");
         check_same(&mut place, head, root, &context);
@@ -233,4 +238,79 @@ fn what_is_given_up_ends_at_the_last_whole_commit_wherever_the_power_is_cut() {
             }
         }
     }
+}
+
+/// A journal of many segments, the closed ones sealed, with its back-up.
+fn sealed_with_backup() -> (InMemory, MemoryDisk, u64, Hash) {
+    let (whole, head, root) = with_history_in(InMemory { roll_at: 6 * 1024, ..InMemory::new() });
+    let backup = MemoryDisk::new();
+    back_up(&whole.disk, &backup, None, START).unwrap();
+    seal_closed(&whole.disk);
+    assert!(list_segments(&whole.disk).unwrap().len() > 3);
+    (whole, backup, head, root)
+}
+
+/// Spoils the last sealed segment, so that nothing of it can be decompressed, or so that a line in its middle is another.
+fn spoil_last_sealed(disk: &MemoryDisk, decompresses: bool) {
+    let segments = list_segments(disk).unwrap();
+    let sealed = segments.iter().rev().find(|segment| segment.sealed).unwrap();
+    disk.tamper(&sealed.path(), |bytes| {
+        if !decompresses {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            return;
+        }
+        let mut text = zstd::decode_all(&bytes[..]).unwrap();
+        let middle = text.len() / 2;
+        text[middle] ^= 1;
+        *bytes = zstd::encode_all(&text[..], 6).unwrap();
+    });
+}
+
+#[test]
+fn what_a_sealed_segment_has_lost_is_given_up_wherever_the_power_is_cut() {
+    let (whole, _, head, _) = sealed_with_backup();
+    let files = files(&whole.disk);
+    for (decompresses, behind_is_lost) in [(false, false), (false, true), (true, false), (true, true)] {
+        for operations in 0.. {
+            let context = format!(
+                "decompresses: {decompresses}, behind it lost: {behind_is_lost}, after {operations} operations"
+            );
+            let mut place = whole.copy();
+            spoil_last_sealed(&place.disk, decompresses);
+            if behind_is_lost {
+                place.disk.remove(files.last().unwrap()).unwrap();
+                place.disk.sync_dir("journal").unwrap();
+            }
+            place.lose_store();
+            place.disk.power_off_after_operations(operations);
+            let finished = accept(&mut place).is_ok() && !place.disk.is_off();
+            place.disk = place.disk.crash(operations);
+            accept(&mut place).unwrap_or_else(|why| panic!("{context}: {why}"));
+            let (good, lost) = Mending::read(&place.disk).unwrap().unwrap().loss.unwrap();
+            assert!(good < head && lost >= good, "{context}: {good}, {lost}");
+            let opened = place.try_open().unwrap_or_else(|why| panic!("{context}: {why}"));
+            assert_eq!(opened.journal.head(), good, "{context}");
+            check_whole(&opened.journal, &context);
+            if finished {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_sealed_segment_and_a_lost_one_behind_it_are_mended_from_back_up_and_store() {
+    let (whole, backup, head, root) = sealed_with_backup();
+    let files = files(&whole.disk);
+    let mut place = whole.copy();
+    spoil_last_sealed(&place.disk, true);
+    place.disk.remove(files.last().unwrap()).unwrap();
+    assert!(place.try_open().is_err());
+    let mut mending = Mending::default();
+    let mark = mark_of(&examine(&place.home.store).unwrap());
+    let left = repair_from_backup(&place.disk, &backup, Some(mark), &mut mending).unwrap();
+    assert!(left.is_empty(), "{left:?}");
+    repair(&place).unwrap();
+    check_same(&mut place, head, root, "both mended");
 }

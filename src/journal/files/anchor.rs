@@ -88,7 +88,7 @@ impl<D: Disk> Anchor<D> {
     /// Makes the anchor of an empty journal, whole and durable. To be called before the first segment is made: so
     /// segments without an anchor are always damage. Replaces an anchor that is there.
     pub fn create(disk: &D) -> io::Result<Self> {
-        put_anchor(disk, Mark { position: 0, root: Frontier::default().root() })?;
+        put_anchor(disk, Mark { position: 0, root: Frontier::default().root() }, true)?;
         let file = disk.open(ANCHOR)?;
         Ok(Self { file, counter: OFFSETS.len() as u64 + 1, slot: 0, stopped: false })
     }
@@ -133,12 +133,12 @@ impl<D: Disk> Anchor<D> {
     }
 }
 
-/// Makes the anchor that an orderly stop at `mark` leaves, whole and durable.
-pub(in crate::journal) fn put_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Result<()> {
+/// Makes the anchor that a stop at `mark` leaves, orderly or not, whole and durable.
+pub(in crate::journal) fn put_anchor<D: Disk>(disk: &D, mark: Mark, clean: bool) -> io::Result<()> {
     let Mark { position, root } = mark;
     put_whole(disk, ANCHOR, |file| {
         for (counter, offset) in (1..).zip(OFFSETS) {
-            file.write_at(offset, &encode(&Slot { counter, position, root: root.to_string(), clean: true }))?;
+            file.write_at(offset, &encode(&Slot { counter, position, root: root.to_string(), clean }))?;
         }
         Ok(())
     })

@@ -350,7 +350,7 @@ pub fn put_file<D: Disk>(disk: &D, path: &str, bytes: &[u8]) -> io::Result<Copie
 /// # Errors
 /// Where the disk fails.
 pub fn put_anchor<D: Disk>(disk: &D, mark: Mark) -> io::Result<Copied> {
-    super::anchor::put_anchor(disk, mark)?;
+    super::anchor::put_anchor(disk, mark, true)?;
     let Content { length, digest } = content(disk, ANCHOR)?;
     Ok(Copied { path: ANCHOR.to_owned(), length, digest })
 }

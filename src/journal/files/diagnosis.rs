@@ -156,12 +156,16 @@ impl<D: Disk> Survey<'_, D> {
                 return Ok(());
             }
         };
-        if let Ok(expected) = ExpectedHead::first(dropped.as_ref(), first) {
-            (self.expected, self.next) = (expected, first);
-            if let Some(dropped) = dropped.as_ref().filter(|dropped| dropped.through() < first) {
+        match ExpectedHead::first(dropped.as_ref(), first) {
+            Ok(expected) => (self.expected, self.next) = (expected, first),
+            Err(missing) => self.next = missing,
+        }
+        if let Some(dropped) = dropped {
+            if self.next > dropped.through() {
+                self.expected = ExpectedHead::behind(&dropped);
                 self.found.good = dropped.frontier.clone();
             }
-            self.found.dropped = dropped;
+            self.found.dropped = Some(dropped);
         }
         Ok(())
     }
@@ -220,11 +224,13 @@ impl<D: Disk> Survey<'_, D> {
             self.expected.previous = header.as_ref().map(|header| header.previous);
         }
         let next_head = next.map(|next| head(self.disk, next)).transpose()?.flatten();
-        let last = next.map(|next| next.first - 1);
+        // The last one is the open one. If it is sealed, the open one is missing, and only its index tells what it must be.
+        let index = if next.is_none() && segment.sealed { Index::read(self.disk, segment.first).ok() } else { None };
+        let last = next.map(|next| next.first - 1).or(index.as_ref().map(|index| index.last));
         let (read, conflict) = self.read(segment.first)?;
         let unbroken = self.is_unbroken();
         let why = match &read {
-            Ok(read) => self.judge(read, last, next_head.as_ref()),
+            Ok(read) => self.judge(read, segment, last, next_head.as_ref(), index.as_ref()),
             Err(why) => Some(why.clone()),
         };
         if let Ok(read) = &read {
@@ -234,6 +240,7 @@ impl<D: Disk> Survey<'_, D> {
             self.fault(Some(segment), segment.first, last, why, next_head.as_ref());
             if let Some(fault) = self.found.faults.last_mut() {
                 fault.conflict = conflict.is_some();
+                fault.expected = fault.expected.or(index.as_ref().map(|index| index.digest));
             }
         }
         let follows = |read: &Scan| self.expected.frontier.as_ref() == Some(&read.header.frontier);
@@ -266,19 +273,29 @@ impl<D: Disk> Survey<'_, D> {
     }
 
     /// What is wrong with a segment that could be read.
-    fn judge(&self, read: &Scan, last: Option<Position>, next: Option<&Header>) -> Option<String> {
+    fn judge(
+        &self,
+        read: &Scan,
+        segment: SegmentName,
+        last: Option<Position>,
+        next: Option<&Header>,
+        index: Option<&Index>,
+    ) -> Option<String> {
         if !self.expected.is_met_by(&read.header) {
             return Some("its first line does not continue the segment before it".to_owned());
         }
-        let last = last?;
-        if let Some(fault) = &read.fault {
+        // What is wrong with the open one may be a torn write.
+        let closed = segment.sealed || last.is_some();
+        if let Some(fault) = read.fault.as_ref().filter(|_| closed) {
             return Some(format!("at byte {}: {}", fault.damage.offset, fault.damage.why));
         }
+        let last = last?;
         if read.frontier.size() < last {
             return Some(format!("at byte {}: the file ends there", read.good_end));
         }
         let digest = read.digest.clone().finish();
-        let other = next.is_some_and(|next| next.previous != Some(digest) || next.frontier != read.frontier);
+        let other = next.is_some_and(|next| next.previous != Some(digest) || next.frontier != read.frontier)
+            || index.is_some_and(|index| index.digest != digest);
         other.then(|| "the SHA-256 of its text is not the one the next segment has for it".to_owned())
     }
 
@@ -307,10 +324,10 @@ impl<D: Disk> Survey<'_, D> {
         };
         let faulty = self.found.faults.last().is_some_and(|fault| fault.segment == Some(last));
         let end = self.expected.frontier.as_ref().map_or(last.first - 1, Frontier::size);
-        if last.sealed && !faulty {
+        if last.sealed {
             let why = "the open segment behind the sealed ones is not there".to_owned();
-            let first = end + 1;
-            self.fault(None, first, None, why, None);
+            let ends = self.found.faults.last().filter(|_| faulty).and_then(|fault| fault.last);
+            self.fault(None, ends.unwrap_or(end) + 1, None, why, None);
         } else if !faulty && end < self.found.durable {
             let why = match scan(self.disk, last.first, &[]).ok().and_then(|read| read.fault) {
                 Some(fault) => format!("at byte {}: {}", fault.damage.offset, fault.damage.why),

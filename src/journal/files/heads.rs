@@ -47,13 +47,16 @@ impl ExpectedHead {
         match dropped {
             None if first == 1 => Ok(Self { previous: Some(None), frontier: Some(Frontier::default()) }),
             None => Err(1),
-            Some(dropped) if dropped.through() + 1 == first => {
-                Ok(Self { previous: Some(Some(dropped.previous)), frontier: Some(dropped.frontier.clone()) })
-            }
+            Some(dropped) if dropped.through() + 1 == first => Ok(Self::behind(dropped)),
             // Some of what was to be dropped is still there.
             Some(dropped) if dropped.through() >= first => Ok(Self::UNKNOWN),
             Some(dropped) => Err(dropped.through() + 1),
         }
+    }
+
+    /// What must hold behind dropped history.
+    pub fn behind(dropped: &Dropped) -> Self {
+        Self { previous: Some(Some(dropped.previous)), frontier: Some(dropped.frontier.clone()) }
     }
 
     /// Whether a head says it.

@@ -36,6 +36,8 @@ pub enum IndexError {
     /// It is missing, damaged, or that of another segment: it can be made again.
     #[error("{file} cannot be used: {why}")]
     Unusable {
+        /// The first position of its segment.
+        first: Position,
         /// The file, relative to the data directory.
         file: String,
         /// What is wrong.
@@ -128,7 +130,7 @@ impl Index {
     /// [`IndexError`]
     pub fn read(disk: &impl Disk, first: Position) -> Result<Self, IndexError> {
         let file = index_path(first);
-        let unusable = |why: &str| IndexError::Unusable { file: file.clone(), why: why.to_owned() };
+        let unusable = |why: &str| IndexError::Unusable { first, file: file.clone(), why: why.to_owned() };
         let opened = disk.find(&file)?.ok_or_else(|| unusable("it is missing"))?;
         let length = opened.len()?;
         let mut lines = LineReader::with_chunk(Source::Text(opened), 0, HEAD);
@@ -168,6 +170,11 @@ impl Index {
         })
     }
 
+    /// Whether it speaks of the same text as another, which may lie differently in its file.
+    pub fn is_of_the_same_text(&self, other: &Self) -> bool {
+        (&self.header, self.last, self.length, self.digest) == (&other.header, other.last, other.length, other.digest)
+    }
+
     /// The position of the segment's first entry.
     pub fn first(&self) -> Position {
         self.header.first()
@@ -184,7 +191,7 @@ impl Index {
         let (records, rest) = records.as_chunks::<RECORD>();
         let whole = rest.is_empty() && records.iter().all(|record| decode(record).is_some());
         let why = || "a record does not have its checksum".to_owned();
-        if whole { Ok(()) } else { Err(IndexError::Unusable { file, why: why() }) }
+        if whole { Ok(()) } else { Err(IndexError::Unusable { first: self.first(), file, why: why() }) }
     }
 
     /// Where an id is spoken of in the segment, if it is.
@@ -193,7 +200,8 @@ impl Index {
     /// [`IndexError`]
     pub fn find(&self, disk: &impl Disk, section: Section, id: Uuid) -> Result<Option<Extent>, IndexError> {
         let path = index_path(self.first());
-        let unusable = |why: &str| IndexError::Unusable { file: path.clone(), why: why.to_owned() };
+        let unusable =
+            |why: &str| IndexError::Unusable { first: self.first(), file: path.clone(), why: why.to_owned() };
         let file = disk.find(&path)?.ok_or_else(|| unusable("it is missing"))?;
         let before: u64 = self.counts[..section as usize].iter().sum();
         let (mut low, mut high) = (0, self.counts[section as usize]);

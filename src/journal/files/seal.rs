@@ -93,7 +93,7 @@ pub fn check_sealed<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pac
         Some(_) => "it does not say what the segment says".to_owned(),
         None => "it is missing".to_owned(),
     };
-    Err(IndexError::Unusable { file, why }.into())
+    Err(IndexError::Unusable { first, file, why }.into())
 }
 
 /// The text of a segment as it is read: what an index must say of it.
