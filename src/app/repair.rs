@@ -2,7 +2,7 @@
 
 use super::again::{BegunAgain, begin_again};
 use super::offline::{open_journal, take_to_mend};
-use super::open::{append, server_commit};
+use super::open::{append, master_key, server_commit};
 use super::{StartError, World};
 use crate::config::Config;
 use crate::domain::ids::Position;
@@ -15,7 +15,7 @@ use crate::journal::files::mending::{Mended, Mending};
 use crate::journal::files::merkle::Frontier;
 use crate::journal::files::real_disk::RealDisk;
 use crate::journal::files::salvage::salvage;
-use crate::journal::key_repair::{Owners, damaged_keys, repair_keys};
+use crate::journal::key_repair::{KeysMended, Owners, damaged_keys, repair_keys};
 use crate::journal::repair::{
     acceptable, check_from_store, examine, give_up, mark_of, repair_from_backup, repair_from_store,
 };
@@ -173,25 +173,40 @@ pub fn mend_from_backup(config: &Config, backup: &Path, world: &World) -> Result
     if !backup.is_dir() {
         return Err(StartError(format!("{} is no directory", backup.display())));
     }
-    let (keys, keys_left, mut left, mark) = {
+    let master = master_key(&config.master_key, None)?;
+    let (keys, mut left, mark) = {
         let store = open_store(&data, config);
         let mark = store.as_ref().ok().map(|(_, frontier)| mark_of(frontier));
-        let (keys, keys_left) = repair_keys(data.disk(), &from, &owners(&store)?).map_err(failed)?;
+        let keys = repair_keys(data.disk(), &from, &owners(&store)?, &master).map_err(failed)?;
         let left = repair_from_backup(data.disk(), &from, mark, &mut mending).map_err(failed)?;
-        (keys, keys_left, left, mark)
+        (keys, left, mark)
     };
-    if keys_left > 0 {
-        left.push(format!("keys/keys: {keys_left} damaged records are not in the back-up as they were here"));
-    }
+    left.extend(keys_left(keys));
     let found = diagnose(data.disk(), mark).map_err(failed)?;
     if found.faults.iter().any(|fault| fault.last.is_none()) || found.anchor.is_some() {
         left.push("the open segment or the anchor: no back-up has them as they were".to_owned());
     }
     // What keeps a server from starting keeps the record of it from being made: then it waits for what mends that.
-    if found.blocking().is_none() && found.anchor.is_none() && keys_left == 0 {
+    if found.blocking().is_none() && found.anchor.is_none() && keys.left == 0 {
         record(&data, config, world, &mending)?;
     }
-    Ok(Repaired { files: mending.mended, keys, left })
+    Ok(Repaired { files: mending.mended, keys: keys.taken, left })
+}
+
+/// Which damaged records of keys were not mended, and what helps.
+fn keys_left(keys: KeysMended) -> Vec<String> {
+    let KeysMended { left, locked, .. } = keys;
+    let mut words = Vec::new();
+    if left > locked {
+        words.push(format!("keys/keys: {} damaged records are not in the back-up as they were here", left - locked));
+    }
+    if locked > 0 {
+        words.push(format!(
+            "keys/keys: {locked} damaged records are in the back-up, but wrapped by another master key: a back-up that was made \
+             after the master key was changed helps"
+        ));
+    }
+    words
 }
 
 fn pending(disk: &RealDisk) -> Result<Mending, StartError> {

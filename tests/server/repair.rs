@@ -219,3 +219,39 @@ fn a_damaged_key_is_taken_from_a_backup() {
     done(&stopped, &command);
     check_all_as_before(&stopped.start(), &alive, &dead);
 }
+
+#[test]
+fn a_key_is_taken_only_from_a_backup_that_the_master_key_opens() {
+    let (stopped, alive, dead) = with_sessions();
+    let root = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| root.path().join(name).display().to_string());
+    done(&stopped, &format!("countersign journal backup --to {old}"));
+    let (master, other) = (stopped.data_dir().with_extension("master.key"), root.path().join("other.key"));
+    done(&stopped, &format!("countersign key new-master --to {}", other.display()));
+    let before = root.path().join("before.key");
+    fs::rename(&master, &before).unwrap();
+    fs::copy(&other, &master).unwrap();
+    done(&stopped, "countersign key list");
+    done(&stopped, &format!("countersign journal backup --to {new}"));
+    // The first record behind the system's.
+    let keys = stopped.data_dir().join("keys/keys");
+    flip(&keys, 3 * 128 + 60);
+    let damaged = fs::read(&keys).unwrap();
+
+    let outcome = run(&stopped, &format!("countersign journal repair --from-backup {old}"));
+    let said = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{said}");
+    assert!(said.contains("1 damaged records") && said.contains("after the master key was changed"), "{said}");
+    let with_before = format!("countersign journal repair --from-backup {old} --master-key {}", before.display());
+    let said = String::from_utf8(run(&stopped, &with_before).stderr).unwrap();
+    assert!(said.contains("the master key does not open this data directory's keys"), "{said}");
+    assert_eq!(fs::read(&keys).unwrap(), damaged, "nothing was taken that nobody could open");
+    fs::remove_file(&keys).unwrap();
+    let said =
+        String::from_utf8(run(&stopped, &format!("countersign journal repair --from-backup {old}")).stderr).unwrap();
+    assert!(said.contains("after the master key was changed") && !keys.exists(), "{said}");
+    fs::write(&keys, damaged).unwrap();
+
+    done(&stopped, &format!("countersign journal repair --from-backup {new}"));
+    check_all_as_before(&stopped.start(), &alive, &dead);
+}
