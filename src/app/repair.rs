@@ -7,6 +7,7 @@ use super::{StartError, World};
 use crate::config::Config;
 use crate::domain::ids::Position;
 use crate::domain::system::{RepairedFrom, SystemEvent};
+use crate::journal::files::anchor::Anchor;
 use crate::journal::files::data_dir::DataDir;
 use crate::journal::files::diagnosis::{Diagnosis, diagnose};
 use crate::journal::files::entries::Entry;
@@ -68,11 +69,14 @@ fn open_store(data: &DataDir, config: &Config) -> Result<(SledStore, Frontier), 
 
 type OpenedStore = Result<(SledStore, Frontier), String>;
 
-fn owners(store: &OpenedStore) -> Result<Owners, StartError> {
-    match store {
-        Ok((store, _)) => Owners::of(store).map_err(failed),
-        Err(_) => Ok(Owners::default()),
-    }
+/// The owners of keys, as far as the store knows them.
+fn owners(disk: &RealDisk, store: &OpenedStore, found: &Diagnosis) -> Result<Owners, StartError> {
+    let Ok((store, frontier)) = store else { return Ok(Owners::default()) };
+    let owners = Owners::of(store).map_err(failed)?;
+    let starts = found.blocking().is_none() && found.anchor.is_none();
+    let knows_all = starts && frontier.size() >= found.good.size();
+    let crashed = !Anchor::look(disk).map_err(failed)?.clean();
+    Ok(if knows_all && crashed { owners.after_a_crash() } else { owners })
 }
 
 /// Looks for everything that is wrong with the data directory of a configuration, which no server may be using. Changes nothing.
@@ -85,7 +89,7 @@ pub fn look_for_damage(config: &Config) -> Result<Findings, StartError> {
     let store = open_store(&data, config);
     let mark = store.as_ref().ok().map(|(_, frontier)| mark_of(frontier));
     let diagnosis = diagnose(disk, mark).map_err(failed)?;
-    let keys = match damaged_keys(disk, &owners(&store)?).map_err(failed)? {
+    let keys = match damaged_keys(disk, &owners(disk, &store, &diagnosis)?).map_err(failed)? {
         None => Some("keys/keys is missing".to_owned()),
         Some(bad) if bad.is_empty() => None,
         Some(bad) => Some(format!("keys/keys is damaged at byte {}: {} records of it", bad[0] * 128, bad.len())),
@@ -174,21 +178,25 @@ pub fn mend_from_backup(config: &Config, backup: &Path, world: &World) -> Result
         return Err(StartError(format!("{} is no directory", backup.display())));
     }
     let master = master_key(&config.master_key, None)?;
-    let (keys, mut left, mark) = {
+    let (keys, mut left, found) = {
         let store = open_store(&data, config);
         let mark = store.as_ref().ok().map(|(_, frontier)| mark_of(frontier));
-        let keys = repair_keys(data.disk(), &from, &owners(&store)?, &master).map_err(failed)?;
         let left = repair_from_backup(data.disk(), &from, mark, &mut mending).map_err(failed)?;
-        (keys, left, mark)
+        let found = diagnose(data.disk(), mark).map_err(failed)?;
+        let owners = owners(data.disk(), &store, &found)?;
+        (repair_keys(data.disk(), &from, &owners, &master).map_err(failed)?, left, found)
     };
-    left.extend(keys_left(keys));
-    let found = diagnose(data.disk(), mark).map_err(failed)?;
     if found.faults.iter().any(|fault| fault.last.is_none()) || found.anchor.is_some() {
         left.push("the open segment or the anchor: no back-up has them as they were".to_owned());
     }
-    // What keeps a server from starting keeps the record of it from being made: then it waits for what mends that.
-    if found.blocking().is_none() && found.anchor.is_none() && keys.left == 0 {
-        record(&data, config, world, &mending)?;
+    // What keeps a server from starting keeps the record of it from being made: then it waits for what mends that. Which keys are
+    // needed, the opening judges: whose they are, a store that is lost or behind does not tell.
+    let starts = found.blocking().is_none() && found.anchor.is_none();
+    match if starts { record(&data, config, world, &mending) } else { Ok(false) } {
+        Ok(true) => {}
+        Ok(false) => left.extend(keys_left(keys)),
+        Err(error) if keys.left > 0 => left.extend(keys_left(keys).into_iter().chain([error.0])),
+        Err(error) => return Err(error),
     }
     Ok(Repaired { files: mending.mended, keys: keys.taken, left })
 }
@@ -220,15 +228,17 @@ fn pending(disk: &RealDisk) -> Result<Mending, StartError> {
     Ok(mending)
 }
 
-/// Records what was mended. Nothing was, nothing is recorded.
-fn record(data: &DataDir, config: &Config, world: &World, mending: &Mending) -> Result<(), StartError> {
+/// Records what was mended, and says whether the journal was opened for it. Nothing was, nothing is recorded.
+fn record(data: &DataDir, config: &Config, world: &World, mending: &Mending) -> Result<bool, StartError> {
     if mending.mended.is_empty() {
-        return Mending::end(data.disk()).map_err(failed);
+        Mending::end(data.disk()).map_err(failed)?;
+        return Ok(false);
     }
     let (mut journal, _) = open_journal(data, config, world)?;
     append_mended(&mut journal, world, mending)?;
     journal.mark(true).map_err(failed)?;
-    Mending::end(data.disk()).map_err(failed)
+    Mending::end(data.disk()).map_err(failed)?;
+    Ok(true)
 }
 
 fn append_mended(journal: &mut Journal, world: &World, mending: &Mending) -> Result<(), StartError> {

@@ -17,6 +17,8 @@ type Record = [u8; KeyRecord::LEN];
 pub struct Owners {
     needed: HashSet<Digest>,
     erased: HashSet<Digest>,
+    /// Whether a start drops what stands behind the last key of all these.
+    drops_others: bool,
 }
 
 impl Owners {
@@ -29,7 +31,17 @@ impl Owners {
         let digests = |owners: Vec<(crate::domain::ids::Owner, bool)>| {
             owners.iter().map(|(owner, _)| owner_digest(owner)).collect::<HashSet<_>>()
         };
-        Ok(Self { needed: digests(needed), erased: digests(erased) })
+        Ok(Self { needed: digests(needed), erased: digests(erased), drops_others: false })
+    }
+
+    /// The same where there are no others, and a crash explains what stands behind the last key of these: a start drops that,
+    /// whole or torn, so it is no damage.
+    pub fn after_a_crash(self) -> Self {
+        Self { drops_others: true, ..self }
+    }
+
+    fn knows(&self, owner: &Digest) -> bool {
+        self.needed.contains(owner) || self.erased.contains(owner)
     }
 }
 
@@ -51,10 +63,14 @@ fn damaged(records: &[Record], owners: &Owners) -> Vec<usize> {
     let read: Vec<_> = records.iter().map(KeyRecord::decode).collect();
     let whole: HashSet<Digest> = read.iter().flatten().map(|record| *record.owner_digest()).collect();
     let lacks = owners.needed.iter().any(|owner| !whole.contains(owner));
-    let last = read.iter().rposition(Result::is_ok).unwrap_or(0);
-    let is_bad = |at: &usize| {
-        matches!(read[*at], Err(KeyRecordError::Checksum)) && !owners.erased.contains(&claimed_owner(&records[*at]))
+    // A start overwrites those first, whatever they hold.
+    let is_erased = |at: usize| owners.erased.contains(&claimed_owner(&records[at]));
+    let is_needed = |at: &usize| match &read[*at] {
+        Ok(record) => !owners.drops_others || owners.knows(record.owner_digest()),
+        Err(_) => is_erased(*at),
     };
+    let last = (0..records.len()).rev().find(is_needed).unwrap_or(0);
+    let is_bad = |at: &usize| matches!(read[*at], Err(KeyRecordError::Checksum)) && !is_erased(*at);
     (0..records.len()).filter(is_bad).filter(|at| *at < last || *at < 2 || lacks).collect()
 }
 

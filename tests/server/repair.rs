@@ -2,10 +2,14 @@
 
 use crate::sealing::{damage, sealed_in, with_history};
 use crate::support::{Answer, BOOTSTRAP, Plan, STORE, Server, Stopped, events_in};
+use countersign::crypto::{KeyKind, KeyRecord, MasterKey, RawKey};
+use countersign::domain::ids::{AccountId, Owner};
+use countersign::entropy::SeededEntropy;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use uuid::Uuid;
 
 const SEGMENT: &str = "journal/00000000000000000001.jsonl";
 
@@ -254,4 +258,48 @@ fn a_key_is_taken_only_from_a_backup_that_the_master_key_opens() {
 
     done(&stopped, &format!("countersign journal repair --from-backup {new}"));
     check_all_as_before(&stopped.start(), &alive, &dead);
+}
+
+/// Puts behind the keys what a power cut leaves of two that no entry came to know: one torn, one whole.
+fn leave_orphans(stopped: &Stopped) -> usize {
+    let master = fs::read_to_string(stopped.data_dir().with_extension("master.key")).unwrap();
+    let (master, entropy) = (MasterKey::from_text(&master).unwrap(), SeededEntropy::new(3));
+    let [mut torn, whole] = [1, 2].map(|n| {
+        let kind = KeyKind::Data(Owner::Account(AccountId(Uuid::from_u128(n))));
+        KeyRecord::wrap(&master, &kind, &RawKey::generate(&entropy), &entropy).encode()
+    });
+    torn[60..].fill(0);
+    let path = stopped.data_dir().join("keys/keys");
+    let keys = fs::read(&path).unwrap();
+    assert_eq!(keys.len() % KeyRecord::LEN, 0);
+    fs::write(&path, [&keys[..], &torn, &whole].concat()).unwrap();
+    keys.len()
+}
+
+#[test]
+fn keys_that_a_crash_left_without_entries_keep_no_repair_from_its_end() {
+    for store_is_lost in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let to = root.path().join("backup");
+        let (mut server, token) = with_history();
+        assert_eq!(server.terminate(), Some(0));
+        let stopped = server.stopped();
+        done(&stopped, &format!("countersign journal backup --to {}", to.display()));
+        let server = stopped.start();
+        let token = server.refresh(&token).refresh();
+        let stopped = server.stopped();
+        let length = leave_orphans(&stopped);
+        let file = damage(&stopped);
+        if store_is_lost {
+            fs::remove_dir_all(stopped.data_dir().join("store")).unwrap();
+        }
+        let said = diagnosis(&stopped);
+        assert!(said.contains(&file), "{said}");
+        let command = named(&said, "countersign journal repair --from-backup").replace("DIR", to.to_str().unwrap());
+        let told = done(&stopped, &command);
+        assert!(told.contains(&file), "{told}");
+        assert_eq!(fs::metadata(stopped.data_dir().join("keys/keys")).unwrap().len() as usize, length);
+        assert!(done(&stopped, "countersign journal repair").starts_with("nothing is wrong"));
+        assert_eq!(stopped.start().refresh(&token).status, 200);
+    }
 }
