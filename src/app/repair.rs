@@ -10,7 +10,9 @@ use crate::domain::system::{RepairedFrom, SystemEvent};
 use crate::journal::files::anchor::Anchor;
 use crate::journal::files::data_dir::DataDir;
 use crate::journal::files::diagnosis::{Diagnosis, diagnose};
+use crate::journal::files::dropped::DROPPED;
 use crate::journal::files::entries::Entry;
+use crate::journal::files::error::ReadError;
 use crate::journal::files::header::{SegmentName, list_segments};
 use crate::journal::files::mending::{Mended, Mending};
 use crate::journal::files::merkle::Frontier;
@@ -20,7 +22,7 @@ use crate::journal::key_repair::{KeysMended, Owners, damaged_keys, repair_keys};
 use crate::journal::repair::{
     acceptable, check_from_store, examine, give_up, mark_of, repair_from_backup, repair_from_store,
 };
-use crate::journal::{Journal, SledHome, SledStore, StoreHome};
+use crate::journal::{Journal, SledHome, SledStore, StoreHome, check_stand_in};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
@@ -31,6 +33,8 @@ pub struct Findings {
     pub diagnosis: Diagnosis,
     /// Why the store cannot be used; none where it is whole.
     pub store: Option<String>,
+    /// What is wrong with the base that stands in for dropped history: its file, and why.
+    pub base: Option<(String, String)>,
     /// What is wrong with the keys.
     pub keys: Option<String>,
     /// What a command left unfinished.
@@ -48,7 +52,7 @@ pub struct Findings {
 impl Findings {
     /// Whether everything is as it should be.
     pub fn is_well(&self) -> bool {
-        self.diagnosis.is_well() && self.keys.is_none() && self.pending.is_none()
+        self.diagnosis.is_well() && self.base.is_none() && self.keys.is_none() && self.pending.is_none()
     }
 }
 
@@ -89,6 +93,13 @@ pub fn look_for_damage(config: &Config) -> Result<Findings, StartError> {
     let store = open_store(&data, config);
     let mark = store.as_ref().ok().map(|(_, frontier)| mark_of(frontier));
     let diagnosis = diagnose(disk, mark).map_err(failed)?;
+    let base = match check_stand_in(disk, &mut || Ok(())) {
+        Ok(_) => None,
+        // What was noted of the base is in the diagnosis.
+        Err(ReadError::Damaged(damage)) if damage.file == DROPPED => None,
+        Err(ReadError::Damaged(damage)) => Some((damage.file, damage.why)),
+        Err(ReadError::Io(error)) => return Err(failed(error)),
+    };
     let keys = match damaged_keys(disk, &owners(disk, &store, &diagnosis)?).map_err(failed)? {
         None => Some("keys/keys is missing".to_owned()),
         Some(bad) if bad.is_empty() => None,
@@ -102,7 +113,7 @@ pub fn look_for_damage(config: &Config) -> Result<Findings, StartError> {
     let loss = acceptable(&diagnosis);
     let (given_up, unreadable) = (given_up(disk, &diagnosis)?, unreadable(disk, &diagnosis)?);
     let pending = Mending::read(disk).map_err(failed)?;
-    Ok(Findings { diagnosis, store: store.err(), keys, pending, from_store, loss, given_up, unreadable })
+    Ok(Findings { diagnosis, store: store.err(), base, keys, pending, from_store, loss, given_up, unreadable })
 }
 
 fn given_up(disk: &RealDisk, found: &Diagnosis) -> Result<BTreeMap<Position, Option<Entry>>, StartError> {

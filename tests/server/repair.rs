@@ -303,3 +303,39 @@ fn keys_that_a_crash_left_without_entries_keep_no_repair_from_its_end() {
         assert_eq!(stopped.start().refresh(&token).status, 200);
     }
 }
+
+/// What `--check-all` comes to.
+fn checking_all(stopped: Stopped) -> Stopped {
+    stopped.with(|mut plan| {
+        plan.flags.push("--check-all".to_owned());
+        plan
+    })
+}
+
+#[test]
+fn a_base_that_rotted_is_named_with_what_helps() {
+    let (mut server, token) = with_history();
+    assert_eq!(server.terminate(), Some(0));
+    let stopped = checking_all(server.stopped());
+    done(&stopped, "countersign journal drop --forever --before 2100-01-01T00:00:00Z");
+    let mut files = fs::read_dir(stopped.data_dir().join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    let base = files.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("base-")).unwrap();
+    let file = format!("journal/{}", base.file_name().unwrap().to_str().unwrap());
+    let whole = fs::read(&base).unwrap();
+    flip(&base, whole.len() / 2);
+    let refused = refusal(&stopped);
+    assert!(refused.contains(&file), "{refused}");
+    let said = diagnosis(&stopped);
+    assert_eq!(named(&refused, "countersign"), "countersign journal repair");
+    assert!(said.contains(&format!("{file}: it does not have the SHA-256")), "{said}");
+    assert!(
+        said.contains(&format!("{file} copied from a back-up")) && said.contains("put back from their archive"),
+        "{said}"
+    );
+    fs::remove_file(&base).unwrap();
+    let said = diagnosis(&stopped);
+    assert!(said.contains(&format!("{file}: it is not there")), "{said}");
+    fs::write(&base, whole).unwrap();
+    assert!(done(&stopped, "countersign journal repair").starts_with("nothing is wrong"));
+    assert_eq!(stopped.start().refresh(&token).status, 200);
+}
