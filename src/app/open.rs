@@ -15,8 +15,12 @@ use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::check;
 use crate::journal::files::data_dir::{DataDir, KEYS, refuse_if_readable_by_others};
 use crate::journal::files::disk::Disk;
+use crate::journal::files::header::Header;
+use crate::journal::files::index::IndexError;
 use crate::journal::files::real_disk::RealDisk;
 use crate::journal::files::room::make_room_to_start;
+use crate::journal::files::seal::reindex;
+use crate::journal::files::sealed::SealedSegments;
 use crate::journal::{
     AppendError, Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore,
     check_stand_in, schema,
@@ -105,7 +109,7 @@ pub(super) fn open_in(
     let engine = engine(&data, config, world)?;
     let disk = data.disk().clone();
     if start.check_all {
-        check_all(&disk, &engine)?;
+        check_all(&disk, &engine, &engine.sealed())?;
     }
     let (keys, sealed) = (engine.keys(), engine.sealed());
     let opened = start_journal(Box::new(engine), keys, start, world, progress);
@@ -141,9 +145,16 @@ pub(super) fn engine(
     engine.keep_room(limits).map_err(|error| full(StartError::new(&error)))
 }
 
-/// Reads every segment and its index, and decodes every entry.
-fn check_all(disk: &RealDisk, engine: &dyn Engine) -> Result<(), StartError> {
-    let whole = check::check_all(disk, |position| tracing::info!(position, "checked a segment"));
+/// Reads every segment and its index, and decodes every entry. An index says nothing that its segment does not say, so one that is
+/// not what it should be is made again.
+fn check_all(disk: &RealDisk, engine: &dyn Engine, sealed: &SealedSegments<RealDisk>) -> Result<(), StartError> {
+    let mut unusable = |first, next: &Header, error: IndexError| {
+        tracing::warn!(first, %error, "the index of a sealed segment was not what it should be: it is made again from the segment, which is whole");
+        sealed.put(reindex(disk, first, next, &mut || Ok(()))?);
+        Ok(())
+    };
+    let progress = |position| tracing::info!(position, "checked a segment");
+    let whole = check::check_all(disk, progress, &mut unusable);
     let segments = whole.map_err(|error| StartError::new(&error))?.segments;
     let base = check_stand_in(disk, &mut || Ok(())).map_err(|error| StartError::new(&error))?;
     if let Some(position) = base {

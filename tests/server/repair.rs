@@ -339,3 +339,19 @@ fn a_base_that_rotted_is_named_with_what_helps() {
     assert!(done(&stopped, "countersign journal repair").starts_with("nothing is wrong"));
     assert_eq!(stopped.start().refresh(&token).status, 200);
 }
+
+#[test]
+fn an_index_whose_records_rotted_is_made_again_by_a_start_that_checks_all() {
+    let (mut server, token) = with_history();
+    assert_eq!(server.terminate(), Some(0));
+    let stopped = checking_all(server.stopped());
+    let index = sealed_in(&stopped.data_dir())[1].with_extension("").with_extension("idx");
+    let whole = fs::read(&index).unwrap();
+    flip(&index, whole.len() - 10);
+    let server = stopped.start();
+    assert_eq!(fs::read(&index).unwrap(), whole);
+    let diagnostics = server.diagnostics();
+    assert!(diagnostics.contains("made again from the segment") && diagnostics.contains(".idx"), "{diagnostics}");
+    assert!(diagnostics.contains("every entry of the journal was read and is whole"), "{diagnostics}");
+    assert_eq!(server.refresh(&token).status, 200);
+}
