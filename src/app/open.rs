@@ -15,8 +15,12 @@ use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::check;
 use crate::journal::files::data_dir::{DataDir, KEYS, refuse_if_readable_by_others};
 use crate::journal::files::disk::Disk;
+use crate::journal::files::header::Header;
+use crate::journal::files::index::IndexError;
 use crate::journal::files::real_disk::RealDisk;
 use crate::journal::files::room::make_room_to_start;
+use crate::journal::files::seal::reindex;
+use crate::journal::files::sealed::SealedSegments;
 use crate::journal::{
     AppendError, Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore,
     check_stand_in, schema,
@@ -24,8 +28,8 @@ use crate::journal::{
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -105,7 +109,7 @@ pub(super) fn open_in(
     let engine = engine(&data, config, world)?;
     let disk = data.disk().clone();
     if start.check_all {
-        check_all(&disk, &engine)?;
+        check_all(&disk, &engine, &engine.sealed())?;
     }
     let (keys, sealed) = (engine.keys(), engine.sealed());
     let opened = start_journal(Box::new(engine), keys, start, world, progress);
@@ -141,9 +145,16 @@ pub(super) fn engine(
     engine.keep_room(limits).map_err(|error| full(StartError::new(&error)))
 }
 
-/// Reads every segment and its index, and decodes every entry.
-fn check_all(disk: &RealDisk, engine: &dyn Engine) -> Result<(), StartError> {
-    let whole = check::check_all(disk, |position| tracing::info!(position, "checked a segment"));
+/// Reads every segment and its index, and decodes every entry. An index says nothing that its segment does not say, so one that is
+/// not what it should be is made again.
+fn check_all(disk: &RealDisk, engine: &dyn Engine, sealed: &SealedSegments<RealDisk>) -> Result<(), StartError> {
+    let mut unusable = |first, next: &Header, error: IndexError| {
+        tracing::warn!(first, %error, "the index of a sealed segment was not what it should be: it is made again from the segment, which is whole");
+        sealed.put(reindex(disk, first, next, &mut || Ok(()))?);
+        Ok(())
+    };
+    let progress = |position| tracing::info!(position, "checked a segment");
+    let whole = check::check_all(disk, progress, &mut unusable);
     let segments = whole.map_err(|error| StartError::new(&error))?.segments;
     let base = check_stand_in(disk, &mut || Ok(())).map_err(|error| StartError::new(&error))?;
     if let Some(position) = base {
@@ -273,6 +284,7 @@ pub(super) fn master_key(source: &MasterKeySource, make: Option<&dyn Entropy>) -
     match fs::read_to_string(path) {
         Ok(text) => {
             refuse_if_readable_by_others(path).map_err(StartError)?;
+            remove_second_name(path);
             let text = Zeroizing::new(text);
             MasterKey::from_text(text.trim_end()).map_err(|error| StartError(format!("{}: {error}", path.display())))
         }
@@ -287,20 +299,46 @@ pub(super) fn master_key(source: &MasterKeySource, make: Option<&dyn Entropy>) -
     }
 }
 
+/// The name of a master key that is being made.
+fn half_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    name.into()
+}
+
+/// Removes the other name of a master key that a crash left when it had been made: being the same file, it is nobody else's.
+fn remove_second_name(path: &Path) {
+    let half = half_name(path);
+    let identity = |path: &Path| fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()));
+    let (Ok(ours), Ok(other)) = (identity(path), identity(&half)) else { return };
+    if ours == other
+        && let Err(error) = fs::remove_file(&half)
+    {
+        tracing::warn!(path = %half.display(), %error, "a second name of the master key cannot be removed: remove it");
+    }
+}
+
 /// Makes a master key in a file that does not exist.
 pub(super) fn make_master_key(path: &Path, entropy: &dyn Entropy) -> Result<MasterKey, StartError> {
     let failed =
         |error: std::io::Error| StartError(format!("the master key {} cannot be made: {error}", path.display()));
     let key = MasterKey::generate(entropy);
     // Under another name until it is whole: half a key would keep every later start from making one.
-    let half = path.with_extension("tmp");
+    let half = half_name(path);
     let line = Zeroizing::new(format!("{}\n", *key.to_text()));
-    let written =
-        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half).and_then(|mut file| {
-            file.write_all(line.as_bytes())?;
-            file.sync_all()?;
-            fs::hard_link(&half, path)
-        });
+    // A file that is there is left alone: it may be half a key that a crash left, and it may be somebody's.
+    let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half);
+    let mut file = made.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => StartError(format!(
+            "the master key {} cannot be made, because {} is there: where an attempt that was cut short has left it, it opens \
+             nothing, so remove it; else move it away",
+            path.display(),
+            half.display()
+        )),
+        _ => failed(error),
+    })?;
+    let written = file.write_all(line.as_bytes()).and_then(|()| file.sync_all());
+    let written = written.and_then(|()| fs::hard_link(&half, path));
     // Neither half a key nor a second name of a whole one is left lying about.
     let removed = fs::remove_file(&half);
     written.and(removed).map_err(failed)?;

@@ -2,24 +2,27 @@
 
 use super::again::{BegunAgain, begin_again};
 use super::offline::{open_journal, take_to_mend};
-use super::open::{append, server_commit};
+use super::open::{append, master_key, server_commit};
 use super::{StartError, World};
 use crate::config::Config;
 use crate::domain::ids::Position;
 use crate::domain::system::{RepairedFrom, SystemEvent};
+use crate::journal::files::anchor::Anchor;
 use crate::journal::files::data_dir::DataDir;
 use crate::journal::files::diagnosis::{Diagnosis, diagnose};
+use crate::journal::files::dropped::DROPPED;
 use crate::journal::files::entries::Entry;
+use crate::journal::files::error::ReadError;
 use crate::journal::files::header::{SegmentName, list_segments};
 use crate::journal::files::mending::{Mended, Mending};
 use crate::journal::files::merkle::Frontier;
 use crate::journal::files::real_disk::RealDisk;
 use crate::journal::files::salvage::salvage;
-use crate::journal::key_repair::{Owners, damaged_keys, repair_keys};
+use crate::journal::key_repair::{KeysMended, Owners, damaged_keys, repair_keys};
 use crate::journal::repair::{
     acceptable, check_from_store, examine, give_up, mark_of, repair_from_backup, repair_from_store,
 };
-use crate::journal::{Journal, SledHome, SledStore, StoreHome};
+use crate::journal::{Journal, SledHome, SledStore, StoreHome, check_stand_in};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
@@ -30,6 +33,8 @@ pub struct Findings {
     pub diagnosis: Diagnosis,
     /// Why the store cannot be used; none where it is whole.
     pub store: Option<String>,
+    /// What is wrong with the base that stands in for dropped history: its file, and why.
+    pub base: Option<(String, String)>,
     /// What is wrong with the keys.
     pub keys: Option<String>,
     /// What a command left unfinished.
@@ -47,7 +52,7 @@ pub struct Findings {
 impl Findings {
     /// Whether everything is as it should be.
     pub fn is_well(&self) -> bool {
-        self.diagnosis.is_well() && self.keys.is_none() && self.pending.is_none()
+        self.diagnosis.is_well() && self.base.is_none() && self.keys.is_none() && self.pending.is_none()
     }
 }
 
@@ -68,11 +73,14 @@ fn open_store(data: &DataDir, config: &Config) -> Result<(SledStore, Frontier), 
 
 type OpenedStore = Result<(SledStore, Frontier), String>;
 
-fn owners(store: &OpenedStore) -> Result<Owners, StartError> {
-    match store {
-        Ok((store, _)) => Owners::of(store).map_err(failed),
-        Err(_) => Ok(Owners::default()),
-    }
+/// The owners of keys, as far as the store knows them.
+fn owners(disk: &RealDisk, store: &OpenedStore, found: &Diagnosis) -> Result<Owners, StartError> {
+    let Ok((store, frontier)) = store else { return Ok(Owners::default()) };
+    let owners = Owners::of(store).map_err(failed)?;
+    let starts = found.blocking().is_none() && found.anchor.is_none();
+    let knows_all = starts && frontier.size() >= found.good.size();
+    let crashed = !Anchor::look(disk).map_err(failed)?.clean();
+    Ok(if knows_all && crashed { owners.after_a_crash() } else { owners })
 }
 
 /// Looks for everything that is wrong with the data directory of a configuration, which no server may be using. Changes nothing.
@@ -85,7 +93,14 @@ pub fn look_for_damage(config: &Config) -> Result<Findings, StartError> {
     let store = open_store(&data, config);
     let mark = store.as_ref().ok().map(|(_, frontier)| mark_of(frontier));
     let diagnosis = diagnose(disk, mark).map_err(failed)?;
-    let keys = match damaged_keys(disk, &owners(&store)?).map_err(failed)? {
+    let base = match check_stand_in(disk, &mut || Ok(())) {
+        Ok(_) => None,
+        // What was noted of the base is in the diagnosis.
+        Err(ReadError::Damaged(damage)) if damage.file == DROPPED => None,
+        Err(ReadError::Damaged(damage)) => Some((damage.file, damage.why)),
+        Err(ReadError::Io(error)) => return Err(failed(error)),
+    };
+    let keys = match damaged_keys(disk, &owners(disk, &store, &diagnosis)?).map_err(failed)? {
         None => Some("keys/keys is missing".to_owned()),
         Some(bad) if bad.is_empty() => None,
         Some(bad) => Some(format!("keys/keys is damaged at byte {}: {} records of it", bad[0] * 128, bad.len())),
@@ -98,7 +113,7 @@ pub fn look_for_damage(config: &Config) -> Result<Findings, StartError> {
     let loss = acceptable(&diagnosis);
     let (given_up, unreadable) = (given_up(disk, &diagnosis)?, unreadable(disk, &diagnosis)?);
     let pending = Mending::read(disk).map_err(failed)?;
-    Ok(Findings { diagnosis, store: store.err(), keys, pending, from_store, loss, given_up, unreadable })
+    Ok(Findings { diagnosis, store: store.err(), base, keys, pending, from_store, loss, given_up, unreadable })
 }
 
 fn given_up(disk: &RealDisk, found: &Diagnosis) -> Result<BTreeMap<Position, Option<Entry>>, StartError> {
@@ -173,25 +188,44 @@ pub fn mend_from_backup(config: &Config, backup: &Path, world: &World) -> Result
     if !backup.is_dir() {
         return Err(StartError(format!("{} is no directory", backup.display())));
     }
-    let (keys, keys_left, mut left, mark) = {
+    let master = master_key(&config.master_key, None)?;
+    let (keys, mut left, found) = {
         let store = open_store(&data, config);
         let mark = store.as_ref().ok().map(|(_, frontier)| mark_of(frontier));
-        let (keys, keys_left) = repair_keys(data.disk(), &from, &owners(&store)?).map_err(failed)?;
         let left = repair_from_backup(data.disk(), &from, mark, &mut mending).map_err(failed)?;
-        (keys, keys_left, left, mark)
+        let found = diagnose(data.disk(), mark).map_err(failed)?;
+        let owners = owners(data.disk(), &store, &found)?;
+        (repair_keys(data.disk(), &from, &owners, &master).map_err(failed)?, left, found)
     };
-    if keys_left > 0 {
-        left.push(format!("keys/keys: {keys_left} damaged records are not in the back-up as they were here"));
-    }
-    let found = diagnose(data.disk(), mark).map_err(failed)?;
     if found.faults.iter().any(|fault| fault.last.is_none()) || found.anchor.is_some() {
         left.push("the open segment or the anchor: no back-up has them as they were".to_owned());
     }
-    // What keeps a server from starting keeps the record of it from being made: then it waits for what mends that.
-    if found.blocking().is_none() && found.anchor.is_none() && keys_left == 0 {
-        record(&data, config, world, &mending)?;
+    // What keeps a server from starting keeps the record of it from being made: then it waits for what mends that. Which keys are
+    // needed, the opening judges: whose they are, a store that is lost or behind does not tell.
+    let starts = found.blocking().is_none() && found.anchor.is_none();
+    match if starts { record(&data, config, world, &mending) } else { Ok(false) } {
+        Ok(true) => {}
+        Ok(false) => left.extend(keys_left(keys)),
+        Err(error) if keys.left > 0 => left.extend(keys_left(keys).into_iter().chain([error.0])),
+        Err(error) => return Err(error),
     }
-    Ok(Repaired { files: mending.mended, keys, left })
+    Ok(Repaired { files: mending.mended, keys: keys.taken, left })
+}
+
+/// Which damaged records of keys were not mended, and what helps.
+fn keys_left(keys: KeysMended) -> Vec<String> {
+    let KeysMended { left, locked, .. } = keys;
+    let mut words = Vec::new();
+    if left > locked {
+        words.push(format!("keys/keys: {} damaged records are not in the back-up as they were here", left - locked));
+    }
+    if locked > 0 {
+        words.push(format!(
+            "keys/keys: {locked} damaged records are in the back-up, but wrapped by another master key: a back-up that was made \
+             after the master key was changed helps"
+        ));
+    }
+    words
 }
 
 fn pending(disk: &RealDisk) -> Result<Mending, StartError> {
@@ -205,15 +239,17 @@ fn pending(disk: &RealDisk) -> Result<Mending, StartError> {
     Ok(mending)
 }
 
-/// Records what was mended. Nothing was, nothing is recorded.
-fn record(data: &DataDir, config: &Config, world: &World, mending: &Mending) -> Result<(), StartError> {
+/// Records what was mended, and says whether the journal was opened for it. Nothing was, nothing is recorded.
+fn record(data: &DataDir, config: &Config, world: &World, mending: &Mending) -> Result<bool, StartError> {
     if mending.mended.is_empty() {
-        return Mending::end(data.disk()).map_err(failed);
+        Mending::end(data.disk()).map_err(failed)?;
+        return Ok(false);
     }
     let (mut journal, _) = open_journal(data, config, world)?;
     append_mended(&mut journal, world, mending)?;
     journal.mark(true).map_err(failed)?;
-    Mending::end(data.disk()).map_err(failed)
+    Mending::end(data.disk()).map_err(failed)?;
+    Ok(true)
 }
 
 fn append_mended(journal: &mut Journal, world: &World, mending: &Mending) -> Result<(), StartError> {

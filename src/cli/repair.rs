@@ -132,6 +132,9 @@ fn report(found: &Findings) -> String {
         }
         more(&mut text, positions.len());
     }
+    if let Some((file, why)) = &found.base {
+        let _ = writeln!(text, "{file}: {why}");
+    }
     if let Some(why) = &found.keys {
         let _ = writeln!(text, "{why}");
     }
@@ -160,6 +163,13 @@ fn help(text: &mut String, found: &Findings) {
     }
     if closed || found.keys.is_some() {
         text.push_str("`countersign journal repair --from-backup DIR` helps if a back-up or an archive in DIR has it: nothing is lost\n");
+    }
+    if let Some((file, _)) = &found.base {
+        let _ = writeln!(
+            text,
+            "{file} copied from a back-up, or the dropped segments put back from their archive into journal/, helps: until then a\n\
+             server starts and serves all the same, but it is not ready. Keep store/: without it nothing is rebuilt"
+        );
     }
     let serves = diagnosis.blocking().is_none() && diagnosis.anchor.is_none();
     if serves && closed {

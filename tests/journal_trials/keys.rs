@@ -8,6 +8,7 @@ use countersign::domain::gate::GateEvent;
 use countersign::domain::ids::Owner;
 use countersign::journal::files::disk::Disk;
 use countersign::journal::files::memory_disk::Operation;
+use countersign::journal::key_repair::{Owners, damaged_keys};
 use countersign::journal::{Journal, Keys};
 use std::io::ErrorKind;
 
@@ -113,14 +114,24 @@ fn a_key_whose_commit_never_came_is_dropped_however_much_of_it_was_written() {
     }
 }
 
+/// What a power cut leaves of sixty keys that were written and not synced: they reach over two pages, of which it keeps either.
+fn with_torn_batch(seed: u64) -> InMemory {
+    // Room is taken, and a segment may be begun, before.
+    let cut_after = |operations| {
+        let (place, mut journal, teller) = with_accounts();
+        place.disk.power_off_after_operations(operations);
+        assert!(journal.append((10..70).map(|n| teller.new_account(n)).collect()).is_err());
+        place
+    };
+    let mut cut = (1..).map(cut_after);
+    let place = cut.find(|place| place.read(KEYS).len() == 67 * KeyRecord::LEN).unwrap();
+    InMemory::of(place.disk.crash(seed), place.home.store.snapshot())
+}
+
 #[test]
 fn keys_of_a_lost_batch_may_be_torn_in_any_page() {
-    // Sixty records reach over two pages, of which a power cut keeps either.
     for seed in 0..40 {
-        let (place, mut journal, teller) = with_accounts();
-        place.disk.power_off_after_operations(1);
-        assert!(journal.append((10..70).map(|n| teller.new_account(n)).collect()).is_err());
-        let mut place = InMemory::of(place.disk.crash(seed), place.home.store.snapshot());
+        let mut place = with_torn_batch(seed);
         let Opened { keys, .. } = place.try_open().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
         assert!(has_key(&keys, 4) && (10..70).all(|n| !has_key(&keys, n)), "seed {seed}");
         assert_eq!(place.read(KEYS).len(), 7 * KeyRecord::LEN, "seed {seed}");
@@ -232,4 +243,31 @@ fn keys_whose_journal_is_gone_are_kept_when_another_is_begun() {
     append(&mut journal, Teller::new(keys).genesis()).unwrap();
     assert_eq!(place.read("keys/keys.unused-1"), before);
     assert_eq!(place.read(KEYS).len(), 3 * KeyRecord::LEN);
+}
+
+#[test]
+fn a_repair_calls_damaged_what_a_start_after_a_crash_refuses() {
+    let mut torn = 0;
+    for seed in 0..40 {
+        let place = with_torn_batch(seed);
+        let records = place.read(KEYS).len() / KeyRecord::LEN;
+        // Those of the batch that never came are torn as it happened, and any of the others is damaged besides, or none.
+        for record in [None, Some(0), Some(2), Some(4), Some(6), Some(7)] {
+            let mut place = place.copy();
+            if let Some(record) = record.filter(|record| *record < records) {
+                place.disk.flip_bit(KEYS, record * KeyRecord::LEN + 60, 1);
+            }
+            let found = |owners: Owners| damaged_keys(&place.disk, &owners).unwrap().unwrap();
+            let unsettled = found(Owners::of(&place.home.store).unwrap());
+            let settled = found(Owners::of(&place.home.store).unwrap().after_a_crash());
+            torn += usize::from(unsettled.len() > settled.len());
+            let refused = place.try_open().err();
+            assert_eq!(
+                settled.is_empty(),
+                refused.is_none(),
+                "seed {seed}, record {record:?}: {settled:?}, {refused:?}"
+            );
+        }
+    }
+    assert!(torn > 0, "no batch was torn before a record that is whole");
 }

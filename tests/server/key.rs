@@ -277,3 +277,33 @@ fn a_directory_left_by_a_crash_gets_its_new_master_key_all_the_same() {
     let server = server.again();
     assert!(server.is_active(&before.access()));
 }
+
+#[test]
+fn a_master_key_is_made_under_any_name_and_touches_nobody_elses_file() {
+    let (_server, data) = stopped(Plan::new(BOOTSTRAP).start());
+    let beside = |name: &str| data.with_file_name(name);
+    let make = |name: &str| key(&data, &["new-master", "--to", beside(name).to_str().unwrap()]);
+    let used = PathBuf::from(format!("{}.master.key", data.display()));
+    let somebodys = beside("given.tmp");
+    fs::write(&somebodys, "somebody's").unwrap();
+    make("given.key").done();
+    assert_eq!(fs::read_to_string(&somebodys).unwrap(), "somebody's");
+    fs::copy(beside("given.key"), &used).unwrap();
+    make("other.tmp").done();
+    fs::copy(beside("other.tmp"), &used).unwrap();
+
+    let half = beside("third.key.tmp");
+    fs::write(&half, "half a").unwrap();
+    make("third.key").refused(&["third.key.tmp is there", "remove it"]);
+    assert_eq!(fs::read_to_string(&half).unwrap(), "half a");
+    assert!(!beside("third.key").exists());
+
+    // As a crash leaves it between the name that is meant and the end of the other one.
+    let second = PathBuf::from(format!("{}.tmp", used.display()));
+    fs::hard_link(&used, &second).unwrap();
+    key(&data, &["list"]).done();
+    assert!(!second.exists(), "no second name is left of a key that is used");
+    fs::copy(&used, &second).unwrap();
+    key(&data, &["list"]).done();
+    assert!(second.exists(), "a copy is a file of its own");
+}

@@ -2,10 +2,14 @@
 
 use crate::sealing::{damage, sealed_in, with_history};
 use crate::support::{Answer, BOOTSTRAP, Plan, STORE, Server, Stopped, events_in};
+use countersign::crypto::{KeyKind, KeyRecord, MasterKey, RawKey};
+use countersign::domain::ids::{AccountId, Owner};
+use countersign::entropy::SeededEntropy;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use uuid::Uuid;
 
 const SEGMENT: &str = "journal/00000000000000000001.jsonl";
 
@@ -218,4 +222,136 @@ fn a_damaged_key_is_taken_from_a_backup() {
     assert!(diagnosis(&stopped).contains("keys/keys"));
     done(&stopped, &command);
     check_all_as_before(&stopped.start(), &alive, &dead);
+}
+
+#[test]
+fn a_key_is_taken_only_from_a_backup_that_the_master_key_opens() {
+    let (stopped, alive, dead) = with_sessions();
+    let root = tempfile::tempdir().unwrap();
+    let [old, new] = ["old", "new"].map(|name| root.path().join(name).display().to_string());
+    done(&stopped, &format!("countersign journal backup --to {old}"));
+    let (master, other) = (stopped.data_dir().with_extension("master.key"), root.path().join("other.key"));
+    done(&stopped, &format!("countersign key new-master --to {}", other.display()));
+    let before = root.path().join("before.key");
+    fs::rename(&master, &before).unwrap();
+    fs::copy(&other, &master).unwrap();
+    done(&stopped, "countersign key list");
+    done(&stopped, &format!("countersign journal backup --to {new}"));
+    // The first record behind the system's.
+    let keys = stopped.data_dir().join("keys/keys");
+    flip(&keys, 3 * 128 + 60);
+    let damaged = fs::read(&keys).unwrap();
+
+    let outcome = run(&stopped, &format!("countersign journal repair --from-backup {old}"));
+    let said = String::from_utf8(outcome.stderr).unwrap();
+    assert_eq!(outcome.status.code(), Some(1), "{said}");
+    assert!(said.contains("1 damaged records") && said.contains("after the master key was changed"), "{said}");
+    let with_before = format!("countersign journal repair --from-backup {old} --master-key {}", before.display());
+    let said = String::from_utf8(run(&stopped, &with_before).stderr).unwrap();
+    assert!(said.contains("the master key does not open this data directory's keys"), "{said}");
+    assert_eq!(fs::read(&keys).unwrap(), damaged, "nothing was taken that nobody could open");
+    fs::remove_file(&keys).unwrap();
+    let said =
+        String::from_utf8(run(&stopped, &format!("countersign journal repair --from-backup {old}")).stderr).unwrap();
+    assert!(said.contains("after the master key was changed") && !keys.exists(), "{said}");
+    fs::write(&keys, damaged).unwrap();
+
+    done(&stopped, &format!("countersign journal repair --from-backup {new}"));
+    check_all_as_before(&stopped.start(), &alive, &dead);
+}
+
+/// Puts behind the keys what a power cut leaves of two that no entry came to know: one torn, one whole.
+fn leave_orphans(stopped: &Stopped) -> usize {
+    let master = fs::read_to_string(stopped.data_dir().with_extension("master.key")).unwrap();
+    let (master, entropy) = (MasterKey::from_text(&master).unwrap(), SeededEntropy::new(3));
+    let [mut torn, whole] = [1, 2].map(|n| {
+        let kind = KeyKind::Data(Owner::Account(AccountId(Uuid::from_u128(n))));
+        KeyRecord::wrap(&master, &kind, &RawKey::generate(&entropy), &entropy).encode()
+    });
+    torn[60..].fill(0);
+    let path = stopped.data_dir().join("keys/keys");
+    let keys = fs::read(&path).unwrap();
+    assert_eq!(keys.len() % KeyRecord::LEN, 0);
+    fs::write(&path, [&keys[..], &torn, &whole].concat()).unwrap();
+    keys.len()
+}
+
+#[test]
+fn keys_that_a_crash_left_without_entries_keep_no_repair_from_its_end() {
+    for store_is_lost in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let to = root.path().join("backup");
+        let (mut server, token) = with_history();
+        assert_eq!(server.terminate(), Some(0));
+        let stopped = server.stopped();
+        done(&stopped, &format!("countersign journal backup --to {}", to.display()));
+        let server = stopped.start();
+        let token = server.refresh(&token).refresh();
+        let stopped = server.stopped();
+        let length = leave_orphans(&stopped);
+        let file = damage(&stopped);
+        if store_is_lost {
+            fs::remove_dir_all(stopped.data_dir().join("store")).unwrap();
+        }
+        let said = diagnosis(&stopped);
+        assert!(said.contains(&file), "{said}");
+        let command = named(&said, "countersign journal repair --from-backup").replace("DIR", to.to_str().unwrap());
+        let told = done(&stopped, &command);
+        assert!(told.contains(&file), "{told}");
+        assert_eq!(fs::metadata(stopped.data_dir().join("keys/keys")).unwrap().len() as usize, length);
+        assert!(done(&stopped, "countersign journal repair").starts_with("nothing is wrong"));
+        assert_eq!(stopped.start().refresh(&token).status, 200);
+    }
+}
+
+/// What `--check-all` comes to.
+fn checking_all(stopped: Stopped) -> Stopped {
+    stopped.with(|mut plan| {
+        plan.flags.push("--check-all".to_owned());
+        plan
+    })
+}
+
+#[test]
+fn a_base_that_rotted_is_named_with_what_helps() {
+    let (mut server, token) = with_history();
+    assert_eq!(server.terminate(), Some(0));
+    let stopped = checking_all(server.stopped());
+    done(&stopped, "countersign journal drop --forever --before 2100-01-01T00:00:00Z");
+    let mut files = fs::read_dir(stopped.data_dir().join("journal")).unwrap().map(|entry| entry.unwrap().path());
+    let base = files.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("base-")).unwrap();
+    let file = format!("journal/{}", base.file_name().unwrap().to_str().unwrap());
+    let whole = fs::read(&base).unwrap();
+    flip(&base, whole.len() / 2);
+    let refused = refusal(&stopped);
+    assert!(refused.contains(&file), "{refused}");
+    let said = diagnosis(&stopped);
+    assert_eq!(named(&refused, "countersign"), "countersign journal repair");
+    assert!(said.contains(&format!("{file}: it does not have the SHA-256")), "{said}");
+    assert!(
+        said.contains(&format!("{file} copied from a back-up")) && said.contains("put back from their archive"),
+        "{said}"
+    );
+    fs::remove_file(&base).unwrap();
+    let said = diagnosis(&stopped);
+    assert!(said.contains(&format!("{file}: it is not there")), "{said}");
+    fs::write(&base, whole).unwrap();
+    assert!(done(&stopped, "countersign journal repair").starts_with("nothing is wrong"));
+    assert_eq!(stopped.start().refresh(&token).status, 200);
+}
+
+#[test]
+fn an_index_whose_records_rotted_is_made_again_by_a_start_that_checks_all() {
+    let (mut server, token) = with_history();
+    assert_eq!(server.terminate(), Some(0));
+    let stopped = checking_all(server.stopped());
+    let index = sealed_in(&stopped.data_dir())[1].with_extension("").with_extension("idx");
+    let whole = fs::read(&index).unwrap();
+    flip(&index, whole.len() - 10);
+    let server = stopped.start();
+    assert_eq!(fs::read(&index).unwrap(), whole);
+    let diagnostics = server.diagnostics();
+    assert!(diagnostics.contains("made again from the segment") && diagnostics.contains(".idx"), "{diagnostics}");
+    assert!(diagnostics.contains("every entry of the journal was read and is whole"), "{diagnostics}");
+    assert_eq!(server.refresh(&token).status, 200);
 }

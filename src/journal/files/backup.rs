@@ -287,7 +287,7 @@ fn take_line<F: DiskFile>(
 /// # Errors
 /// [`BackupError`] names the file that is not what it was.
 pub fn check_segments<D: Disk>(disk: &D, mark: Mark) -> Result<(), BackupError> {
-    let last = check_each(disk, |_| ())?;
+    let last = check_each(disk, |_| (), &mut |_, _, error| Err(error.into()))?;
     let Some(last) = last.filter(|last| last.frontier.size() == mark.position) else {
         return Err(BackupError::Refused(format!("the segments do not end at entry {}", mark.position)));
     };

@@ -20,18 +20,26 @@ pub struct Checked {
     pub head: Position,
 }
 
+/// What is to be done about an index that is not what its segment says: it is told the first position of the segment, which is
+/// whole, and the head of the next.
+pub type Unusable<'a> = &'a mut dyn FnMut(Position, &Header, IndexError) -> Result<(), SealError>;
+
 /// Reads every segment from its first byte to its last: checksums, positions, commits, the Merkle tree across segments, the SHA-256
 /// by which each names the one before, and the indexes of sealed ones. `progress` is told the last position of each.
 ///
 /// # Errors
-/// The first fault; nothing is written.
-pub fn check_all<D: Disk>(disk: &D, mut progress: impl FnMut(Position)) -> Result<Checked, OpenError> {
+/// The first fault, but for indexes that `unusable` takes; nothing else is written.
+pub fn check_all<D: Disk>(
+    disk: &D,
+    mut progress: impl FnMut(Position),
+    unusable: Unusable<'_>,
+) -> Result<Checked, OpenError> {
     let mut segments = 0;
-    let last = check_each(disk, |last| {
+    let end = |last: Position| {
         segments += 1;
         progress(last);
-    });
-    match last {
+    };
+    match check_each(disk, end, unusable) {
         Ok(last) => Ok(Checked { segments, head: last.map_or(0, |last| last.frontier.size()) }),
         Err(SealError::Read(error)) => Err(error.into()),
         Err(SealError::Index(IndexError::Io(error)) | SealError::Io(error)) => Err(error.into()),
@@ -42,14 +50,18 @@ pub fn check_all<D: Disk>(disk: &D, mut progress: impl FnMut(Position)) -> Resul
 }
 
 /// The same; gives the last segment as it was read.
-pub(super) fn check_each<D: Disk>(disk: &D, mut progress: impl FnMut(Position)) -> Result<Option<Scan>, SealError> {
+pub(super) fn check_each<D: Disk>(
+    disk: &D,
+    mut progress: impl FnMut(Position),
+    unusable: Unusable<'_>,
+) -> Result<Option<Scan>, SealError> {
     let segments = list_segments(disk)?;
     let Some(first) = segments.first().map(|segment| segment.first) else { return Ok(None) };
     let mut expected = beginning(disk, first)?;
     let mut last = None;
     for (number, segment) in segments.iter().enumerate() {
         let next = segments.get(number + 1).map(|next| segment_head(disk, next.first)).transpose()?;
-        let read = check_segment(disk, *segment, &expected, next.as_ref())?;
+        let read = check_segment(disk, *segment, &expected, next.as_ref(), unusable)?;
         progress(read.frontier.size());
         expected = ExpectedHead { previous: None, frontier: Some(read.frontier.clone()) };
         last = Some(read);
@@ -72,6 +84,7 @@ fn check_segment<D: Disk>(
     segment: SegmentName,
     expected: &ExpectedHead,
     next: Option<&Header>,
+    unusable: Unusable<'_>,
 ) -> Result<Scan, SealError> {
     let file = segment.path();
     let read = scan(disk, segment.first, &[])?;
@@ -93,7 +106,10 @@ fn check_segment<D: Disk>(
         return Err(ReadError::from(Damage { file, offset: 0, position: segment.first, why }).into());
     }
     if segment.sealed {
-        check_sealed(disk, segment.first, next, &mut || Ok(()))?;
+        match check_sealed(disk, segment.first, next, &mut || Ok(())) {
+            Err(SealError::Index(error @ IndexError::Unusable { .. })) => unusable(segment.first, next, error)?,
+            checked => checked?,
+        }
     }
     Ok(read)
 }
