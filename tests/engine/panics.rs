@@ -62,10 +62,14 @@ fn toys(core: &Arc<Core>, arbiters: &[Arbiter], in_flight: usize) -> Residents<T
     Residents::start(core, limits, arbiters)
 }
 
-/// Keeps a thread from its actors until what is given is dropped.
+/// Keeps a thread from its actors, from when this returns until what is given is dropped.
 fn keep_busy(arbiter: &Arbiter) -> Sender<()> {
-    let (hold, held) = channel();
-    arbiter.spawn_fn(move || held.recv().unwrap_or_default());
+    let ((hold, held), (busy, is_busy)) = (channel(), channel());
+    arbiter.spawn_fn(move || {
+        busy.send(()).unwrap();
+        held.recv().unwrap_or_default();
+    });
+    is_busy.recv().unwrap();
     hold
 }
 
