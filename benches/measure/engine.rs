@@ -1,7 +1,7 @@
 //! The engine without doors, with a clock set by hand.
 
 use countersign::actors::{Asker, AuthenticatedClient, LoginAsk, NewAccount, NewClient, NewPassword, Person, Services};
-use countersign::app::{self, App, Start, World};
+use countersign::app::{self, App, Start, Stopped, World};
 use countersign::clock::{Clock, ManualClock};
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{Kernel, Params};
@@ -89,8 +89,8 @@ impl Engine {
     }
 
     /// Stops it in good order.
-    pub fn stop(self) {
-        self.app.stop();
+    pub fn stop(self) -> Stopped {
+        self.app.stop()
     }
 }
 

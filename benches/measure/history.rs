@@ -28,7 +28,7 @@ pub fn make(dir: &Path, events: u64, live: u64) {
     let now = countersign::clock::SystemClock.wall();
     let clock = ManualClock::new(now - Span(STEP.0 * i64::try_from(sessions).unwrap()));
     let config = config(dir, &[]);
-    actix_rt::System::new().block_on(async {
+    let stopped = actix_rt::System::new().block_on(async {
         let engine = Rc::new(Engine::start(&config, &clock).await);
         let rest = Rc::new(Cell::new(sessions));
         let workers = (0..TOGETHER).map(|_| {
@@ -53,8 +53,10 @@ pub fn make(dir: &Path, events: u64, live: u64) {
         settle(&engine, dir).await;
         let events = engine.position();
         println!("{events} events in {:.0} s", began.elapsed().as_secs_f64());
-        Rc::try_unwrap(engine).unwrap_or_else(|_| panic!("somebody still works")).stop();
+        Rc::try_unwrap(engine).unwrap_or_else(|_| panic!("somebody still works")).stop()
     });
+    // As a server does when it stops.
+    stopped.compact();
 }
 
 /// One session from login to logout; now and then its person moves.

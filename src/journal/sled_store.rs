@@ -5,9 +5,10 @@
 
 use super::local_engine::StoreHome;
 use super::store::{Change, CheckedStore, Condition, Pair, Store, StoreError};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::ops::{Bound, Range};
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -91,6 +92,7 @@ impl SledHome {
             return Ok(None);
         }
         let anew = self.path.with_extension(ANEW);
+        let _ = fs::remove_dir_all(&anew);
         let written = self.write_anew(&anew, before / PART, &mut may_go_on).and_then(|written| match written {
             Some(after) => exchange(&anew, &self.path).map(|()| Some((before, after))).map_err(failed),
             None => Ok(None),
@@ -108,6 +110,7 @@ impl SledHome {
     ) -> Result<Option<u64>, StoreError> {
         const PAGE: usize = 128;
         let from = SledStore::open(&self.path, self.cache_bytes)?;
+        DirBuilder::new().mode(0o700).create(anew).map_err(failed)?;
         let to = SledStore::open(anew, self.cache_bytes)?;
         let (mut after, mut bytes) = (None::<Vec<u8>>, 0);
         loop {

@@ -10,6 +10,7 @@ use countersign::journal::store::{STATE_FORMAT, StoreHead};
 use countersign::journal::{Journal, SledHome, SledStore, Store};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// What must not change, however the store came to be.
@@ -214,6 +215,7 @@ fn a_store_that_is_mostly_free_is_written_anew_and_holds_the_same() {
     let (long, short) = home.compact(0..u64::MAX, || true).unwrap().expect("most of it is free");
     assert!(short * 4 <= long, "{long} to {short} bytes");
     assert_eq!(fs::metadata(place.store().join("db")).unwrap().len(), short);
+    assert_eq!(fs::metadata(place.store()).unwrap().permissions().mode() & 0o777, 0o700, "it is nobody else's");
     assert!(left(home.compact(0..u64::MAX, || true)), "what it holds stays");
     let opened = place.open();
     assert_eq!(opened.found.quarantined, None);
