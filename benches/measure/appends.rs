@@ -45,7 +45,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// and everything sealed is read again without a pause; without, the one segment stays open.
 fn turn(dir: &Path, clock: &ManualClock, seconds: u64, working: bool) -> Turn {
     let settings: &[(&str, &str)] = if working {
-        &[("JOURNAL__SEGMENT_BYTES", "16MiB"), ("JOURNAL__SCRUB_INTERVAL", "1s")]
+        &[("JOURNAL__SCRUB_INTERVAL", "1s")]
     } else {
         &[("JOURNAL__SEGMENT_BYTES", "1GiB"), ("JOURNAL__LOW_WATER", "4GiB")]
     };

@@ -19,6 +19,10 @@ pub const EXIT_JOURNAL: i32 = 74;
 
 /// Entries of the store that are freed at once, while nobody waits: about a millisecond.
 const SHED_AT_ONCE: usize = 64;
+/// How long nothing has come when the store is freed: sled's own work behind it makes the syncs of commits wait.
+const LULL: Duration = Duration::from_millis(1);
+/// How far freeing may fall behind while there is no lull, in entries of the journal: their lines take some 80 MB of the store.
+const SHED_BEHIND: u64 = 500_000;
 
 /// The queue's bounds.
 #[derive(Clone, Copy, Debug)]
@@ -147,8 +151,10 @@ impl WriterThread {
         self.look_at_room();
         self.show();
         while going {
-            let wait = if shedding { Duration::ZERO } else { self.until_mark(marked_at) };
-            match self.waiting.recv_timeout(wait) {
+            let wait = if shedding { LULL } else { self.until_mark(marked_at) };
+            let next = self.waiting.recv_timeout(wait);
+            let is_lull = matches!(next, Err(RecvTimeoutError::Timeout));
+            match next {
                 Ok(Request::Append(first)) => going = self.write(first).unwrap_or_else(|error| give_up(&error)),
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => going = false,
                 // Room that was freed is to be noticed while nothing is written, too.
@@ -161,7 +167,7 @@ impl WriterThread {
                 marked_at = self.clock.boot();
                 self.show();
             }
-            shedding = going && self.shed().unwrap_or_else(|error| give_up(&error));
+            shedding = going && self.shed(is_lull).unwrap_or_else(|error| give_up(&error));
         }
         let marked = self.progress.during("closing the journal", || self.journal.mark(true));
         marked.unwrap_or_else(|error| give_up(&error));
@@ -172,9 +178,13 @@ impl WriterThread {
         self.disk.show(&seen.unwrap_or_else(|error| give_up(&error)), &self.metrics);
     }
 
-    /// Frees a little of the store, and says whether there may be more to free.
-    fn shed(&mut self) -> Result<bool, EngineError> {
+    /// Frees a little of the store in a lull, or where that cannot wait for one, and says whether there may be more to free.
+    fn shed(&mut self, is_lull: bool) -> Result<bool, EngineError> {
         let lines_below = self.journal.engine().unsealed_from();
+        let behind = self.journal.behind_in_shedding(lines_below);
+        if behind == 0 || (!is_lull && behind <= SHED_BEHIND) {
+            return Ok(behind > 0);
+        }
         self.progress.during("freeing the store", || self.journal.shed(lines_below, SHED_AT_ONCE))
     }
 

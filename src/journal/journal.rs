@@ -205,6 +205,12 @@ impl Journal {
         Ok(answers)
     }
 
+    /// How many entries of the journal [`Self::shed`] is behind what it may free, counted from where it had nothing left.
+    pub fn behind_in_shedding(&self, lines_below: Position) -> u64 {
+        let lines = lines_below.saturating_sub(self.shed.lines_below);
+        lines.max(self.archived_through.saturating_sub(self.shed.archived_through))
+    }
+
     /// Frees what the store keeps of archived streams, and its lines of entries below a position that sealed segments keep, about
     /// `limit` entries of the store at a time. Says whether there may be more. What is archived counts as absent before.
     ///

@@ -3,6 +3,7 @@
 //! sled 0.34.7 is quick and easily hurt: its flush is no fsync, a flipped bit can make it open empty, and open can panic.
 //! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
 
+use super::files::data_dir::try_lock;
 use super::local_engine::StoreHome;
 use super::store::{Change, CheckedStore, Condition, Pair, Store, StoreError};
 use std::fs::{self, DirBuilder, File};
@@ -21,6 +22,9 @@ const MOST_ASIDE: usize = 3;
 const ANEW: &str = "anew";
 /// A store is written anew where that makes its file at most this part of what it was.
 const PART: u64 = 4;
+
+/// How often a database is looked at that is being closed, ten milliseconds apart.
+const CLOSING_TRIES: u32 = 100;
 
 /// Where the database lives in a data directory.
 pub struct SledHome {
@@ -183,6 +187,10 @@ impl SledStore {
     /// # Errors
     /// Where sled fails or panics: quarantine the directory and rebuild.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
+        // sled's own threads may still write for a database that was closed a moment ago, and keep its lock meanwhile.
+        if let Ok(file) = File::open(path.join("db")) {
+            let _ = try_lock(&file, CLOSING_TRIES);
+        }
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)

@@ -317,10 +317,10 @@ fn refuse_foreign(path: &Path) -> Result<(), DataDirError> {
     }
 }
 
-/// Tries more than once, because [`is_in_use`] holds the lock for a moment.
-#[expect(clippy::disallowed_methods, reason = "waiting for another process, before anything else runs in this one")]
-fn try_lock(lock: &File) -> rustix::io::Result<()> {
-    for _ in 0..5 {
+/// Takes the lock of a file, for which it waits up to ten milliseconds so many times.
+#[expect(clippy::disallowed_methods, reason = "waiting for somebody who is about to end, before anything else runs")]
+pub(in crate::journal) fn try_lock(lock: &File, tries: u32) -> rustix::io::Result<()> {
+    for _ in 0..tries {
         match flock(lock, FlockOperation::NonBlockingLockExclusive) {
             Err(rustix::io::Errno::WOULDBLOCK) => std::thread::sleep(Duration::from_millis(10)),
             locked => return locked,
@@ -333,7 +333,8 @@ fn take_lock(path: &Path) -> Result<File, DataDirError> {
     let not_writable = |error| DataDirError::NotWritable { path: path.to_owned(), error };
     let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).to_owned();
     let mut lock = options.open(path.join(LOCK)).map_err(not_writable)?;
-    if let Err(error) = try_lock(&lock) {
+    // More than once, because `is_in_use` holds it for a moment.
+    if let Err(error) = try_lock(&lock, 5) {
         if error != rustix::io::Errno::WOULDBLOCK {
             return Err(DataDirError::Io { path: path.to_owned(), error: error.into() });
         }

@@ -13,7 +13,9 @@ use super::merkle::Sha256;
 use super::source::Source;
 use crate::domain::ids::{Hash, Position};
 use std::io;
-use zstd::bulk::{Compressor, Decompressor};
+use zstd::bulk::Decompressor;
+use zstd::stream::raw::{CParameter, Encoder, InBuffer, Operation, OutBuffer};
+use zstd::zstd_safe::compress_bound;
 
 /// Text in one frame of the compressed file, in bytes: what is read to come to a single entry.
 const FRAME: usize = 1024 * 1024;
@@ -21,6 +23,8 @@ const FRAME: usize = 1024 * 1024;
 const LEVEL: i32 = 6;
 /// No frame has more text: lines are not cut.
 const FRAME_MAX: usize = FRAME + MAX_LINE + 1;
+/// Text that is worked on at once, in bytes: whoever waits for the processor meanwhile waits for no more.
+const PIECE: usize = 128 * 1024;
 /// Written between two syncs, in bytes, so that no single sync holds up those of the open segment for long.
 const SYNC_EVERY: u64 = 2 * 1024 * 1024;
 
@@ -48,7 +52,7 @@ impl SealError {
     }
 }
 
-/// Called about every megabyte of text: the place to wait, so that work in the background leaves disk and processor to others. Its
+/// Called after every little piece of work, of a few milliseconds at most: the place to wait, so that work in the background leaves disk and processor to others. Its
 /// error ends the work.
 pub type Pace<'a> = &'a mut dyn FnMut() -> io::Result<()>;
 
@@ -177,8 +181,9 @@ fn compress<D: Disk>(disk: &D, first: Position, file: &mut D::File, pace: Pace<'
     let path = segment_path(first);
     let mut lines = LineReader::new(Source::Text(disk.open_to_read(&path)?), 0);
     let mut text = Text::new(path, first);
-    let mut compressor = Compressor::new(LEVEL)?;
-    compressor.include_checksum(true)?;
+    let mut pieces = Pieces { pace, taken: 0 };
+    let mut encoder = Encoder::new(LEVEL)?;
+    encoder.set_parameter(CParameter::ChecksumFlag(true))?;
     let (mut frame, mut begins, mut unsynced) = (Vec::with_capacity(FRAME_MAX), FrameStart(0, 0, first), 0);
     loop {
         let ended = match lines.next()? {
@@ -187,12 +192,13 @@ fn compress<D: Disk>(disk: &D, first: Position, file: &mut D::File, pace: Pace<'
                 frame.extend_from_slice(raw.bytes);
                 frame.extend_from_slice(if raw.ended { b"\n" } else { b"" });
                 text.take(&frame[start..]).map_err(ReadError::Damaged)?;
+                pieces.took(frame.len() - start)?;
                 false
             }
             None => true,
         };
         if !frame.is_empty() && (ended || frame.len() >= FRAME) {
-            let bytes = compressor.compress(&frame)?;
+            let bytes = compress_frame(&mut encoder, &frame, &mut pieces)?;
             file.write_at(text.compressed.length, &bytes)?;
             text.compressed.take(&bytes, begins);
             begins = FrameStart(text.compressed.length, text.length, text.next);
@@ -201,12 +207,45 @@ fn compress<D: Disk>(disk: &D, first: Position, file: &mut D::File, pace: Pace<'
                 file.sync_data()?;
                 unsynced = 0;
             }
-            pace()?;
             frame.clear();
         }
         if ended {
             return Ok(text);
         }
+    }
+}
+
+/// Compresses text into a frame of its own.
+fn compress_frame(encoder: &mut Encoder<'_>, text: &[u8], pieces: &mut Pieces<'_>) -> io::Result<Vec<u8>> {
+    encoder.reinit()?;
+    encoder.set_pledged_src_size(Some(text.len() as u64))?;
+    let mut bytes = Vec::with_capacity(compress_bound(text.len()));
+    let mut out = OutBuffer::around(&mut bytes);
+    for piece in text.chunks(PIECE) {
+        let mut input = InBuffer::around(piece);
+        while input.pos() < piece.len() {
+            encoder.run(&mut input, &mut out)?;
+        }
+        pieces.took(piece.len())?;
+    }
+    while encoder.finish(&mut out, true)? > 0 {}
+    Ok(bytes)
+}
+
+/// Keeps a pace whatever the size of what is worked on.
+struct Pieces<'a> {
+    pace: Pace<'a>,
+    taken: usize,
+}
+
+impl Pieces<'_> {
+    fn took(&mut self, bytes: usize) -> io::Result<()> {
+        self.taken += bytes;
+        if self.taken >= PIECE {
+            self.taken = 0;
+            (self.pace)()?;
+        }
+        Ok(())
     }
 }
 
@@ -218,8 +257,9 @@ fn index_bytes<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pace<'_>
     file.forget_cached()?;
     let length = file.len()?;
     let mut text = Text::new(path, first);
+    let mut pieces = Pieces { pace, taken: 0 };
     let mut decompressor = Decompressor::new()?;
-    let mut buffer = vec![0; zstd::zstd_safe::compress_bound(FRAME_MAX)];
+    let mut buffer = vec![0; compress_bound(FRAME_MAX)];
     while text.compressed.length < length {
         let at = text.compressed.length;
         let read = super::disk::read_full(&file, at, &mut buffer)?;
@@ -229,8 +269,8 @@ fn index_bytes<D: Disk>(disk: &D, first: Position, next: &Header, pace: Pace<'_>
         text.compressed.take(&buffer[..size], FrameStart(at, text.length, text.next));
         for line in frame.split_inclusive(|byte| *byte == b'\n') {
             text.take(line).map_err(ReadError::Damaged)?;
+            pieces.took(line.len())?;
         }
-        pace()?;
     }
     Ok(text.check(next)?.index())
 }
