@@ -23,6 +23,8 @@ const SHED_AT_ONCE: usize = 64;
 const LULL: Duration = Duration::from_millis(1);
 /// How far freeing may fall behind while there is no lull, in entries of the journal: their lines take some 80 MB of the store.
 const SHED_BEHIND: u64 = 500_000;
+/// How long a stop may take longer for it, in seconds.
+const SHED_AT_STOP: f64 = 2.0;
 
 /// The queue's bounds.
 #[derive(Clone, Copy, Debug)]
@@ -147,13 +149,17 @@ struct WriterThread {
 impl WriterThread {
     fn run(mut self) {
         let mut marked_at = self.clock.boot();
-        let (mut going, mut shedding) = (true, true);
+        let (mut going, mut shedding, mut is_lull) = (true, true, true);
         self.look_at_room();
         self.show();
         while going {
-            let wait = if shedding { LULL } else { self.until_mark(marked_at) };
+            let wait = match (shedding, is_lull) {
+                (true, true) => Duration::ZERO,
+                (true, false) => LULL,
+                (false, _) => self.until_mark(marked_at),
+            };
             let next = self.waiting.recv_timeout(wait);
-            let is_lull = matches!(next, Err(RecvTimeoutError::Timeout));
+            is_lull = matches!(next, Err(RecvTimeoutError::Timeout));
             match next {
                 Ok(Request::Append(first)) => going = self.write(first).unwrap_or_else(|error| give_up(&error)),
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => going = false,
@@ -169,6 +175,9 @@ impl WriterThread {
             }
             shedding = going && self.shed(is_lull).unwrap_or_else(|error| give_up(&error));
         }
+        // The next start reads all of the store.
+        let watch = Stopwatch::start();
+        while watch.seconds() < SHED_AT_STOP && self.shed(true).unwrap_or_else(|error| give_up(&error)) {}
         let marked = self.progress.during("closing the journal", || self.journal.mark(true));
         marked.unwrap_or_else(|error| give_up(&error));
     }
