@@ -191,7 +191,7 @@ impl WriterThread {
     fn shed(&mut self, is_lull: bool) -> Result<bool, EngineError> {
         let lines_below = self.journal.engine().unsealed_from();
         let behind = self.journal.behind_in_shedding(lines_below);
-        if behind == 0 || (!is_lull && behind <= SHED_BEHIND) {
+        if !is_lull && behind <= SHED_BEHIND {
             return Ok(behind > 0);
         }
         self.progress.during("freeing the store", || self.journal.shed(lines_below, SHED_AT_ONCE))

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a stop waits for the keeper: it looks up after every megabyte.
+/// How long a stop waits for the keeper: it looks up after every piece of its work.
 const KEEPER_ENDS_WITHIN: Duration = Duration::from_secs(5);
 /// How often what has ended by time is looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);

@@ -155,7 +155,7 @@ fn check_all(disk: &RealDisk, engine: &dyn Engine, sealed: &SealedSegments<RealD
     };
     let progress = |position| tracing::info!(position, "checked a segment");
     let whole = check::check_all(disk, progress, &mut unusable);
-    let segments = whole.map_err(|error| StartError::new(&error))?.segments;
+    let segments = whole.map_err(|error| StartError::new(&error))?;
     let base = check_stand_in(disk, &mut || Ok(())).map_err(|error| StartError::new(&error))?;
     if let Some(position) = base {
         tracing::info!(position, "checked the base that stands in for dropped segments");

@@ -7,7 +7,7 @@ use super::keys;
 use super::reader::{archived_through, decode, read_folded};
 use super::schema;
 use super::shed::{self, Bounds};
-use super::store::Store;
+use super::store::{Store, pages};
 use crate::domain::State;
 use crate::domain::gate::Standing;
 use crate::domain::ids::{Owner, Position, StreamId};
@@ -105,10 +105,8 @@ pub(super) fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineErro
         owners.push((Owner::System, false));
     }
     for kind in ["gate", "client"] {
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = store.scan(&keys::states_of(kind), after.as_deref(), PAGE)?;
-            for (key, record) in &page {
+        for page in pages(store, keys::states_of(kind), PAGE) {
+            for (key, record) in &page? {
                 match keys::stream_of(key) {
                     Some(StreamId::Client(client)) => owners.push((Owner::Client(client), false)),
                     Some(StreamId::Gate(account)) => {
@@ -120,10 +118,6 @@ pub(super) fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineErro
                     }
                     _ => return Err(EngineError::Damaged("a state record names no stream".to_owned())),
                 }
-            }
-            match page.last() {
-                Some((key, _)) if page.len() == PAGE => after = Some(key.clone()),
-                _ => break,
             }
         }
     }

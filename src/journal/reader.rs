@@ -2,7 +2,7 @@
 
 use super::fold::Folded;
 use super::keys;
-use super::store::{Store, StoreError};
+use super::store::{Store, StoreError, pages};
 use crate::domain::State;
 use crate::domain::account::{Account, Name};
 use crate::domain::client::{Client, Usage};
@@ -278,17 +278,11 @@ pub(super) fn load_hot(store: &dyn Store) -> Result<Hot, StoreError> {
     if let Some(system) = read_folded(store, &StreamId::System)? {
         hot.renew([(&StreamId::System, &system)].into_iter());
     }
-    let prefix = keys::states_of("client");
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = store.scan(&prefix, after.as_deref(), PAGE)?;
-        for (key, record) in &page {
+    for page in pages(store, keys::states_of("client"), PAGE) {
+        for (key, record) in &page? {
             let stream = keys::stream_of(key).ok_or_else(|| StoreError("a record names no stream".to_owned()))?;
             hot.renew([(&stream, &Arc::new(decode(record)?))].into_iter());
         }
-        match page.last() {
-            Some((key, _)) if page.len() == PAGE => after = Some(key.clone()),
-            _ => return Ok(hot),
-        }
     }
+    Ok(hot)
 }

@@ -17,7 +17,7 @@ use super::files::source::text_digest;
 use super::keys;
 use super::packed_lines::unpack;
 use super::schema;
-use super::store::{CheckedStore, Condition, Store, StoreError};
+use super::store::{CheckedStore, Condition, Store, StoreError, pages};
 use crate::domain::Event;
 use crate::domain::ids::{Hash, Position};
 use crate::domain::system::SystemEvent;
@@ -80,20 +80,15 @@ pub fn mark_of(frontier: &Frontier) -> Mark {
 fn kept_events(store: &dyn Store, from: Position) -> Result<BTreeMap<Position, Vec<u8>>, StoreError> {
     const PAGE: usize = 64;
     let mut events = BTreeMap::new();
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let page = store.scan(keys::LINES, after.as_deref(), PAGE)?;
-        for (key, lines) in &page {
+    for page in pages(store, keys::LINES, PAGE) {
+        for (key, lines) in &page? {
             let first = keys::parse_lines(key).ok_or_else(|| StoreError("a key names no position".to_owned()))?;
             let lines = unpack(lines)?;
             let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
             events.extend((first..).zip(lines.map(<[u8]>::to_vec)).filter(|(position, _)| *position >= from));
         }
-        match page.last() {
-            Some((key, _)) if page.len() == PAGE => after = Some(key.clone()),
-            _ => return Ok(events),
-        }
     }
+    Ok(events)
 }
 
 /// The origin that an event begins.

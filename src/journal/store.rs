@@ -54,26 +54,30 @@ pub trait Store: Send + Sync + 'static {
     fn bytes(&self) -> u64;
 }
 
+/// All entries whose keys begin with a prefix, in order, in pages of `limit`.
+pub(super) fn pages<S: Store + ?Sized>(
+    store: &S,
+    prefix: impl Into<Vec<u8>>,
+    limit: usize,
+) -> impl Iterator<Item = Result<Vec<Pair>, StoreError>> {
+    let prefix = prefix.into();
+    // Behind which key the next page begins, if there is to be one.
+    let mut next = Some(None::<Vec<u8>>);
+    std::iter::from_fn(move || {
+        let after = next.take()?;
+        let page = store.scan(&prefix, after.as_deref(), limit);
+        if let Ok(page) = &page
+            && page.len() == limit
+        {
+            next = page.last().map(|(key, _)| Some(key.clone()));
+        }
+        Some(page)
+    })
+}
+
 /// All entries but lines and the head, in order, page by page.
 pub(super) fn live_pages(store: &dyn Store) -> impl Iterator<Item = Result<Vec<Pair>, StoreError>> {
-    const PAGE: usize = 256;
-    let mut after: Option<Vec<u8>> = None;
-    let mut prefixes = [LOOKUPS, STATES].into_iter();
-    let mut prefix = prefixes.next();
-    std::iter::from_fn(move || {
-        let page = match store.scan(prefix?, after.as_deref(), PAGE) {
-            Ok(page) => page,
-            Err(error) => {
-                prefix = None;
-                return Some(Err(error));
-            }
-        };
-        if page.len() < PAGE {
-            prefix = prefixes.next();
-        }
-        after = if page.len() < PAGE { None } else { page.last().map(|(key, _)| key.clone()) };
-        Some(Ok(page))
-    })
+    [LOOKUPS, STATES].into_iter().flat_map(|prefix| pages(store, prefix, 256))
 }
 
 /// How far a store has come and what it must hold then.
@@ -200,12 +204,8 @@ impl<S: Store> CheckedStore<S> {
         // A value of lines may have 32 KiB, so this bounds the memory that a start needs.
         const PAGE: usize = 128;
         let (mut head, mut entries, mut digest) = (None, 0, Digest::default());
-        let mut after: Option<Vec<u8>> = None;
-        loop {
-            let page = store.scan(b"", after.as_deref(), PAGE)?;
-            let is_last = page.len() < PAGE;
-            after = page.last().map(|(key, _)| key.clone());
-            for (key, value) in page {
+        for page in pages(store, b"", PAGE) {
+            for (key, value) in page? {
                 if key == HEAD_KEY {
                     head = Some(value);
                 } else {
@@ -216,10 +216,8 @@ impl<S: Store> CheckedStore<S> {
                     digest.add(Digest::of(&key, &value));
                 }
             }
-            if is_last {
-                return Ok((head, entries, digest));
-            }
         }
+        Ok((head, entries, digest))
     }
 
     /// Goes on from a head that [`Self::examine`] found whole, or from the empty store.

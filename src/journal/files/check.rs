@@ -11,21 +11,13 @@ use super::scan::{Scan, scan};
 use super::seal::{SealError, check_sealed};
 use crate::domain::ids::Position;
 
-/// What was read and is whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Checked {
-    /// Segments.
-    pub segments: usize,
-    /// The last position.
-    pub head: Position,
-}
-
 /// What is to be done about an index that is not what its segment says: it is told the first position of the segment, which is
 /// whole, and the head of the next.
 pub type Unusable<'a> = &'a mut dyn FnMut(Position, &Header, IndexError) -> Result<(), SealError>;
 
 /// Reads every segment from its first byte to its last: checksums, positions, commits, the Merkle tree across segments, the SHA-256
-/// by which each names the one before, and the indexes of sealed ones. `progress` is told the last position of each.
+/// by which each names the one before, and the indexes of sealed ones. `progress` is told the last position of each. Says how many
+/// there are.
 ///
 /// # Errors
 /// The first fault, but for indexes that `unusable` takes; nothing else is written.
@@ -33,14 +25,14 @@ pub fn check_all<D: Disk>(
     disk: &D,
     mut progress: impl FnMut(Position),
     unusable: Unusable<'_>,
-) -> Result<Checked, OpenError> {
+) -> Result<usize, OpenError> {
     let mut segments = 0;
     let end = |last: Position| {
         segments += 1;
         progress(last);
     };
     match check_each(disk, end, unusable) {
-        Ok(last) => Ok(Checked { segments, head: last.map_or(0, |last| last.frontier.size()) }),
+        Ok(_) => Ok(segments),
         Err(SealError::Read(error)) => Err(error.into()),
         Err(SealError::Index(IndexError::Io(error)) | SealError::Io(error)) => Err(error.into()),
         Err(SealError::Index(IndexError::Unusable { first, file, why })) => {
