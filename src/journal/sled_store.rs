@@ -5,7 +5,7 @@
 
 use super::files::data_dir::try_lock;
 use super::local_engine::StoreHome;
-use super::store::{Change, CheckedStore, Condition, Pair, Store, StoreError};
+use super::store::{Change, CheckedStore, Condition, Pair, Store, StoreError, pages};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::ops::{Bound, Range};
@@ -52,7 +52,7 @@ impl StoreHome for SledHome {
 
     fn open(&mut self) -> Result<SledStore, StoreError> {
         // Left by a stop that was cut short, before the exchange or behind it.
-        let _ = fs::remove_dir_all(self.path.with_extension(ANEW));
+        self.remove_anew();
         // An empty directory is what laying out a data directory leaves.
         self.was_there = fs::read_dir(&self.path).is_ok_and(|mut names| names.next().is_some());
         SledStore::open(&self.path, self.cache_bytes)
@@ -96,13 +96,17 @@ impl SledHome {
             return Ok(None);
         }
         let anew = self.path.with_extension(ANEW);
-        let _ = fs::remove_dir_all(&anew);
+        self.remove_anew();
         let written = self.write_anew(&anew, before / PART, &mut may_go_on).and_then(|written| match written {
             Some(after) => exchange(&anew, &self.path).map(|()| Some((before, after))).map_err(failed),
             None => Ok(None),
         });
-        let _ = fs::remove_dir_all(&anew);
+        self.remove_anew();
         written
+    }
+
+    fn remove_anew(&self) {
+        let _ = fs::remove_dir_all(self.path.with_extension(ANEW));
     }
 
     /// Copies the store to `anew`, whole and durable, and says how long its file is; `None` where there is more than `at_most`.
@@ -116,11 +120,9 @@ impl SledHome {
         let from = SledStore::open(&self.path, self.cache_bytes)?;
         DirBuilder::new().mode(0o700).create(anew).map_err(failed)?;
         let to = SledStore::open(anew, self.cache_bytes)?;
-        let (mut after, mut bytes) = (None::<Vec<u8>>, 0);
-        loop {
-            let page = from.scan(b"", after.as_deref(), PAGE)?;
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
+        let mut bytes = 0;
+        for page in pages(&from, b"", PAGE) {
+            let page = page?;
             bytes += page.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
             if bytes > at_most || !may_go_on() {
                 return Ok(None);
@@ -133,7 +135,10 @@ impl SledHome {
             Condition::Empty => return Ok(None),
             Condition::Unusable(why) => return Err(StoreError(why)),
         }
-        drop(to);
+        drop((from, to));
+        // What they still write has its place by name or is to be synced.
+        wait_for_close(&self.path);
+        wait_for_close(anew);
         sync_all(anew).map_err(failed)?;
         let length = fs::metadata(anew.join("db")).map_err(failed)?.len();
         Ok((length <= at_most).then_some(length))
@@ -152,6 +157,13 @@ impl SledHome {
         }
         numbers.sort_unstable();
         Ok(numbers)
+    }
+}
+
+/// Waits for a database that was closed a moment ago: sled's own threads may still write for it, and keep its lock meanwhile.
+fn wait_for_close(path: &Path) {
+    if let Ok(file) = File::open(path.join("db")) {
+        let _ = try_lock(&file, CLOSING_TRIES);
     }
 }
 
@@ -187,10 +199,7 @@ impl SledStore {
     /// # Errors
     /// Where sled fails or panics: quarantine the directory and rebuild.
     pub fn open(path: &Path, cache_bytes: u64) -> Result<Self, StoreError> {
-        // sled's own threads may still write for a database that was closed a moment ago, and keep its lock meanwhile.
-        if let Ok(file) = File::open(path.join("db")) {
-            let _ = try_lock(&file, CLOSING_TRIES);
-        }
+        wait_for_close(path);
         let config = sled::Config::new()
             .path(path)
             .cache_capacity(cache_bytes)
