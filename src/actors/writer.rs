@@ -1,7 +1,9 @@
 //! The one thread that owns the journal. It takes all commits that queued while the last sync ran and writes them as one
-//! batch (group commit, no timer). When the journal cannot go on, it ends the process: nothing is acknowledged by guess.
+//! batch (group commit, no timer). When the journal cannot go on, it meets its fate, which is that the process ends: nothing is
+//! acknowledged by guess.
 
 use super::disk_room::DiskRoom;
+use super::fate::Fate;
 use super::vital::Vital;
 use super::watchdog::{Progress, watch};
 use crate::clock::{JudgedClock, Stopwatch};
@@ -13,9 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
-
-/// The exit code when the journal cannot be written (`EX_IOERR`).
-pub const EXIT_JOURNAL: i32 = 74;
 
 /// Entries of the store that are freed at once, while nobody waits: about a millisecond.
 const SHED_AT_ONCE: usize = 64;
@@ -82,6 +81,7 @@ impl Writer {
     pub fn start(
         journal: Journal,
         limits: WriterLimits,
+        fate: Fate,
         clock: Arc<JudgedClock>,
         metrics: Arc<Metrics>,
     ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
@@ -91,12 +91,15 @@ impl Writer {
         let progress = Progress::default();
         let watching = watch(progress.clone(), limits.stuck_after, move |doing| {
             stuck.store(false, Ordering::Relaxed);
-            end_stuck(doing, limits.stuck_after)
+            say_stuck(doing, limits.stuck_after);
+            // The writer does not come back, and nobody else can write.
+            fate.meet();
         })?;
-        let thread = WriterThread { journal, limits, clock, metrics, waiting, progress, disk: disk.clone() };
+        let thread = WriterThread { journal, limits, fate, clock, metrics, waiting, progress, disk: disk.clone() };
         let joined = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
             let vital = Vital("writer");
-            thread.run();
+            // How it ended makes no difference any more.
+            let _ = thread.run();
             runs.store(false, Ordering::Relaxed);
             drop(watching);
             drop(vital);
@@ -136,9 +139,13 @@ impl Writer {
     }
 }
 
+/// The journal cannot go on, and the process did not end with it.
+struct Ended;
+
 struct WriterThread {
     journal: Journal,
     limits: WriterLimits,
+    fate: Fate,
     clock: Arc<JudgedClock>,
     metrics: Arc<Metrics>,
     waiting: Receiver<Request>,
@@ -147,10 +154,10 @@ struct WriterThread {
 }
 
 impl WriterThread {
-    fn run(mut self) {
+    fn run(mut self) -> Result<(), Ended> {
         let mut marked_at = self.clock.boot();
         let (mut going, mut shedding, mut is_lull) = (true, true, true);
-        self.look_at_room();
+        self.look_at_room()?;
         self.show();
         while going {
             let wait = match (shedding, is_lull) {
@@ -161,40 +168,52 @@ impl WriterThread {
             let next = self.waiting.recv_timeout(wait);
             is_lull = matches!(next, Err(RecvTimeoutError::Timeout));
             match next {
-                Ok(Request::Append(first)) => going = self.write(first).unwrap_or_else(|error| give_up(&error)),
+                Ok(Request::Append(first)) => going = self.write(first)?,
                 Ok(Request::Stop) | Err(RecvTimeoutError::Disconnected) => going = false,
                 // Room that was freed is to be noticed while nothing is written, too.
-                Err(RecvTimeoutError::Timeout) => self.look_at_room(),
+                Err(RecvTimeoutError::Timeout) => self.look_at_room()?,
             }
             // After the answers have left, so that nobody waits for it.
             if self.clock.boot() - marked_at >= self.limits.anchor_interval {
-                let marked = self.progress.during("writing the anchor", || self.journal.mark(false));
-                marked.unwrap_or_else(|error| give_up(&error));
+                self.during("writing the anchor", |journal| journal.mark(false))?;
                 marked_at = self.clock.boot();
                 self.show();
             }
-            shedding = going && self.shed(is_lull).unwrap_or_else(|error| give_up(&error));
+            shedding = going && self.shed(is_lull)?;
         }
         // The next start reads all of the store.
         let watch = Stopwatch::start();
-        while watch.seconds() < SHED_AT_STOP && self.shed(true).unwrap_or_else(|error| give_up(&error)) {}
-        let marked = self.progress.during("closing the journal", || self.journal.mark(true));
-        marked.unwrap_or_else(|error| give_up(&error));
+        while watch.seconds() < SHED_AT_STOP && self.shed(true)? {}
+        self.during("closing the journal", |journal| journal.mark(true))
     }
 
-    fn look_at_room(&mut self) {
-        let seen = self.progress.during("looking at the room on the disk", || self.journal.look_at_room());
-        self.disk.show(&seen.unwrap_or_else(|error| give_up(&error)), &self.metrics);
+    /// Makes a call of the journal that is watched. Where it fails, the fate is met before anybody is answered.
+    fn during<T>(
+        &mut self,
+        doing: &'static str,
+        call: impl FnOnce(&mut Journal) -> Result<T, EngineError>,
+    ) -> Result<T, Ended> {
+        self.progress.during(doing, || call(&mut self.journal)).map_err(|error| {
+            tracing::error!(%error, "the journal cannot go on: ending the process, the next start recovers");
+            self.fate.meet();
+            Ended
+        })
+    }
+
+    fn look_at_room(&mut self) -> Result<(), Ended> {
+        let seen = self.during("looking at the room on the disk", Journal::look_at_room)?;
+        self.disk.show(&seen, &self.metrics);
+        Ok(())
     }
 
     /// Frees a little of the store in a lull, or where that cannot wait for one, and says whether there may be more to free.
-    fn shed(&mut self, is_lull: bool) -> Result<bool, EngineError> {
+    fn shed(&mut self, is_lull: bool) -> Result<bool, Ended> {
         let lines_below = self.journal.engine().unsealed_from();
         let behind = self.journal.behind_in_shedding(lines_below);
         if !is_lull && behind <= SHED_BEHIND {
             return Ok(behind > 0);
         }
-        self.progress.during("freeing the store", || self.journal.shed(lines_below, SHED_AT_ONCE))
+        self.during("freeing the store", |journal| journal.shed(lines_below, SHED_AT_ONCE))
     }
 
     /// How long the anchor need not be written.
@@ -204,7 +223,7 @@ impl WriterThread {
     }
 
     /// Writes a commit with all that queued behind it, and says whether to go on.
-    fn write(&mut self, first: Waiting) -> Result<bool, EngineError> {
+    fn write(&mut self, first: Waiting) -> Result<bool, Ended> {
         let mut batch = vec![first];
         let mut going = true;
         while going && batch.len() < self.limits.batch {
@@ -217,7 +236,7 @@ impl WriterThread {
         let (commits, askers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.commit, (waiting.queued, waiting.answer))).unzip();
         let (before, writing) = (self.journal.head(), Stopwatch::start());
-        let answers = self.progress.during("appending to the journal", || self.journal.append(commits))?;
+        let answers = self.during("appending to the journal", |journal| journal.append(commits))?;
         // Before the answers: who is refused for want of room finds it said everywhere.
         self.disk.show(&self.journal.room(), &self.metrics);
         self.metrics.journal_sync_seconds.observe(writing.seconds());
@@ -244,18 +263,10 @@ impl WriterThread {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "after a failed sync nobody knows what is on the disk")]
-fn give_up(error: &EngineError) -> ! {
-    tracing::error!(%error, "the journal cannot go on: ending the process, the next start recovers");
-    std::process::exit(EXIT_JOURNAL);
-}
-
-#[expect(clippy::disallowed_methods, reason = "the writer does not come back, and nobody else can write")]
-fn end_stuck(doing: &'static str, after: Duration) -> ! {
+fn say_stuck(doing: &'static str, after: Duration) {
     tracing::error!(
         doing,
         ?after,
         "one write has hung for longer than `journal.stuck_after`: ending the process, the next start recovers; look at the disk"
     );
-    std::process::exit(EXIT_JOURNAL);
 }

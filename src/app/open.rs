@@ -2,7 +2,7 @@
 
 use super::offline::holds_a_journal;
 use super::{World, room};
-use crate::actors::{Asker, begin_journal};
+use crate::actors::{Asker, Fate, begin_journal};
 use crate::clock::JudgedClock;
 use crate::config::{Config, MasterKeySource};
 use crate::crypto::MasterKey;
@@ -78,6 +78,8 @@ pub struct OpenedJournal {
     pub history: Arc<dyn History>,
     /// Keeps the directory locked; absent where there is none.
     pub data: Option<DataDir>,
+    /// What becomes of the process when the journal cannot go on.
+    pub fate: Fate,
 }
 
 /// Opens the data directory of a configuration, or makes it. `progress` is told how far the store has been brought up.
@@ -212,7 +214,8 @@ pub fn start_journal(
         events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at });
     }
     append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
-    Ok(OpenedJournal { journal, keys, clock, keeper: None, created, history: Arc::new(NoHistory), data: None })
+    let (history, fate) = (Arc::new(NoHistory), Fate::default());
+    Ok(OpenedJournal { journal, keys, clock, keeper: None, created, history, data: None, fate })
 }
 
 /// The newest instant that the clock is judged by: where an operator has accepted a clock behind the journal, what it showed

@@ -5,11 +5,13 @@ mod archiving;
 mod beginning_again;
 mod clock_rule;
 mod closing;
+mod dying;
 mod full_disk;
 mod full_queue;
 mod in_full;
 mod long_session;
 mod lost_history;
+#[path = "../support/machine.rs"]
 mod machine;
 mod panics;
 mod races;

@@ -49,9 +49,15 @@ impl MemoryDisk {
         self.after_crash(&mut |_| 0)
     }
 
-    /// The disk after a power cut that lost nothing: also what the next process sees when only this one died.
+    /// The disk after a power cut that lost nothing.
     pub fn crash_keeping_everything(&self) -> Self {
         self.after_crash(&mut |below| below - 1)
+    }
+
+    /// The disk as the next process finds it when only this one died: all that was written can be read, what was not synced can
+    /// still be lost, and what a failed sync left is never made durable by a later one. Nothing is about to fail.
+    pub fn after_death(&self) -> Self {
+        Self(Arc::new(Mutex::new(self.lock().after_death())))
     }
 
     fn after_crash(&self, draw: &mut dyn FnMut(u64) -> u64) -> Self {

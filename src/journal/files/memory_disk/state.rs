@@ -30,7 +30,7 @@ struct Unsynced {
     forgotten: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct File {
     durable: Vec<u8>,
     unsynced: Vec<Unsynced>,
@@ -257,6 +257,18 @@ impl State {
         let mut bytes = std::mem::take(&mut self.files[file]).shown;
         change(&mut bytes);
         self.files[file] = File::settled(bytes);
+    }
+
+    /// What the next process finds: the same, without the faults to come.
+    pub fn after_death(&self) -> Self {
+        Self {
+            files: self.files.clone(),
+            shown: self.shown.clone(),
+            durable: self.durable.clone(),
+            unsynced: self.unsynced.clone(),
+            faults: Faults::default(),
+            ..*self
+        }
     }
 
     /// What is found when the power is back.

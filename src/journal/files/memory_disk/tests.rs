@@ -84,6 +84,24 @@ fn what_a_failed_sync_left_does_not_come_back_over_what_was_synced_later() {
 }
 
 #[test]
+fn the_death_of_a_process_settles_nothing_and_the_next_one_finds_a_disk_that_works() {
+    let (disk, mut file) = disk_with(b"old");
+    file.write_at(3, b"!").unwrap();
+    disk.fail(Operation::Sync, 1, ErrorKind::Other);
+    assert!(file.sync_data().is_err());
+    file.write_at(4, b"?").unwrap();
+    disk.power_off_after_operations(0);
+    assert!(file.sync_data().is_err() && disk.is_off());
+
+    let next = disk.after_death();
+    assert_eq!(next.read("a").unwrap(), b"old!?");
+    assert_eq!(next.crash_losing_everything_unsynced().read("a").unwrap(), b"old");
+    next.open("a").unwrap().sync_data().unwrap();
+    assert_eq!(next.crash_losing_everything_unsynced().read("a").unwrap(), b"old\0?");
+    assert_eq!(disk.crash_losing_everything_unsynced().read("a").unwrap(), b"old", "what is done later is its own");
+}
+
+#[test]
 fn the_nth_operation_fails_and_no_other() {
     let (disk, mut file) = disk_with(b"");
     disk.fail_write_after(2, 1, ErrorKind::StorageFull);

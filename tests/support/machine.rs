@@ -1,9 +1,10 @@
 //! A machine in memory that runs the engine, stops it, starts it again, and can be copied.
+#![allow(dead_code, reason = "each test program uses its part of it")]
 
 use countersign::actors::{
-    Asker, AuthenticatedClient, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, Refused, Services,
+    Asker, AuthenticatedClient, Fate, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, Refused, Services,
 };
-use countersign::app::{App, BegunAgain, Start, World, begin_again, start_journal};
+use countersign::app::{App, BegunAgain, OpenedJournal, Start, World, begin_again, start_journal};
 use countersign::clock::ManualClock;
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{Kernel, MasterKey, Params};
@@ -34,8 +35,8 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const CHEAP: Params = Params { m_kib: 64, t: 1, p: 1 };
 
 /// A store that several starts share.
-#[derive(Clone)]
-struct Shared(Arc<MemoryStore>);
+#[derive(Clone, Default)]
+pub struct Shared(pub Arc<MemoryStore>);
 
 impl Store for Shared {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -79,12 +80,17 @@ impl StoreHome for Home {
 
 /// See the module.
 pub struct Machine {
-    disk: MemoryDisk,
-    store: Shared,
+    pub disk: MemoryDisk,
+    pub store: Shared,
     pub clock: ManualClock,
     master: String,
-    seed: u64,
+    /// Every start draws from the next one.
+    pub seed: u64,
     settings: Vec<(String, String)>,
+    /// The size at which segments are closed, where it is not the configuration's.
+    pub roll_at: Option<u64>,
+    /// What becomes of the process when its disk fails.
+    pub fate: Fate,
     /// Where archived sessions are looked up; all its entries, where nothing else is said.
     pub history: Option<Arc<dyn History>>,
     /// Whether they are looked up in sealed segments, as a server does.
@@ -147,6 +153,8 @@ impl Machine {
             master: MasterKey::generate(&SeededEntropy::new(seed)).to_text().to_string(),
             seed,
             settings: settings.map(|(key, value)| (format!("COUNTERSIGN__{key}"), value.to_owned())).to_vec(),
+            roll_at: None,
+            fate: Fate::default(),
             history: None,
             looks_into_sealed: false,
         }
@@ -195,6 +203,8 @@ impl Machine {
             master: self.master.clone(),
             seed: self.seed + 1000,
             settings: self.settings.clone(),
+            roll_at: self.roll_at,
+            fate: self.fate,
             history: None,
             looks_into_sealed: self.looks_into_sealed,
         }
@@ -259,28 +269,43 @@ impl Machine {
     }
 
     pub fn start_as(&mut self, start: Start) -> Running {
-        self.seed += 1;
         // The last process is gone; what it wrote is all there.
         self.disk = self.disk.crash_keeping_everything();
+        let opening = self.open(start).unwrap();
+        self.run(opening)
+    }
+
+    /// Opens the journal on the disk as it is, and records a start.
+    pub fn open(&mut self, start: Start) -> Result<Opening, String> {
+        self.seed += 1;
         let entropy = Arc::new(SeededEntropy::new(self.seed));
         let flags = Flags { data_dir: Some("nowhere".into()), listen: None, master_key: None };
         let config = Config::load(Sources { file: None, env: self.settings.clone(), flags }).unwrap();
         let master = MasterKey::from_text(&self.master).unwrap();
         let (disk, mut home) = (self.disk.clone(), Home(self.store.clone()));
         let limits = RoomLimits { low_water: config.journal.low_water, reserve: config.journal.reserve };
-        let roll_at = limits.on(disk.room().unwrap().size).roll_at(config.journal.segment_bytes);
-        let (engine, _) = LocalEngine::open(disk, &mut home, master, "countersign/test", roll_at, &*entropy).unwrap();
-        let engine = engine.keep_room(limits).unwrap();
+        let size = disk.room().map_err(|error| error.to_string())?.size;
+        let roll_at = self.roll_at.unwrap_or_else(|| limits.on(size).roll_at(config.journal.segment_bytes));
+        let (engine, _) = LocalEngine::open(disk, &mut home, master, "countersign/test", roll_at, &*entropy)
+            .map_err(|error| error.to_string())?;
+        let engine = engine.keep_room(limits).map_err(|error| error.to_string())?;
         let metrics = Arc::new(Metrics::new());
         let world = World { clock: Arc::new(self.clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
         let (keys, sealed) = (engine.keys(), engine.sealed());
-        let mut opened = start_journal(Box::new(engine), keys, start, &world, |_, _| ()).unwrap();
-        opened.history = match &self.history {
+        let mut journal = start_journal(Box::new(engine), keys, start, &world, |_, _| ()).map_err(|error| error.0)?;
+        journal.history = match &self.history {
             Some(history) => history.clone(),
             None if self.looks_into_sealed => Arc::new(sealed),
             None => self.read_all(),
         };
-        let app = App::start(opened, &config, "https://auth.example.com".to_owned(), metrics, entropy).unwrap();
+        journal.fate = self.fate;
+        Ok(Opening { journal, config, metrics, entropy })
+    }
+
+    /// Starts the actors on a journal that was opened.
+    pub fn run(&self, opening: Opening) -> Running {
+        let Opening { journal, config, metrics, entropy } = opening;
+        let app = App::start(journal, &config, "https://auth.example.com".to_owned(), metrics, entropy).unwrap();
         Running { services: app.services.clone(), app }
     }
 
@@ -294,6 +319,14 @@ impl Machine {
         let read_all = ReadAll { disk: self.disk.clone(), master: self.master.clone() };
         read_all.entries().iter().map(|event| serde_json::from_slice(event).unwrap()).collect()
     }
+}
+
+/// A journal that was opened, with what else a start takes.
+pub struct Opening {
+    pub journal: OpenedJournal,
+    config: Config,
+    metrics: Arc<Metrics>,
+    entropy: Arc<SeededEntropy>,
 }
 
 /// A running engine.
@@ -315,7 +348,11 @@ impl Running {
 
     /// Records that requests are answered from here on, as the server does.
     pub async fn ready(&self) {
-        self.app.ready().await.unwrap();
+        self.try_ready().await.unwrap();
+    }
+
+    pub async fn try_ready(&self) -> Result<(), Refused> {
+        self.app.ready().await
     }
 
     /// A session whose first token was redeemed two generations ago, and its current one.
