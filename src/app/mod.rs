@@ -87,7 +87,8 @@ impl App {
             stuck_after: config.journal.stuck_after,
         };
         count_open_sessions(&reader, &metrics).map_err(|error| StartError::new(&error))?;
-        let (writer, writer_thread) = Writer::start(opened.journal, limits, opened.fate, opened.clock.clone(), metrics.clone())
+        let (writer, writer_thread) =
+            Writer::start(opened.journal, limits, opened.fate, opened.clock.clone(), metrics.clone())
                 .map_err(|error| StartError::new(&error))?;
         let scrub_every = span(config.journal.scrub_interval);
         let keeper = match opened.keeper {
