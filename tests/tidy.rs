@@ -101,6 +101,19 @@ fn crates_of_others_stay_in_their_room() {
     none("crates used outside of the rooms that tests/tidy.rs gives them:", &findings);
 }
 
+/// A model that knows the engine agrees with its mistakes.
+#[test]
+fn the_model_of_the_simulator_names_nothing_of_the_engine() {
+    let model: Vec<_> = sources().into_iter().filter(|file| file.path.starts_with("tests/model/")).collect();
+    assert!(model.len() > 1, "the model is where it is looked for");
+    let mut findings = Vec::new();
+    for file in &model {
+        let lines = imports::ways_out_of_the_model(file, &tokens(&file.text));
+        findings.extend(lines.iter().map(|line| format!("{}:{line}", file.path)));
+    }
+    none("places of tests/model that name the engine, or what is beside the model:", &findings);
+}
+
 #[test]
 fn the_bans_of_clippy_toml_are_on_in_everything_that_ships() {
     for crate_root in ["src/lib.rs", "src/main.rs"] {

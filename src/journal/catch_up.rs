@@ -124,7 +124,7 @@ pub(super) fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineErro
     Ok(owners)
 }
 
-/// The newest `at`: of the last entry, which is never earlier than any before it by more than a clock's step.
+/// The `at` of the last entry: never earlier than any before it by more than a clock may go back and be believed.
 pub(super) fn last_instant(engine: &dyn Engine) -> Result<Timestamp, EngineError> {
     match engine.read(engine.head().max(1)).last() {
         None => Ok(Timestamp::default()),

@@ -109,7 +109,8 @@ impl Journal {
         let owners = owners(&*engine.store())?;
         engine.settle_keys(owners)?;
         let hot = Arc::new(load_hot(&*engine.store())?);
-        let last_at = last_instant(&*engine)?;
+        // A clock that goes back so little that it is believed must not go back as much again at the next start.
+        let last_at = last_instant(&*engine)?.max(hot.last_of_system());
         let archived_through = hot.archived_through();
         let (node, heads, shed) = (node.to_owned(), HashMap::new(), Bounds::default());
         Ok((Self { engine, node, heads, hot, last_at, archived_through, shed }, caught_up))
@@ -130,7 +131,7 @@ impl Journal {
         self.engine.head()
     }
 
-    /// The newest `at` of any entry.
+    /// The newest `at` of any entry since it was opened; before that, of the last entry and of the server's own.
     pub fn last_at(&self) -> Timestamp {
         self.last_at
     }

@@ -52,6 +52,11 @@ impl Hot {
         self.get(&StreamId::System).map_or(0, |system| archived_through(&system))
     }
 
+    /// The `at` of the server's own last entry; the beginning of time where it has none.
+    pub(super) fn last_of_system(&self) -> Timestamp {
+        self.get(&StreamId::System).map_or(Timestamp::default(), |system| system.at)
+    }
+
     fn get(&self, stream: &StreamId) -> Option<Arc<Folded>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(stream).cloned()
     }

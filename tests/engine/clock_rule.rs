@@ -177,3 +177,23 @@ async fn restarting_does_not_make_a_clock_years_ahead_believed() {
 async fn restarting_does_not_make_a_clock_behind_the_journal_believed() {
     wrong_at_every_start(26, Span::hours(-3)).await;
 }
+
+#[actix_rt::test]
+async fn a_clock_that_goes_back_a_little_at_every_start_is_found_out() {
+    let mut machine = Machine::new(28);
+    let running = machine.start();
+    running.prepare(|_| ()).await;
+    let sessions = [running.login().await.unwrap(), running.login().await.unwrap(), running.login().await.unwrap()];
+    machine.clock.advance(Span::minutes(1));
+    running.ready().await;
+    running.stop();
+    let right = machine.clock.wall();
+    let mut answers = Vec::new();
+    for (round, issued) in (0..).zip(&sessions) {
+        machine.clock.set_wall(right - Span::seconds(4 * round));
+        let running = machine.start();
+        answers.push(running.refresh(token(issued)).await.err());
+        running.stop();
+    }
+    assert_eq!(answers, [None, None, Some(CLOCK)], "four seconds back is believed, eight are not");
+}

@@ -2,7 +2,7 @@
 
 /// How far behind what is known a clock may be, how far it may part from the time that has passed, and how much later than the
 /// journal's last entry it may be at a start. Seconds.
-const BEHIND: i64 = 5;
+pub const BEHIND: i64 = 5;
 const DRIFT: i64 = 3600;
 const GAP: i64 = 400 * 24 * 3600;
 
@@ -36,6 +36,10 @@ pub struct Clock {
 impl Clock {
     pub fn started(at: Moment, last: i64) -> Self {
         Self { started: at, floor: last, believed_at_start: at.wall - last <= GAP, accepted: None }
+    }
+
+    pub fn was_accepted(&self) -> bool {
+        self.accepted.is_some()
     }
 
     /// The clock of the next start.

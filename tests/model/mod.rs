@@ -18,7 +18,7 @@ mod worlds;
 pub use clock::Moment;
 pub use worlds::{Call, Worlds};
 
-use clock::{Clock, Reading};
+use clock::{BEHIND, Clock, Reading};
 use refusals::Refusals;
 use session::{Open, Session};
 use std::collections::{BTreeMap, BTreeSet};
@@ -328,9 +328,11 @@ impl Model {
         self
     }
 
-    /// A start was recorded; `last` is the newest instant that the journal had before it. `None` where that cannot be.
+    /// A start was recorded; `last` is the last instant that the journal had before it. `None` where that cannot be: it may lie
+    /// before another by as much as a clock may go back and be believed, and by any time where an operator believed it.
     fn started(mut self, at: Moment, accepts_clock: bool, last: i64) -> Option<Self> {
-        if last < self.recorded || last > self.visited {
+        let earliest = if self.clock.was_accepted() { i64::MIN } else { self.recorded - BEHIND };
+        if !(earliest..=self.visited).contains(&last) {
             return None;
         }
         self.clock = self.clock.again(at, accepts_clock, last);

@@ -1,6 +1,6 @@
 //! From the numbers of the model to the real thing and back: sessions, tokens, and what is answered.
 
-use crate::base::{Base, asker, client_name, hash_of, login_id, password};
+use crate::base::{Base, PASSWORDS, asker, client_name, hash_of, login_id, password};
 use crate::life::{ACCOUNTS, By, Password, Shown, Which, Wish};
 use crate::machine::{Running, client_id, operator};
 use crate::model::{Ask, Call, ClientChange, GateChange, Person, Seen, Token};
@@ -10,6 +10,7 @@ use countersign::domain::client::ClientCommand;
 use countersign::domain::gate::GateCommand;
 use countersign::domain::ids::{AccountId, SessionId, TokenId};
 use countersign::domain::session::RevokeReason;
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -21,15 +22,17 @@ const NOBODY: u8 = 200;
 pub enum Answered {
     Issued(Box<Issued>),
     Other(Seen),
-    /// The engine has died.
-    Nothing,
+    /// Whoever asked has given up, or the engine has died.
+    Nothing {
+        given_up: bool,
+    },
 }
 
 impl From<Refused> for Answered {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Denied(denial) => Self::Other(Seen::Denied(denial.code().to_owned())),
-            Refused::Unavailable(Unavailable::Stopping) => Self::Nothing,
+            Refused::Unavailable(Unavailable::Stopping) => Self::Nothing { given_up: false },
             Refused::Unavailable(why) => Self::Other(Seen::Unavailable(why.code().to_owned())),
         }
     }
@@ -64,6 +67,9 @@ pub struct Known {
     pub accesses: BTreeMap<u32, String>,
     names: HashMap<TokenId, u32>,
     passwords: [u8; ACCOUNTS as usize],
+    /// The next password that nobody ever had. Whoever logs in while his password is replaced is refused, also where the new one is
+    /// the old one: so that this needs no word in the model, no password is set twice.
+    unused: Cell<u8>,
     /// The `jti` of every access token that was issued, and the session and generation of every refresh token.
     pub issued: Vec<(TokenId, SessionId, u32)>,
 }
@@ -76,6 +82,7 @@ impl Known {
             accesses: BTreeMap::new(),
             names: HashMap::new(),
             passwords: std::array::from_fn(|n| u8::try_from(n).unwrap()),
+            unused: Cell::new(ACCOUNTS),
             issued: Vec::new(),
         }
     }
@@ -92,7 +99,7 @@ impl Known {
                 let right = self.passwords.get(usize::from(account)).copied().unwrap_or(0);
                 let password = match password {
                     Password::Right => right,
-                    Password::This(password) => password,
+                    Password::This(password) => password % self.unused.get(),
                 };
                 Ask::Login { client, account, password, person }
             }
@@ -110,6 +117,11 @@ impl Known {
             }
             Wish::End { session } => Ask::End { session: from_youngest(&self.sessions, session)?.0 },
             Wish::Inspect { access } => Ask::Inspect { access: from_youngest(&self.accesses, access)?.0 },
+            Wish::Gate { account, change: GateChange::SetPassword(_) } => {
+                let password = self.unused.get();
+                self.unused.set((password + 1).min(PASSWORDS - 1));
+                Ask::Gate { account, change: GateChange::SetPassword(password) }
+            }
             Wish::Gate { account, change } => Ask::Gate { account, change },
             Wish::Client { client, change } => Ask::Client { client, change },
         })
@@ -129,6 +141,22 @@ impl Known {
             By::WithAgent(agent) => Person { agent, ..session.person },
         };
         Some((shown.client.unwrap_or(session.client), Token { session: number, generation }, person))
+    }
+
+    /// The session whose actor an ask goes to, where it goes to one.
+    pub fn session_of(ask: &Ask) -> Option<u32> {
+        match ask {
+            Ask::Refresh { token, .. } | Ask::Revoke { token, .. } | Ask::Show { token, .. } => Some(token.session),
+            Ask::End { session } => Some(*session),
+            Ask::Login { .. } | Ask::Inspect { .. } | Ask::Gate { .. } | Ask::Client { .. } => None,
+        }
+    }
+
+    /// Waits until the actor of a session has nothing more to do, and says whether the engine still lives.
+    pub async fn wait_for_session(&self, running: &Running, ask: &Ask) -> bool {
+        let Some(session) = Self::session_of(ask) else { return true };
+        let expired = running.services.sessions.expire(self.sessions[&session].id, operator()).await;
+        expired.err() != Some(Unavailable::Stopping.into())
     }
 
     fn text(&self, token: Token) -> &str {
@@ -214,7 +242,7 @@ impl Known {
                 }
                 return Ok(seen);
             }
-            Answered::Nothing => return Err("nothing was answered".to_owned()),
+            Answered::Nothing { .. } => return Err("nothing was answered".to_owned()),
         };
         let text = issued.refresh_token.ok_or("no refresh token was issued")?;
         let claims =

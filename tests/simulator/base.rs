@@ -10,8 +10,8 @@ use countersign::domain::ids::{AccountId, Position};
 use countersign::domain::time::Span;
 use std::sync::LazyLock;
 
-/// The passwords that anybody has, and their hashes.
-const PASSWORDS: u8 = 8;
+/// More passwords than are set in any life.
+pub const PASSWORDS: u8 = 200;
 
 /// How many ways there are for clients to be set up.
 pub const KINDS: usize = 3;
@@ -140,6 +140,8 @@ async fn make(kind: usize) -> Base {
         }
         accounts.push(account);
     }
+    // Makes the keys that tokens are signed with.
+    running.ready().await;
     running.stop();
     let head = machine.events().len() as Position;
     Base { machine, rules, accounts, head }

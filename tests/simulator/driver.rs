@@ -2,7 +2,7 @@
 
 use crate::asks::{Answered, Known};
 use crate::base::{Base, base, moment};
-use crate::life::{Life, Pass, Setting, Step, Turn, What, Wish};
+use crate::life::{Late, Life, Pass, Setting, Step, Turn, What};
 use crate::machine::{Machine, Running};
 use crate::model::{Ask, Call, Worlds};
 use crate::random::Random;
@@ -11,12 +11,26 @@ use crate::tally::Tally;
 use countersign::clock::Clock;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::journal::MemoryStore;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use std::cell::Cell;
 use std::time::Duration;
 
 /// Only ends a life that would hang.
 const HANGS_AFTER: Duration = Duration::from_secs(60);
+
+/// An ask that is made.
+struct Making {
+    after: u64,
+    patience: Option<u64>,
+    ask: Ask,
+}
+
+/// Lets so many turns of the scheduler go by.
+async fn turns(count: u64) {
+    for _ in 0..count {
+        tokio::task::yield_now().await;
+    }
+}
 
 /// Why a life failed.
 #[derive(Debug)]
@@ -85,8 +99,11 @@ impl Driver {
         self.tally.step(&step.what);
         self.trace.push(format!("{:?}", step.what));
         match &step.what {
-            What::Ask(wish) => self.ask_all(&[(0, wish.clone())], step.chance).await,
-            What::Burst(wishes) => self.ask_all(wishes, step.chance).await,
+            What::Ask(wish) => {
+                let late = Late { after: 0, patience: None, wish: wish.clone() };
+                self.ask_all(&[late], step.chance).await
+            }
+            What::Burst(late) => self.ask_all(late, step.chance).await,
             What::Wait(pass) => {
                 self.machine.clock.advance(Span::seconds(self.length(*pass)));
                 self.look_at_the_clock(step.chance).await
@@ -155,16 +172,24 @@ impl Driver {
         if let Some(running) = &self.running {
             running.services.core.clock.read();
         }
-        self.make(vec![(0, self.known.nothing())], chance).await
+        self.make_one(self.known.nothing(), chance).await
     }
 
-    async fn ask_all(&mut self, wishes: &[(u64, Wish)], chance: u64) -> Result<(), String> {
-        let asks = wishes.iter().filter_map(|(turns, wish)| Some((*turns, self.known.choose(wish)?))).collect();
-        self.make(asks, chance).await
+    pub async fn make_one(&mut self, ask: Ask, chance: u64) -> Result<(), String> {
+        self.make(vec![Making { after: 0, patience: None, ask }], chance).await
     }
 
-    /// Makes asks at once, each after so many turns of the scheduler, and judges what they were answered.
-    pub async fn make(&mut self, asks: Vec<(u64, Ask)>, chance: u64) -> Result<(), String> {
+    async fn ask_all(&mut self, late: &[Late], chance: u64) -> Result<(), String> {
+        let made = late.iter().filter_map(|late| {
+            let ask = self.known.choose(&late.wish)?;
+            let patience = late.patience.filter(|_| Known::session_of(&ask).is_some());
+            Some(Making { after: late.after, patience, ask })
+        });
+        self.make(made.collect(), chance).await
+    }
+
+    /// Makes asks at once, and judges what they were answered.
+    async fn make(&mut self, asks: Vec<Making>, chance: u64) -> Result<(), String> {
         let at = moment(&self.machine);
         let running = self.running.as_ref().ok_or("nothing runs")?;
         let (known, tick) = (&self.known, || {
@@ -172,12 +197,17 @@ impl Driver {
             self.counter.get()
         });
         let numbered = (self.numbers..).zip(asks);
-        let calls = join_all(numbered.map(|(number, (turns, ask))| async move {
-            for _ in 0..turns {
-                tokio::task::yield_now().await;
-            }
+        let calls = join_all(numbered.map(|(number, Making { after, patience, ask })| async move {
+            turns(after).await;
             let invoked = tick();
-            let answered = tokio::time::timeout(HANGS_AFTER, known.carry_out(running, &ask)).await;
+            let answer = Box::pin(known.carry_out(running, &ask));
+            let answered = match patience {
+                Some(patience) => match select(answer, Box::pin(turns(patience))).await {
+                    Either::Left((answered, _)) => Ok(answered),
+                    Either::Right(_) => Ok(Answered::Nothing { given_up: true }),
+                },
+                None => tokio::time::timeout(HANGS_AFTER, answer).await,
+            };
             let returned = Some(tick());
             (Call { number, ask, at, invoked, returned, seen: None }, answered)
         }))
@@ -188,22 +218,36 @@ impl Driver {
             let answer = answer.map_err(|_| format!("nothing was answered for {HANGS_AFTER:?}: {call:?}"))?;
             answered.push((call, answer));
         }
+        let mut has_died = answered.iter().any(|(_, answer)| matches!(answer, Answered::Nothing { given_up: false }));
+        for (call, answer) in &answered {
+            // What was given up is done now, or never: whatever its session is asked comes after it.
+            if matches!(answer, Answered::Nothing { given_up: true }) {
+                self.tally.given_up += 1;
+                has_died |= !known.wait_for_session(running, &call.ask).await;
+            }
+        }
+        let calls = self.understand(answered, has_died)?;
+        self.judge(&calls)?;
+        if has_died { self.has_died(chance).await } else { Ok(()) }
+    }
+
+    /// What was answered, in the words of the model.
+    fn understand(&mut self, mut answered: Vec<(Call, Answered)>, has_died: bool) -> Result<Vec<Call>, String> {
+        let running = self.running.as_ref().ok_or("nothing runs")?;
         // Access tokens are named after the answer that arrived first with them.
         answered.sort_by_key(|(call, _)| call.returned);
-        let has_died = answered.iter().any(|(_, answer)| matches!(answer, Answered::Nothing));
         let mut calls = Vec::new();
         for (mut call, answer) in answered {
             // A process that dies shows nobody anything any more, also where this one goes on.
             let shows = matches!(call.ask, Ask::Show { .. } | Ask::Inspect { .. });
             match answer {
-                Answered::Nothing => call.returned = None,
+                Answered::Nothing { .. } => call.returned = None,
                 _ if has_died && shows => call.returned = None,
                 answer => call.seen = Some(self.known.learn(running, &call, answer)?),
             }
             calls.push(call);
         }
-        self.judge(&calls)?;
-        if has_died { self.has_died(chance).await } else { Ok(()) }
+        Ok(calls)
     }
 
     fn judge(&mut self, calls: &[Call]) -> Result<(), String> {

@@ -31,8 +31,8 @@ pub struct Step {
 #[derive(Clone, Debug)]
 pub enum What {
     Ask(Wish),
-    /// Asks at once, each after so many turns of the scheduler.
-    Burst(Vec<(u64, Wish)>),
+    /// Asks at once.
+    Burst(Vec<Late>),
     Wait(Pass),
     Clock(Turn),
     End(End),
@@ -41,6 +41,16 @@ pub enum What {
         fault: Fault,
         in_start: bool,
     },
+}
+
+/// One of several at once.
+#[derive(Clone, Debug)]
+pub struct Late {
+    /// It comes after so many turns of the scheduler.
+    pub after: u64,
+    /// After so many more whoever asks gives up, if it concerns one session.
+    pub patience: Option<u64>,
+    pub wish: Wish,
 }
 
 /// What somebody wants; the numbers choose among what there is.
@@ -127,6 +137,8 @@ pub struct End {
     /// How long it is down, in seconds.
     pub down: i64,
     pub accept_clock: bool,
+    /// Whether closed segments are sealed before it goes on.
+    pub seals: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -224,12 +236,12 @@ fn draw_some(random: &mut Random, is_troubled: bool) -> Vec<What> {
 fn draw_burst(random: &mut Random) -> What {
     let count = 2 + random.below(4);
     let first = Wish::draw(random);
-    let wishes = (0..count).map(|_| {
-        let wish = if random.below(2) == 0 { first.clone() } else { Wish::draw(random) };
-        let turns = weighed(random, &[(3, 0), (1, 3), (1, 12), (1, 40)]);
-        (turns, wish)
+    let asks = (0..count).map(|_| Late {
+        wish: if random.below(2) == 0 { first.clone() } else { Wish::draw(random) },
+        after: weighed(random, &[(3, 0), (1, 3), (1, 12), (1, 40)]),
+        patience: weighed(random, &[(12, None), (1, Some(0)), (1, Some(5)), (1, Some(60))]),
     });
-    What::Burst(wishes.collect())
+    What::Burst(asks.collect())
 }
 
 /// A clock goes wrong, something is asked by it, and it is mended, accepted, or met by a start.
@@ -270,22 +282,22 @@ fn draw_fault(random: &mut Random) -> Vec<What> {
 impl Wish {
     pub fn draw(random: &mut Random) -> Self {
         match random.below(100) {
-            0..17 => Self::Login {
+            0..20 => Self::Login {
                 client: small(random, CLIENTS.into()),
                 account: if random.below(12) == 0 {
                     ACCOUNTS + small(random, 3)
                 } else {
                     small(random, ACCOUNTS.into())
                 },
-                password: if random.below(8) == 0 { Password::This(small(random, 6)) } else { Password::Right },
+                password: if random.below(8) == 0 { Password::This(small(random, 200)) } else { Password::Right },
                 person: draw_person(random),
             },
-            17..58 => Self::Refresh(Shown::draw(random)),
-            58..63 => Self::Revoke(Shown::draw(random)),
-            63..71 => Self::Show(Shown::draw(random)),
-            71..74 => Self::End { session: random.below(8) },
-            74..87 => Self::Inspect { access: random.below(8) },
-            87..96 => Self::Gate { account: small(random, ACCOUNTS.into()), change: draw_gate_change(random) },
+            20..64 => Self::Refresh(Shown::draw(random)),
+            64..67 => Self::Revoke(Shown::draw(random)),
+            67..75 => Self::Show(Shown::draw(random)),
+            75..77 => Self::End { session: random.below(8) },
+            77..89 => Self::Inspect { access: random.below(8) },
+            89..96 => Self::Gate { account: small(random, ACCOUNTS.into()), change: draw_gate_change(random) },
             _ => Self::Client { client: small(random, CLIENTS.into()), change: draw_client_change(random) },
         }
     }
@@ -296,9 +308,10 @@ fn draw_person(random: &mut Random) -> Person {
 }
 
 fn draw_gate_change(random: &mut Random) -> GateChange {
-    let (password, client) = (small(random, 6), small(random, CLIENTS.into()));
+    let client = small(random, CLIENTS.into());
     let changes = [
-        (4, GateChange::SetPassword(password)),
+        // Which one is chosen when it is set.
+        (4, GateChange::SetPassword(0)),
         (3, GateChange::Disable),
         (9, GateChange::Enable),
         (4, GateChange::RevokeSessions),
@@ -334,10 +347,10 @@ impl Shown {
 impl Pass {
     fn draw(random: &mut Random) -> Self {
         let settings =
-            [(5, Setting::RetryWindow), (3, Setting::AccessTtl), (1, Setting::IdleTtl), (1, Setting::AbsoluteTtl)];
+            [(8, Setting::RetryWindow), (4, Setting::AccessTtl), (1, Setting::IdleTtl), (1, Setting::AbsoluteTtl)];
         match random.below(4) {
             0 | 1 => Self::Seconds(1 + random.below(8) as i64),
-            2 => Self::Seconds([MINUTE, 10 * MINUTE, HOUR, DAY][random.below(4) as usize]),
+            2 => Self::Seconds(weighed(random, &[(6, 20), (3, MINUTE), (2, 10 * MINUTE), (1, HOUR), (1, DAY)])),
             _ => Self::Setting {
                 client: small(random, CLIENTS.into()),
                 setting: weighed(random, &settings),
@@ -354,7 +367,8 @@ impl End {
         let store = weighed(random, &[(5, Left::Now), (1, Left::Nothing), (2, Left::Earlier(earlier))]);
         let down = weighed(random, &[(8, 0), (6, 7), (3, 40), (2, 2 * HOUR), (1, 401 * DAY)]);
         // After so long only an operator's word lets it go on.
-        Self { how, store, down, accept_clock: down > 400 * DAY && random.below(4) > 0 }
+        let accept_clock = down > 400 * DAY && random.below(4) > 0;
+        Self { how, store, down, accept_clock, seals: random.below(3) == 0 }
     }
 }
 

@@ -25,10 +25,12 @@ const STORES: usize = 4;
 pub struct Start {
     /// A fault of the disk that waits for the next one.
     pub fault: Option<Fault>,
+    /// Whether closed segments are sealed in the next one.
+    pub seals: bool,
     /// What of the journal was read.
     read: Position,
-    /// The newest instant in it.
-    last: Timestamp,
+    /// The instant of its last entry, and of the server's own last one.
+    last: (Timestamp, Timestamp),
     /// When the last start was recorded, if it is not known to be ready.
     waits: Option<Moment>,
 }
@@ -49,7 +51,7 @@ impl From<String> for Down {
 
 impl Start {
     pub fn new(read: Position, last: Timestamp) -> Self {
-        Self { fault: None, read, last, waits: None }
+        Self { fault: None, seals: false, read, last: (last, last), waits: None }
     }
 }
 
@@ -82,6 +84,7 @@ impl Driver {
         if end.accept_clock {
             self.believe_the_clock();
         }
+        self.start.seals = end.seals;
         self.come_up(end.accept_clock, chance).await
     }
 
@@ -145,6 +148,9 @@ impl Driver {
         let at = moment(&self.machine);
         let opening = self.machine.open(start)?;
         self.read_on(&opening.journal.journal, at)?;
+        if std::mem::take(&mut self.start.seals) {
+            self.tally.sealed += self.machine.seal_some();
+        }
         let running = self.machine.run(opening);
         let ready = running.try_ready().await;
         let recorded = running.services.core.reader.system().map(|system| system.at.seconds());
@@ -177,7 +183,8 @@ impl Driver {
                     let accepted = |event: &Event| matches!(event, Event::System(SystemEvent::ClockAccepted { .. }));
                     let mut same = entries.iter().filter(|other| other.commit == recorded.commit);
                     let accepts = same.any(|other| accepted(&other.event));
-                    self.worlds = self.worlds.ended().started(at, accepts, self.start.last.seconds())?;
+                    let (last, of_system) = self.start.last;
+                    self.worlds = self.worlds.ended().started(at, accepts, last.max(of_system).seconds())?;
                     self.start.waits = Some(at);
                 }
                 // One that nobody was told of.
@@ -188,7 +195,10 @@ impl Driver {
                 }
                 _ => {}
             }
-            self.start.last = self.start.last.max(recorded.at);
+            self.start.last.0 = recorded.at;
+            if matches!(recorded.event, Event::System(_)) {
+                self.start.last.1 = recorded.at;
+            }
             self.start.read = recorded.position;
         }
         Ok(())

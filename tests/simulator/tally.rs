@@ -2,6 +2,7 @@
 
 use crate::life::{Fault, How, Left, Turn, What};
 use crate::model::{Ask, Call, Seen};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,7 +11,11 @@ use std::fmt;
 pub struct Tally {
     pub lives: u64,
     pub asks: u64,
-    pub events: u64,
+    entries: u64,
+    /// Asks whose answers nobody waited for.
+    pub given_up: u64,
+    /// Segments that were sealed.
+    pub sealed: u64,
     /// Ends of the process under requests, by a fault or because the power went.
     pub deaths: u64,
     /// Starts in which a fault struck.
@@ -47,6 +52,7 @@ const MUST_OCCUR: &[&str] = &[
     "login clock",
     "refresh issued",
     "refresh issued again",
+    "refresh reissued",
     "refresh superseded",
     "refresh late_retry",
     "refresh foreign_retry",
@@ -72,7 +78,26 @@ const MUST_OCCUR: &[&str] = &[
     "gate unanswered",
     "client changed",
     "client clock",
+    "session.expired",
+    "session.refresh_retried moved",
+    "session.refresh_retried lockstep",
+    "session.revoked revoked",
+    "session.revoked admin",
+    "session.revoked reuse",
+    "session.revoked session_cap",
+    "session.revoked password_changed",
+    "session.revoked account_disabled",
+    "session.revoked all_revoked",
+    "session.revoked account_erased",
+    "session.revoked registration_withdrawn",
+    "session.revoked client_brake",
+    "session.superseded_shown",
 ];
+
+/// Whether a refresh was given the generation after the next: the one between was burned.
+fn is_after_next(ask: &Ask, generation: u32) -> bool {
+    matches!(ask, Ask::Refresh { token, .. } if token.generation + 2 == generation)
+}
 
 impl Tally {
     fn count(&mut self, what: &str) {
@@ -131,6 +156,7 @@ impl Tally {
         };
         let answered = match &call.seen {
             None => "unanswered",
+            Some(Seen::Issued { generation, .. }) if is_after_next(&call.ask, *generation) => "reissued",
             Some(Seen::Issued { access: None, .. }) => "issued",
             Some(Seen::Issued { access: Some(_), .. }) => "issued again",
             Some(Seen::Denied(code) | Seen::Unavailable(code)) => code,
@@ -143,10 +169,24 @@ impl Tally {
         self.count(&format!("{asked} {answered}"));
     }
 
+    /// The entries of a journal, by type and what says most about them.
+    pub fn entries(&mut self, events: &[Value]) {
+        self.entries += events.len() as u64;
+        for event in events {
+            let data = &event["data"];
+            let word = ["class", "reason"].iter().find_map(|field| data[*field].as_str());
+            let flag = ["moved", "lockstep"].iter().find(|field| data[**field] == true).copied();
+            let words = [event["type"].as_str(), word, flag];
+            self.count(&words.into_iter().flatten().collect::<Vec<_>>().join(" "));
+        }
+    }
+
     pub fn add(&mut self, other: &Self) {
         self.lives += other.lives;
         self.asks += other.asks;
-        self.events += other.events;
+        self.entries += other.entries;
+        self.given_up += other.given_up;
+        self.sealed += other.sealed;
         self.deaths += other.deaths;
         self.failed_starts += other.failed_starts;
         self.ends += other.ends;
@@ -161,6 +201,8 @@ impl Tally {
             MUST_OCCUR.iter().copied().filter(|what| !self.occurred.contains_key(*what)).collect();
         missing.extend((self.deaths == 0).then_some("a death under requests"));
         missing.extend((self.failed_starts == 0).then_some("a fault that struck in a start"));
+        missing.extend((self.given_up == 0).then_some("an ask that was given up"));
+        missing.extend((self.sealed == 0).then_some("a segment that was sealed"));
         missing
     }
 }
@@ -169,9 +211,9 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} lives: {} asks, {} entries, {} stops, kills and power cuts, {} deaths under requests, {} starts in which a \
-             fault struck",
-            self.lives, self.asks, self.events, self.ends, self.deaths, self.failed_starts
+            "{} lives: {} asks of which {} were given up, {} entries, {} segments sealed, {} stops, kills and power cuts, {} deaths \
+             under requests, {} starts in which a fault struck",
+            self.lives, self.asks, self.given_up, self.entries, self.sealed, self.ends, self.deaths, self.failed_starts
         )?;
         for (what, count) in &self.occurred {
             writeln!(f, "  {count:>8} {what}")?;

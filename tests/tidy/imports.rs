@@ -84,6 +84,15 @@ pub fn crate_uses(tokens: &[Token], name: &str) -> Vec<usize> {
     named.map(|(_, token)| token.line).collect()
 }
 
+/// Every place of the model that leads out of it: to the library, or to what stands beside the model in a test program.
+pub fn ways_out_of_the_model(file: &Text, tokens: &[Token]) -> Vec<usize> {
+    let own = usize::from(!file.path.ends_with("/mod.rs"));
+    let text = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
+    let supers = |at: usize| (0..).take_while(|n| text(at + 2 * n) == "super" && text(at + 2 * n + 1) == "::").count();
+    let leads_out = |at: usize| matches!(text(at), "countersign" | "crate") || supers(at) > own;
+    tokens.iter().enumerate().filter(|(at, _)| leads_out(*at)).map(|(_, token)| token.line).collect()
+}
+
 /// Functions of the code with more lines than allowed: name, first line, lines from `fn` to the closing brace.
 pub fn long_functions(tokens: &[Token], most: usize) -> Vec<(String, usize, usize)> {
     let functions = tokens.windows(2).enumerate().filter(|(_, pair)| pair[0].text == "fn");

@@ -1,7 +1,7 @@
 //! The checks themselves: one that finds nothing might have looked at nothing.
 
 use super::documents::{links, named_files, slug};
-use super::imports::{crate_uses, long_functions, room, rooms};
+use super::imports::{crate_uses, long_functions, room, rooms, ways_out_of_the_model};
 use super::lexer::{code, tokens};
 use super::tree::Text;
 use super::words::{banned, unclean};
@@ -50,6 +50,17 @@ fn a_crate_is_found_at_the_start_of_a_path_only() {
         [1, 3]
     );
     assert_eq!(crate_uses(&tokens("use sled;\nextern crate sled;\nlet sled = 1;\nx::sled::y"), "sled"), [1, 2]);
+}
+
+#[test]
+fn a_way_out_of_the_model_is_found() {
+    let out = |path: &str, text: &str| ways_out_of_the_model(&file(path, text), &tokens(text));
+    let text = "//! Not countersign's.\nuse super::Answer;\nuse std::fmt; // crate::a\nlet b = \"countersign\";\n";
+    assert!(out("tests/model/session.rs", text).is_empty());
+    assert_eq!(out("tests/model/session.rs", "a;\nuse countersign::domain;"), [2]);
+    assert_eq!(out("tests/model/mod.rs", "fn f() {\ncountersign::domain::decide();\n}"), [2]);
+    assert_eq!(out("tests/model/clock.rs", "use crate::machine;\nuse super::super::base;\nuse super::clock;"), [1, 2]);
+    assert_eq!(out("tests/model/mod.rs", "use super::machine;\nuse clock::Clock;"), [1]);
 }
 
 #[test]
