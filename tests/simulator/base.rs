@@ -120,6 +120,11 @@ async fn make(kind: usize) -> Base {
         .set("HTTP__WORKERS", "1")
         // Whether an actor sleeps, and has forgotten what it only counted, must not depend on chance.
         .set("SESSIONS__PASSIVATE_AFTER", "24h")
+        // Keys of RSA take long to make.
+        .set("KEYS__ROTATION_INTERVAL", "3650d")
+        // Its room is taken at every start.
+        .set("JOURNAL__QUEUE", "64")
+        .set("JOURNAL__BATCH_MAX", "64")
         .set("JOURNAL__ANCHOR_INTERVAL", "5s")
         .set("JOURNAL__RESERVE", "1MiB");
     machine.fate = Fate::FallSilent;

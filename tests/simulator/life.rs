@@ -248,7 +248,7 @@ fn draw_burst(random: &mut Random) -> What {
 fn draw_trouble_with_the_clock(random: &mut Random) -> Vec<What> {
     let turn = match random.below(6) {
         0 => Turn::Wrong(-HOUR),
-        1 => Turn::Wrong(3653 * DAY),
+        1 => Turn::Wrong(3600 * DAY),
         2 => Turn::Wrong(3),
         3 => Turn::Wrong(-3),
         4 => Turn::Frozen(5 * HOUR),
