@@ -140,7 +140,7 @@ async fn a_disk_that_refuses_room_although_it_shows_enough_is_treated_as_one_tha
         held = held.or(answer.err());
     }
     assert!(held.is_none_or(|refused| refused == DISK));
-    machine.lift_quota();
+    machine.set_quota(None);
     // It is tried again whenever the anchor is written, by the engine's own clock.
     let mut tried = || {
         machine.clock.advance(Span::seconds(1));

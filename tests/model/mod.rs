@@ -16,7 +16,7 @@ mod session;
 mod worlds;
 
 pub use clock::Moment;
-pub use worlds::{Call, Worlds};
+pub use worlds::{Call, TOO_MUCH, Worlds};
 
 use clock::{BEHIND, Clock, Reading};
 use refusals::Refusals;
@@ -313,8 +313,9 @@ impl Model {
     /// Ends sessions from outside their own streams; their own entries follow when they can.
     fn close(&mut self, closes: impl Fn(&Session) -> bool) {
         for session in self.sessions.values_mut().filter(|session| closes(session)) {
-            session.may_be_listed |= session.open.is_some();
-            session.open = None;
+            let may_be_listed = session.may_be_listed || session.open.is_some();
+            session.end();
+            session.may_be_listed = may_be_listed;
         }
     }
 

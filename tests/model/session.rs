@@ -91,9 +91,9 @@ impl Session {
         Self { account, client, started, generation: 0, refusals, open: Some(open), may_be_listed: false }
     }
 
-    /// Its own entry has ended it.
+    /// Its own entry has ended it. What it was refused no longer matters: its entries move no instant that anything starts from.
     pub fn end(&mut self) {
-        (self.open, self.may_be_listed) = (None, false);
+        (self.open, self.may_be_listed, self.refusals) = (None, false, Refusals::default());
     }
 
     pub fn is_maybe_expired(&self) -> bool {
@@ -271,7 +271,8 @@ impl Model {
 
     fn count(&mut self, code: &'static str, token: Token, person: Person, instant: i64) {
         let session = self.session(token);
-        if session.refusals.count(code, Some(token.generation), person)
+        if session.open.is_some()
+            && session.refusals.count(code, Some(token.generation), person)
             && let Some(open) = &mut session.open
         {
             open.at = instant;

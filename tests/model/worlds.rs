@@ -4,8 +4,11 @@ use super::{Ask, ClientRules, Model, Moment, Outcome, Seen};
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// More models than this cannot be told apart: something asks too much at once.
+/// More models than this are not told apart.
 const MOST: usize = 20_000;
+
+/// What is said then: nothing is known to be wrong.
+pub const TOO_MUCH: &str = "more orders and models than can be told apart";
 
 /// Mixes what is hashed with a multiplication: models are hashed more than anything else here, and nobody chooses them so that they
 /// collide.
@@ -101,7 +104,7 @@ impl Worlds {
     /// invoked after it had returned. A call that was not answered may have been carried out at any time, or never.
     ///
     /// # Errors
-    /// Where there is no such order, with what would have been answered.
+    /// Where there is no such order, with what would have been answered; or [`TOO_MUCH`].
     pub fn happened(&self, calls: &[Call]) -> Result<Self, String> {
         assert!(calls.len() <= 128, "a set of calls is a number of 128 bits");
         let answered = calls.iter().enumerate().filter(|(_, call)| call.returned.is_some());
@@ -162,7 +165,7 @@ impl Search<'_> {
             return Ok(());
         }
         if self.seen.len() > MOST {
-            return Err(format!("more than {MOST} orders and models of {} calls", self.calls.len()));
+            return Err(TOO_MUCH.to_owned());
         }
         if done & self.answered == self.answered {
             self.found.insert(model.clone());

@@ -4,7 +4,7 @@ use crate::asks::{Answered, Known};
 use crate::base::{Base, base, moment};
 use crate::life::{Late, Life, Pass, Setting, Step, Turn, What};
 use crate::machine::{Machine, Running};
-use crate::model::{Ask, Call, Worlds};
+use crate::model::{Ask, Call, TOO_MUCH, Worlds};
 use crate::random::Random;
 use crate::starts::Start;
 use crate::tally::Tally;
@@ -31,6 +31,9 @@ async fn turns(count: u64) {
         tokio::task::yield_now().await;
     }
 }
+
+/// So many models may be in doubt where several asks are made at once.
+const IN_DOUBT: usize = 24;
 
 /// Why a life failed.
 #[derive(Debug)]
@@ -87,6 +90,10 @@ pub async fn live(life: &Life) -> Result<Tally, Failure> {
         if let Err(why) = done {
             if let Some(running) = driver.running.take() {
                 running.stop();
+            }
+            if why == TOO_MUCH {
+                driver.tally.undecided += 1;
+                return Ok(driver.tally);
             }
             return Err(Failure { step, why, trace: driver.trace });
         }
@@ -185,7 +192,15 @@ impl Driver {
             let patience = late.patience.filter(|_| Known::session_of(&ask).is_some());
             Some(Making { after: late.after, patience, ask })
         });
-        self.make(made.collect(), chance).await
+        let made: Vec<Making> = made.collect();
+        // Where much is in doubt already, asks at once would make more of it than can be told apart.
+        if self.worlds.count() <= IN_DOUBT {
+            return self.make(made, chance).await;
+        }
+        for making in made {
+            self.make(vec![making], chance).await?;
+        }
+        Ok(())
     }
 
     /// Makes asks at once, and judges what they were answered.

@@ -120,5 +120,6 @@ fn whatever_happens_every_answer_is_one_that_the_model_gives() {
     let tally = run.tally();
     println!("{tally}{:.1} lives a second", tally.lives as f64 / seconds);
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    assert!(tally.undecided <= tally.lives / 50, "too many lives were not judged to their end");
     assert!(run.lives.is_some() || tally.missing().is_empty(), "it never occurred: {:?}", tally.missing());
 }

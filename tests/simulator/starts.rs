@@ -152,7 +152,7 @@ impl Driver {
             self.tally.sealed += self.machine.seal_some();
         }
         let running = self.machine.run(opening);
-        let ready = running.try_ready().await;
+        let ready = running.app.ready().await;
         let recorded = running.services.core.reader.system().map(|system| system.at.seconds());
         match ready {
             Ok(()) => {}

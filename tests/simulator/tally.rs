@@ -14,6 +14,8 @@ pub struct Tally {
     entries: u64,
     /// Asks whose answers nobody waited for.
     pub given_up: u64,
+    /// Lives that left more in doubt than the model can tell apart, and were not lived to their end.
+    pub undecided: u64,
     /// Segments that were sealed.
     pub sealed: u64,
     /// Ends of the process under requests, by a fault or because the power went.
@@ -186,6 +188,7 @@ impl Tally {
         self.asks += other.asks;
         self.entries += other.entries;
         self.given_up += other.given_up;
+        self.undecided += other.undecided;
         self.sealed += other.sealed;
         self.deaths += other.deaths;
         self.failed_starts += other.failed_starts;
@@ -211,9 +214,17 @@ impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} lives: {} asks of which {} were given up, {} entries, {} segments sealed, {} stops, kills and power cuts, {} deaths \
+            "{} lives, {} of them undecided: {} asks of which {} were given up, {} entries, {} segments sealed, {} stops, kills and power cuts, {} deaths \
              under requests, {} starts in which a fault struck",
-            self.lives, self.asks, self.given_up, self.entries, self.sealed, self.ends, self.deaths, self.failed_starts
+            self.lives,
+            self.undecided,
+            self.asks,
+            self.given_up,
+            self.entries,
+            self.sealed,
+            self.ends,
+            self.deaths,
+            self.failed_starts
         )?;
         for (what, count) in &self.occurred {
             writeln!(f, "  {count:>8} {what}")?;

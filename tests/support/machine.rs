@@ -5,7 +5,7 @@ use countersign::actors::{
     Asker, AuthenticatedClient, Fate, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, Refused, Services,
 };
 use countersign::app::{App, BegunAgain, OpenedJournal, Start, World, begin_again, start_journal};
-use countersign::clock::ManualClock;
+use countersign::clock::{Clock, ManualClock};
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{Kernel, MasterKey, Params};
 use countersign::domain::client::{ClientSettings, ClientType, Profile};
@@ -184,14 +184,9 @@ impl Machine {
         );
     }
 
-    /// Lets so many more bytes be taken, while the disk shows as much as before.
-    pub fn set_quota(&self, more: u64) {
-        self.disk.set_quota(Some(more));
-    }
-
-    /// Takes the quota away.
-    pub fn lift_quota(&self) {
-        self.disk.set_quota(None);
+    /// Lets so many more bytes be taken, while the disk shows as much as before; `None`: as many as there are.
+    pub fn set_quota(&self, more: impl Into<Option<u64>>) {
+        self.disk.set_quota(more.into());
     }
 
     /// A copy of everything it has written, on a machine of its own.
@@ -199,7 +194,7 @@ impl Machine {
         Self {
             disk: self.disk.crash_keeping_everything(),
             store: Shared(Arc::new(self.store.0.snapshot())),
-            clock: ManualClock::new(countersign::clock::Clock::wall(&self.clock)),
+            clock: ManualClock::new(self.clock.wall()),
             master: self.master.clone(),
             seed: self.seed + 1000,
             settings: self.settings.clone(),
@@ -212,17 +207,19 @@ impl Machine {
 
     /// Seals every closed segment while it does not run, and says up to where.
     pub fn seal(&self) -> Position {
-        let mut keeper = Keeper::new(self.disk.clone(), SealedSegments::new(self.disk.clone(), 1, &[]));
-        let now = countersign::clock::Clock::wall(&self.clock);
+        let (mut keeper, now) = (self.keeper(), self.clock.wall());
         while keeper.seal_next(now, &mut || Ok(())).unwrap().is_some() {}
         keeper.sealed().through()
     }
 
     /// Seals closed segments until none waits or the disk fails, and says how many those were.
     pub fn seal_some(&self) -> u64 {
-        let mut keeper = Keeper::new(self.disk.clone(), SealedSegments::new(self.disk.clone(), 1, &[]));
-        let now = countersign::clock::Clock::wall(&self.clock);
+        let (mut keeper, now) = (self.keeper(), self.clock.wall());
         std::iter::from_fn(|| keeper.seal_next(now, &mut || Ok(())).ok().flatten()).count() as u64
+    }
+
+    fn keeper(&self) -> Keeper<MemoryDisk> {
+        Keeper::new(self.disk.clone(), SealedSegments::new(self.disk.clone(), 1, &[]))
     }
 
     /// How long the record is that a session is woken from, in bytes; `None` where there is none.
@@ -316,7 +313,7 @@ impl Machine {
         Running { services: app.services.clone(), app }
     }
 
-    /// Looks archived sessions up in all its entries, of this start.
+    /// Looks archived sessions up in all its entries.
     pub fn read_all(&self) -> Arc<dyn History> {
         Arc::new(ReadAll { disk: self.disk.clone(), master: self.master.clone() })
     }
@@ -339,7 +336,7 @@ pub struct Opening {
 /// A running engine.
 pub struct Running {
     pub services: Services,
-    app: App,
+    pub app: App,
 }
 
 /// The refresh token of an answer.
@@ -355,11 +352,7 @@ impl Running {
 
     /// Records that requests are answered from here on, as the server does.
     pub async fn ready(&self) {
-        self.try_ready().await.unwrap();
-    }
-
-    pub async fn try_ready(&self) -> Result<(), Refused> {
-        self.app.ready().await
+        self.app.ready().await.unwrap();
     }
 
     /// A session whose first token was redeemed two generations ago, and its current one.
@@ -504,5 +497,4 @@ impl Draw {
     }
 }
 
-/// An hour, as [`Span`] has it.
 pub const HOUR: Span = Span::hours(1);

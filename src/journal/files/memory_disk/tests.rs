@@ -91,7 +91,7 @@ fn the_death_of_a_process_settles_nothing_and_the_next_one_finds_a_disk_that_wor
     assert!(file.sync_data().is_err());
     file.write_at(4, b"?").unwrap();
     disk.power_off_after_operations(0);
-    assert!(file.sync_data().is_err() && disk.is_off());
+    assert!(disk.create("b").is_err() && disk.is_off());
 
     let next = disk.after_death();
     assert_eq!(next.read("a").unwrap(), b"old!?");
