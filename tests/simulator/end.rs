@@ -16,7 +16,7 @@ impl Driver {
         let end = End { how: How::Kill, store: Left::Now, down: 0, accept_clock: true, seals: true };
         self.end(end, 0).await?;
         let chance = self.known.sessions.len() as u64 + self.known.issued.len() as u64;
-        if chance % 4 == 0 {
+        if chance.is_multiple_of(4) {
             let end = End { how: How::Stop, store: Left::Nothing, down: 1, accept_clock: false, seals: false };
             self.end(end, 0).await?;
         }

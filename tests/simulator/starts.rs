@@ -110,7 +110,7 @@ impl Driver {
             Left::Nothing => Default::default(),
             Left::Earlier(n) => {
                 let back = usize::try_from(n).unwrap() % (self.stores.len() + 1);
-                self.stores.iter().rev().nth(back).map_or_else(|| now.snapshot(), |store| store.snapshot())
+                self.stores.iter().rev().nth(back).unwrap_or(&now).snapshot()
             }
         };
         self.stores.push(now);
