@@ -206,6 +206,7 @@ enum Kind {
     Ask,
     Burst,
     Wait,
+    Habit,
     Clock,
     End,
     Fault,
@@ -218,6 +219,7 @@ fn draw_some(random: &mut Random, is_troubled: bool) -> Vec<What> {
         (52, Kind::Ask),
         (14, Kind::Burst),
         (14, Kind::Wait),
+        (2, Kind::Habit),
         (2 + trouble, Kind::Clock),
         (3 + 2 * trouble, Kind::End),
         (5 * trouble, Kind::Fault),
@@ -226,6 +228,7 @@ fn draw_some(random: &mut Random, is_troubled: bool) -> Vec<What> {
         Kind::Ask => vec![What::Ask(Wish::draw(random))],
         Kind::Burst => vec![draw_burst(random)],
         Kind::Wait => vec![What::Wait(Pass::draw(random))],
+        Kind::Habit => draw_habit(random),
         Kind::Clock => draw_trouble_with_the_clock(random),
         Kind::End => vec![What::End(End::draw(random))],
         Kind::Fault => draw_fault(random),
@@ -244,6 +247,23 @@ fn draw_burst(random: &mut Random) -> What {
     What::Burst(asks.collect())
 }
 
+/// A client that uses one session again and again: it loses answer after answer, or a retry comes from another network, and once more
+/// about when that may be.
+fn draw_habit(random: &mut Random) -> Vec<What> {
+    let session = random.below(2);
+    let refresh = |which, by| What::Ask(Wish::Refresh(Shown { session, which, by, client: None }));
+    let (newest, again) = (refresh(Which::Newest, By::TheSame), refresh(Which::Parent, By::TheSame));
+    if random.below(2) == 0 {
+        return (0..6).map(|n| if n % 2 == 0 { newest.clone() } else { again.clone() }).collect();
+    }
+    let mut moved = || refresh(Which::Parent, By::FromNetwork(small(random, NETWORKS)));
+    let (first, second) = (moved(), moved());
+    let mut steps = vec![newest.clone(), first];
+    steps.extend((0..7 + random.below(3)).map(|_| newest.clone()));
+    steps.push(second);
+    steps
+}
+
 /// A clock goes wrong, something is asked by it, and it is mended, accepted, or met by a start.
 fn draw_trouble_with_the_clock(random: &mut Random) -> Vec<What> {
     let turn = match random.below(6) {
@@ -256,7 +276,8 @@ fn draw_trouble_with_the_clock(random: &mut Random) -> Vec<What> {
     };
     let mut steps = vec![What::Clock(turn)];
     for _ in 0..1 + random.below(4) {
-        steps.push(What::Ask(Wish::draw(random)));
+        let wish = if random.below(4) == 0 { Wish::draw_of_an_operator(random) } else { Wish::draw(random) };
+        steps.push(What::Ask(wish));
     }
     let again = |accept_clock, random: &mut Random| What::End(End { accept_clock, ..End::draw(random) });
     match random.below(5) {
@@ -297,8 +318,15 @@ impl Wish {
             67..75 => Self::Show(Shown::draw(random)),
             75..77 => Self::End { session: random.below(8) },
             77..89 => Self::Inspect { access: random.below(8) },
-            89..96 => Self::Gate { account: small(random, ACCOUNTS.into()), change: draw_gate_change(random) },
-            _ => Self::Client { client: small(random, CLIENTS.into()), change: draw_client_change(random) },
+            _ => Self::draw_of_an_operator(random),
+        }
+    }
+
+    fn draw_of_an_operator(random: &mut Random) -> Self {
+        if random.below(11) < 7 {
+            Self::Gate { account: small(random, ACCOUNTS.into()), change: draw_gate_change(random) }
+        } else {
+            Self::Client { client: small(random, CLIENTS.into()), change: draw_client_change(random) }
         }
     }
 }
