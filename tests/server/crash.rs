@@ -3,7 +3,7 @@
 mod check;
 mod full_disk;
 mod hung_disk;
-mod ledger;
+pub mod ledger;
 mod lying_disk;
 
 use crate::random::{Random, seed};
