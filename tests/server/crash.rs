@@ -5,6 +5,8 @@ mod full_disk;
 mod hung_disk;
 mod ledger;
 mod lying_disk;
+mod power_cut;
+mod shim;
 
 use crate::random::{Random, seed};
 use crate::support::{Plan, Server};
