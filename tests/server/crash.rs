@@ -1,6 +1,7 @@
 //! The process is killed, or asked to stop, in the middle of its work: nothing that was answered may be lost.
 
 mod check;
+mod clock;
 mod failing_disk;
 mod full_disk;
 mod hung_disk;
