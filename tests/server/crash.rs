@@ -3,6 +3,7 @@
 mod check;
 mod clock;
 mod failing_disk;
+mod flips;
 mod full_disk;
 mod hung_disk;
 mod ledger;
