@@ -200,7 +200,7 @@ fn every_fault_of_scripts_faults_can_be_planted() {
     assert!(!faults.is_empty());
     for file in faults {
         if !file.text.lines().nth(1).is_some_and(|line| line.starts_with("trials: ")) {
-            findings.push(format!("{}: its second line is not `trials: FILTER`", file.path));
+            findings.push(format!("{}: its second line is not `trials: ARGUMENTS`", file.path));
         }
         let check = Command::new("git").args(["apply", "--check", &file.path]).current_dir(root()).output().unwrap();
         if !check.status.success() {
