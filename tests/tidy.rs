@@ -15,6 +15,7 @@ mod tree;
 mod words;
 
 use lexer::tokens;
+use std::process::Command;
 use tree::{none, root, sources, texts};
 
 /// Each room of `src` and the rooms it may import. Nothing calls back up: from the rules at the top to the doors at the end,
@@ -190,8 +191,8 @@ fn no_test_is_ignored_and_none_is_retried() {
         let ignored =
             tokens.windows(2).filter(|pair| matches!(pair[0].text.as_str(), "[" | ",") && pair[1].text == "ignore");
         findings.extend(ignored.map(|pair| format!("{}:{}: ignored", file.path, pair[1].line)));
-        let is_setting =
-            file.path == ".config/nextest.toml" || file.path.starts_with("scripts/") || file.path == ".ci/run";
+        let is_script = file.path.starts_with("scripts/") && !file.path.starts_with("scripts/faults/");
+        let is_setting = file.path == ".config/nextest.toml" || is_script || file.path == ".ci/run";
         for (number, line) in (1..).zip(file.text.lines()).filter(|_| is_setting) {
             let line = line.split('#').next().unwrap_or("").trim();
             if line.contains("retries") && line != "retries = 0" {
@@ -202,4 +203,22 @@ fn no_test_is_ignored_and_none_is_retried() {
     let nextest = std::fs::read_to_string(root().join(".config/nextest.toml")).unwrap();
     assert!(nextest.lines().any(|line| line == "retries = 0"), "nextest is told not to retry");
     none("tests that are not run, or run until they pass:", &findings);
+}
+
+/// A fault that cannot be planted says nothing about the trials that should catch it.
+#[test]
+fn every_fault_of_scripts_faults_can_be_planted() {
+    let mut findings = Vec::new();
+    let faults: Vec<_> = texts().into_iter().filter(|file| file.path.starts_with("scripts/faults/")).collect();
+    assert!(!faults.is_empty());
+    for file in faults {
+        if !file.text.lines().nth(1).is_some_and(|line| line.starts_with("trials: ")) {
+            findings.push(format!("{}: its second line is not `trials: ARGUMENTS`", file.path));
+        }
+        let check = Command::new("git").args(["apply", "--check", &file.path]).current_dir(root()).output().unwrap();
+        if !check.status.success() {
+            findings.push(format!("{}: {}", file.path, String::from_utf8_lossy(&check.stderr).trim()));
+        }
+    }
+    none("faults that fit the code no longer; plant them anew:", &findings);
 }

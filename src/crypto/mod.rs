@@ -78,4 +78,25 @@ mod tests {
         assert!(!constant_time_eq(b"same", b"Same"));
         assert!(!constant_time_eq(b"same", b"same "));
     }
+
+    /// How many pages of memory this thread was the first to touch, as the kernel counts them (proc_pid_stat(5), `minflt`).
+    fn pages_touched() -> u64 {
+        let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+        let behind_the_name = &stat[stat.rfind(')').unwrap() + 2..];
+        behind_the_name.split(' ').nth(7).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn a_comparison_of_secrets_looks_at_every_byte_wherever_they_differ() {
+        let compared = |first: u8| {
+            // Zeros come from the kernel, page by page, to whoever reads them.
+            let (mut one, other) = (vec![0_u8; 64 << 20], vec![0_u8; 64 << 20]);
+            one[0] = first;
+            let before = pages_touched();
+            (constant_time_eq(&one, &other), pages_touched() - before)
+        };
+        let ((equal, all), (differ, looked_at)) = (compared(0), compared(1));
+        assert!(equal && !differ && all >= 32, "{all} pages");
+        assert!(looked_at >= all / 2, "{looked_at} of {all} pages were looked at where the first byte differs");
+    }
 }

@@ -1,6 +1,7 @@
 //! Looking up what the store knows nothing of any more: sessions that are archived.
 
 use super::files::disk::Disk;
+use super::files::header::{index_path, sealed_path};
 use super::files::index::{Extent, Index, Section};
 use super::files::sealed::SealedSegments;
 use super::schema;
@@ -116,8 +117,9 @@ impl<D: Disk> SealedSegments<D> {
             return Ok(());
         }
         Err(StoreError(format!(
-            "the sealed segment that begins at {} does not hold what its index says",
-            index.first()
+            "{} does not hold what {} says; run `countersign journal repair`: it says what helps",
+            sealed_path(index.first()),
+            index_path(index.first())
         )))
     }
 }

@@ -190,7 +190,20 @@ fn exchange(one: &Path, other: &Path) -> io::Result<()> {
 
 /// A sled database.
 pub struct SledStore {
-    db: sled::Db,
+    /// `None` only while this is dropped.
+    db: Option<sled::Db>,
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        // sled syncs its file when it is closed, and panics where that fails. Nothing stands on that sync: the journal is durable
+        // by its own, and each start checks the store.
+        if catch_unwind(AssertUnwindSafe(|| drop(self.db.take()))).is_err() {
+            tracing::warn!(
+                "the store could not be closed in good order: look at the disk; the next start checks the store"
+            );
+        }
+    }
 }
 
 impl SledStore {
@@ -205,7 +218,11 @@ impl SledStore {
             .cache_capacity(cache_bytes)
             .flush_every_ms(Some(500))
             .mode(sled::Mode::HighThroughput);
-        guarded(|| config.open()).map(|db| Self { db })
+        guarded(|| config.open()).map(|db| Self { db: Some(db) })
+    }
+
+    fn db(&self) -> sled::Result<&sled::Db> {
+        self.db.as_ref().ok_or_else(|| sled::Error::Unsupported("the store is closed".to_owned()))
     }
 }
 
@@ -220,7 +237,7 @@ fn guarded<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreErr
 
 impl Store for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        guarded(|| self.db.get(key)).map(|value| value.map(|bytes| bytes.to_vec()))
+        guarded(|| self.db()?.get(key)).map(|value| value.map(|bytes| bytes.to_vec()))
     }
 
     fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
@@ -230,7 +247,7 @@ impl Store for SledStore {
         };
         guarded(|| {
             let mut page = Vec::new();
-            for entry in self.db.range((from, Bound::Unbounded)).take(limit) {
+            for entry in self.db()?.range((from, Bound::Unbounded)).take(limit) {
                 let (key, value) = entry?;
                 if !key.starts_with(prefix) {
                     break;
@@ -249,14 +266,14 @@ impl Store for SledStore {
                 None => batch.remove(key),
             }
         }
-        guarded(|| self.db.apply_batch(batch))
+        guarded(|| self.db()?.apply_batch(batch))
     }
 
     fn flush(&self) -> Result<(), StoreError> {
-        guarded(|| self.db.flush()).map(|_| ())
+        guarded(|| self.db()?.flush()).map(|_| ())
     }
 
     fn bytes(&self) -> u64 {
-        guarded(|| self.db.size_on_disk()).unwrap_or(0)
+        guarded(|| self.db()?.size_on_disk()).unwrap_or(0)
     }
 }

@@ -127,6 +127,8 @@ pub enum Seen {
     },
     /// By its stable code.
     Denied(String),
+    /// A denial at a door that does not tell which.
+    Refused,
     /// By its stable code.
     Unavailable(String),
     /// A revocation that was taken.
@@ -169,7 +171,7 @@ impl Answer {
             (Self::Denied(code), Seen::Denied(seen)) | (Self::Unavailable(code), Seen::Unavailable(seen)) => {
                 code == seen
             }
-            (Self::Done, Seen::Done) => true,
+            (Self::Denied(_), Seen::Refused) | (Self::Done, Seen::Done) => true,
             (Self::Changed(changed), Seen::Changed(seen)) => changed == seen,
             (Self::Active(active), Seen::Active(seen)) => active == seen,
             _ => false,

@@ -1,10 +1,15 @@
 //! The process is killed, or asked to stop, in the middle of its work: nothing that was answered may be lost.
 
 mod check;
+mod clock;
+mod failing_disk;
+mod flips;
 mod full_disk;
 mod hung_disk;
-mod ledger;
+pub mod ledger;
 mod lying_disk;
+mod power_cut;
+mod shim;
 
 use crate::random::{Random, seed};
 use crate::support::{Plan, Server};

@@ -10,6 +10,7 @@ mod crash;
 mod damage;
 mod demo;
 mod doors;
+mod histories;
 mod key;
 mod markdown;
 mod openapi;

@@ -1,6 +1,7 @@
 //! Chance that can be had again: every trial prints its seed.
 
 /// Splitmix64.
+#[derive(Clone)]
 pub struct Random(u64);
 
 impl Random {

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -96,12 +97,12 @@ impl Server {
 
     /// Starts on a directory that holds a `data`, or may get one.
     pub fn start_in(root: Arc<TempDir>, plan: Plan) -> Self {
-        let (mut child, url) = spawn(&root, &plan);
-        let Some(url) = url else {
-            let _ = child.kill();
-            let _ = child.wait();
-            panic!("the server did not start: {}", fs::read_to_string(root.path().join("stderr")).unwrap());
-        };
+        Stopped { root, plan }.try_start().unwrap_or_else(|(stopped, code)| {
+            panic!("the server did not start, but ended with {code:?}: {}", stopped.diagnostics())
+        })
+    }
+
+    fn started(child: Child, url: String, root: Arc<TempDir>, plan: Plan) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
@@ -332,6 +333,21 @@ impl Stopped {
         Server::start_in(self.root, self.plan)
     }
 
+    /// Starts it where it may also end instead: then its exit code.
+    pub fn try_start(self) -> Result<Server, (Self, Option<i32>)> {
+        let (mut child, url) = spawn(&self.root, &self.plan);
+        if let Some(url) = url {
+            return Ok(Server::started(child, url, self.root, self.plan));
+        }
+        let code = wait_for_end(&mut child);
+        Err((self, code))
+    }
+
+    /// What the server wrote to standard error so far, over all its starts.
+    pub fn diagnostics(&self) -> String {
+        fs::read_to_string(self.root.path().join("stderr")).unwrap()
+    }
+
     /// Starts it and kills it so soon that it may not have come to its end with starting.
     pub fn start_and_kill(&self, after: Duration) {
         let mut child = command(&self.root, &self.plan).spawn().unwrap();
@@ -342,23 +358,30 @@ impl Stopped {
 
     /// Starts it in vain: its exit code, and what it wrote to standard error.
     pub fn refusal(&self) -> (Option<i32>, String) {
-        let stderr = || fs::read_to_string(self.root.path().join("stderr")).unwrap();
-        let before = stderr().len();
+        let before = self.diagnostics().len();
         let (mut child, url) = spawn(&self.root, &self.plan);
         if url.is_some() {
             let _ = child.kill();
         }
         let status = child.wait().unwrap();
-        assert_eq!(url, None, "the server started: {}", stderr());
-        (status.code(), stderr()[before..].to_owned())
+        assert_eq!(url, None, "the server started: {}", self.diagnostics());
+        (status.code(), self.diagnostics()[before..].to_owned())
     }
 }
 
 /// Starts the binary and waits until it says where it listens; `None` where it ends instead.
 fn spawn(root: &TempDir, plan: &Plan) -> (Child, Option<String>) {
     let mut child = command(root, plan).spawn().unwrap();
-    let mut line = String::new();
+    let (pid, mut line) = (child.id(), String::new());
+    let (said, silence) = mpsc::channel::<()>();
+    // The bound only ends a trial that would hang.
+    std::thread::spawn(move || {
+        if silence.recv_timeout(Duration::from_secs(120)) == Err(RecvTimeoutError::Timeout) {
+            signal(pid, Signal::KILL);
+        }
+    });
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    drop(said);
     let url = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
     (child, url)
 }

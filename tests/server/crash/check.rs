@@ -53,8 +53,12 @@ fn dead(server: &Server, worker: &Worker, at: usize) -> Findings {
         findings.push(format!("{}: it was revoked, and its access token is active", chain.session));
     }
     for token in [Some(&chain.newest), chain.parent.as_ref()].into_iter().flatten() {
-        if server.refresh(token).status != 400 {
-            findings.push(format!("{}: it was revoked, and a token of it was accepted", chain.session));
+        match server.refresh(token).status {
+            400 => {}
+            200 => findings.push(format!("{}: it was revoked, and a token of it was accepted", chain.session)),
+            other => {
+                findings.push(format!("{}: it was revoked, and a token of it is answered by {other}", chain.session));
+            }
         }
     }
     findings
@@ -141,7 +145,8 @@ impl Audit {
     }
 }
 
-fn deed(event: &Value) -> Option<Deed> {
+/// What an event says was done.
+pub fn deed(event: &Value) -> Option<Deed> {
     let session: Uuid = event["stream"].as_str()?.strip_prefix("session:")?.parse().unwrap();
     let generation = || u32::try_from(event["data"]["generation"].as_u64().unwrap()).unwrap();
     match event["type"].as_str()? {

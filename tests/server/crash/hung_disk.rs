@@ -1,7 +1,7 @@
 //! A disk that hangs: the process ends by itself, and the next one has everything that was answered.
 
 use super::check::{Audit, Findings};
-use super::lying_disk::compile;
+use super::shim::compile;
 use super::{findings, plan, workers};
 use crate::random::seed;
 use crate::support::is_installed;

@@ -78,6 +78,7 @@ pub struct Counts {
 }
 
 /// Somebody with several sessions at once, one request at a time.
+#[derive(Clone)]
 pub struct Worker {
     number: usize,
     random: Random,

@@ -2,28 +2,19 @@
 
 use super::check::{self, Audit, Findings};
 use super::ledger::{Standing, Worker};
+use super::shim::{compile, numbers};
 use super::{findings, plan, under_load, workers};
 use crate::random::seed;
 use crate::support::{Plan, Server, is_installed};
 use rustix::process::Signal;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 
 /// The library that makes a disk lie, and what it counted.
 struct LyingDisk {
     dir: TempDir,
-}
-
-/// Builds a library that is loaded before others.
-pub fn compile(source: &str, library: &Path) {
-    let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(library);
-    cc.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim").join(source)).arg("-ldl");
-    let output = cc.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 impl LyingDisk {
@@ -54,9 +45,7 @@ impl LyingDisk {
 
     /// Files taken, writes, syncs.
     fn counted(&self) -> [u64; 3] {
-        let bytes = fs::read(self.counts()).unwrap();
-        // All trials run on little-endian machines; elsewhere the assertions on these would fail, not pass.
-        [0, 8, 16].map(|at| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()))
+        numbers(&self.counts()).try_into().unwrap()
     }
 }
 
