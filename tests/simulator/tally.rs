@@ -162,6 +162,7 @@ impl Tally {
             Some(Seen::Issued { access: None, .. }) => "issued",
             Some(Seen::Issued { access: Some(_), .. }) => "issued again",
             Some(Seen::Denied(code) | Seen::Unavailable(code)) => code,
+            Some(Seen::Refused) => "refused",
             Some(Seen::Done) => "done",
             Some(Seen::Changed(true)) => "changed",
             Some(Seen::Changed(false)) => "unchanged",
