@@ -7,6 +7,7 @@ mod clock_rule;
 mod closing;
 mod full_disk;
 mod full_queue;
+mod guessing;
 mod in_full;
 mod long_session;
 mod lost_history;
