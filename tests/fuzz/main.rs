@@ -21,12 +21,14 @@ use std::time::{Duration, Instant};
 /// Memory that all inputs together may add to this process, in bytes. The longest input has 128 KiB.
 const MOST_MEMORY: u64 = 32 << 20;
 
+/// Reads an input; whether it was taken for good.
+type Read = dyn Fn(&[u8]) -> bool;
+
 /// Something that reads, and what it should be able to read.
 pub struct Target {
     name: &'static str,
     samples: Vec<Vec<u8>>,
-    /// Reads an input; whether it was taken for good.
-    read: Box<dyn Fn(&[u8]) -> bool>,
+    read: Box<Read>,
     /// How often it is chosen, compared with others.
     weight: usize,
 }

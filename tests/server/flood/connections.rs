@@ -13,8 +13,9 @@ use tokio::net::{TcpSocket, TcpStream};
 
 /// What a connection that has nothing to say may cost, in memory of the server.
 const EACH: u64 = 24 * KIB;
-/// Files that a test needs besides the connections.
+/// Files that a test or a server needs besides the connections, and for each processor.
 const OTHER_FILES: u64 = 300;
+const OF_A_PROCESSOR: u64 = 16;
 
 /// What a connection of the flood does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -102,7 +103,9 @@ fn as_many_as_may_be(wanted: usize) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     setrlimit(Resource::Nofile, limit).unwrap();
-    let most = limit.maximum.map_or(usize::MAX, |most| (most.saturating_sub(OTHER_FILES)) as usize);
+    let processors = std::thread::available_parallelism().map_or(2, usize::from) as u64;
+    let others = OTHER_FILES + OF_A_PROCESSOR * processors;
+    let most = limit.maximum.map_or(usize::MAX, |most| most.saturating_sub(others) as usize);
     let number = wanted.min(most);
     println!("{number} connections, where {wanted} were asked for");
     number
@@ -163,6 +166,7 @@ fn beside<T>(server: &Server, first: &Answer, work: impl FnOnce() -> T) -> T {
 fn thousands_of_slow_and_silent_connections_are_ended_and_hinder_nobody() {
     let connections = as_many_as_may_be(many("COUNTERSIGN_FLOOD_CONNECTIONS", 4000));
     let server = Plan::new(BOOTSTRAP)
+        .set("http.max_connections", &(connections + 1000).to_string())
         .set("http.head_timeout", "5s")
         .set("http.body_timeout", "5s")
         .set("http.keep_alive", "600s")
