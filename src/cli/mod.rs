@@ -8,6 +8,7 @@ mod demo_script;
 mod diagnostics;
 mod journal;
 mod key;
+mod open_files;
 mod repair;
 mod serve;
 mod server;

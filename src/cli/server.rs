@@ -161,7 +161,7 @@ fn limits(config: &Config) -> Limits {
     let http = &config.http;
     Limits {
         workers: http.workers,
-        max_connections: http.max_connections,
+        max_connections: super::open_files::connections(http.max_connections, http.workers),
         max_head: http.max_head,
         head_timeout: http.head_timeout,
         request_timeout: http.request_timeout,

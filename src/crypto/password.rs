@@ -26,6 +26,10 @@ pub enum PasswordHashError {
     OutOfBounds(&'static str),
 }
 
+/// Memory in KiB above which an allocator gives to the system again whatever is freed: glibc's greatest threshold for mappings
+/// (mallopt(3), `M_MMAP_THRESHOLD`). Less than this, freed and asked for again and again, would pile up between what else lives.
+const GIVEN_BACK: usize = 32 * 1024;
+
 /// Where passwords are hashed: one per hash thread. It keeps the working memory of Argon2 between hashes, because
 /// asking the system for 19 MiB and giving it back costs page faults at every login, and wipes it after each.
 pub struct Kernel {
@@ -35,7 +39,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A kernel that keeps memory for hashes of `params`; costlier ones get theirs for one hash only.
+    /// A kernel that keeps memory for hashes of `params`, and for others up to 32 MiB once there was one; costlier ones get theirs
+    /// for one hash only.
     pub fn new(params: Params) -> Self {
         Self { params, arena: Vec::new(), hashes: 0 }
     }
@@ -99,6 +104,11 @@ impl Kernel {
         false
     }
 
+    /// How much memory may stay between hashes, in blocks of a KiB.
+    fn kept(&self) -> usize {
+        (self.params.m_kib as usize).max(GIVEN_BACK)
+    }
+
     fn argon2id(
         &mut self,
         password: &[u8],
@@ -109,19 +119,18 @@ impl Kernel {
         let refused = |_| PasswordHashError::OutOfBounds("Argon2 refused the parameters");
         let built = argon2::Params::new(params.m_kib, params.t, params.p, Some(out.len())).map_err(refused)?;
         let needed = built.block_count();
-        if self.arena.len() < needed {
-            self.arena.resize(needed, Block::default());
+        let mut once = Vec::new();
+        let arena = if needed <= self.kept() { &mut self.arena } else { &mut once };
+        if arena.len() < needed {
+            // Made anew, not grown: what is in it is worth nothing.
+            *arena = Vec::new();
+            arena.resize(needed, Block::default());
         }
-        let used = &mut self.arena[..needed];
+        let used = &mut arena[..needed];
         let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, built)
             .hash_password_into_with_memory(password, salt, out, &mut *used);
         used.iter_mut().for_each(Zeroize::zeroize);
         self.hashes += 1;
-        let kept = self.params.m_kib as usize;
-        if self.arena.len() > kept {
-            self.arena.truncate(kept);
-            self.arena.shrink_to_fit();
-        }
         done.map_err(refused)
     }
 }

@@ -43,12 +43,17 @@ impl fmt::Debug for Timestamp {
     }
 }
 
+/// From the beginning of the year 0 to the end of 9999, in milliseconds since 1970.
+const FOUR_DIGIT_YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
+
 impl FromStr for Timestamp {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        DateTime::parse_from_rfc3339(text)
-            .map(|at| Self(at.timestamp_millis()))
-            .map_err(|_| format!("{text:?} is not an RFC 3339 time such as 2026-01-31T12:00:00.000Z"))
+        // An offset or a leap second may lead out of the years that have four digits, and no other could be written.
+        let at = DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_millis()).ok();
+        at.filter(|at| FOUR_DIGIT_YEARS.contains(at))
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is not an RFC 3339 time such as 2026-01-31T12:00:00.000Z"))
     }
 }
 
@@ -167,6 +172,16 @@ impl FromStr for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_that_could_not_be_written_is_not_read() {
+        for text in ["9999-12-31T23:59:60Z", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+        for text in ["9999-12-31T23:59:59.999Z", "0000-01-01T00:00:00.000Z"] {
+            assert_eq!(text.parse::<Timestamp>().unwrap().to_string(), text);
+        }
+    }
 
     #[test]
     fn a_window_starts_at_once_and_ends_before_its_length() {

@@ -26,6 +26,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
+/// Open connections where only metrics are served: those who ask are few.
+const METRICS_CONNECTIONS: usize = 64;
+
 /// What doors are told by the configuration.
 #[derive(Clone, Debug)]
 pub struct DoorSettings {
@@ -169,7 +172,7 @@ pub fn serve(
 pub fn serve_metrics(listener: TcpListener, doors: &Arc<Doors>) -> std::io::Result<actix_web::dev::Server> {
     let settings = DoorSettings { metrics: true, ..doors.settings.clone() };
     let doors = Doors::new(settings, doors.metrics.clone(), doors.entropy.clone());
-    let limits = transport::Limits { workers: 1, ..transport::Limits::default() };
+    let limits = transport::Limits { workers: 1, max_connections: METRICS_CONNECTIONS, ..transport::Limits::default() };
     transport::serve(vec![listener], limits, move || {
         App::new().app_data(web::Data::from(doors.clone())).route("/metrics", web::get().to(ops::metrics::metrics))
     })

@@ -8,6 +8,7 @@ mod closing;
 mod dying;
 mod full_disk;
 mod full_queue;
+mod guessing;
 mod in_full;
 mod long_session;
 mod lost_history;

@@ -1,5 +1,7 @@
 //! What a refused login tells: nothing. And what guessing costs, over HTTP.
 
+mod ranks;
+
 use crate::support::{ALICE, Answer, BOOTSTRAP, Plan, STORE, Server};
 
 /// A server that has forgotten no attempt, with a store whose backend tells who is in front of it.

@@ -157,7 +157,9 @@ fn encode(slot: &Slot) -> Vec<u8> {
 fn decode(bytes: &[u8]) -> Option<(Slot, Hash)> {
     let slot: Slot = unseal_value(bytes.trim_ascii_end(), ANCHOR).ok()?;
     let root = slot.root.parse().ok()?;
-    (encode(&slot) == bytes).then_some((slot, root))
+    // No anchor was written so often, and the next write must have a number.
+    let is_ours = slot.counter < u64::MAX && encode(&slot) == bytes;
+    is_ours.then_some((slot, root))
 }
 
 fn read_slots(file: &impl DiskFile) -> io::Result<[Option<(Slot, Hash)>; 2]> {
@@ -263,7 +265,18 @@ mod tests {
 
     #[test]
     fn the_longest_slot_fits() {
-        let slot = Slot { counter: u64::MAX, position: u64::MAX, root: "0".repeat(64), clean: false };
+        let slot = Slot { counter: u64::MAX - 1, position: u64::MAX, root: "0".repeat(64), clean: false };
         assert_eq!(decode(&encode(&slot)).map(|(slot, _)| slot), Some(slot));
+    }
+
+    #[test]
+    fn a_slot_after_which_there_is_no_number_is_not_believed() {
+        let slot = Slot { counter: u64::MAX, position: 9, root: "0".repeat(64), clean: true };
+        let disk = written(&[1, 2]);
+        disk.tamper(ANCHOR, |bytes| bytes[..SLOT].copy_from_slice(&encode(&slot)));
+        let (anchor, state) = Anchor::open(&disk).unwrap();
+        assert_eq!((state.mark().map(|mark| mark.position), state.clean()), (Some(2), false));
+        anchor.unwrap().write(mark(3), true).unwrap();
+        assert_eq!(position(&disk), Some(3));
     }
 }

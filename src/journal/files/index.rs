@@ -146,8 +146,9 @@ impl Index {
         };
         let mut index = index.ok_or_else(|| unusable("its second line is not one this program writes"))?;
         index.records_at = lines.offset();
-        let records: u64 = index.counts.iter().sum();
-        if length != index.records_at + records * RECORD as u64 {
+        let records = index.counts.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        let bytes = records.and_then(|records| records.checked_mul(RECORD as u64));
+        if bytes.and_then(|bytes| bytes.checked_add(index.records_at)) != Some(length) {
             return Err(unusable("it has another length than it says"));
         }
         Ok(index)

@@ -3,8 +3,9 @@
 use super::super::disk::Disk;
 use super::super::entries::open_segment;
 use super::super::error::OpenError;
+use super::super::frame;
 use super::super::header::{index_path, list_segments, sealed_path, segment_path};
-use super::super::index::{Extent, Index, IndexedEntries, Section};
+use super::super::index::{Extent, Index, IndexError, IndexedEntries, Section};
 use super::super::seal::{check_sealed, seal};
 use super::super::start::start;
 use super::*;
@@ -106,6 +107,30 @@ fn an_index_that_is_missing_or_damaged_is_made_again() {
             // The events of these trials name nobody, so all of the index stands in its first two lines.
             assert_eq!(disk.contents(&path), Some(whole.clone()), "byte {at}");
         }
+    }
+}
+
+#[test]
+fn an_index_that_counts_more_records_than_there_can_be_is_made_again() {
+    let journal = long_journal();
+    let first = seal_all(&journal.disk)[0];
+    let path = index_path(first);
+    let whole = journal.disk.contents(&path).unwrap();
+    let (head, line) = std::str::from_utf8(&whole).unwrap().split_once('\n').unwrap();
+    let body = line.trim_end().split_once(',').unwrap().1.strip_suffix('}').unwrap();
+    // A sum of which nothing is left, and a length of which next to nothing is.
+    let most = u64::MAX;
+    for (sessions, evidence) in [(most, 1), (most / 40 + 1, 0)] {
+        let body = body.replace("\"sessions\":0", &format!("\"sessions\":{sessions}"));
+        let body = body.replace("\"evidence\":0", &format!("\"evidence\":{evidence}"));
+        let mut spoiled = format!("{head}\n").into_bytes();
+        frame::seal(&mut spoiled, |out| out.extend_from_slice(body.as_bytes()));
+        assert_ne!(spoiled, whole);
+        let disk = journal.disk.crash_keeping_everything();
+        disk.tamper(&path, |bytes| *bytes = spoiled);
+        assert!(matches!(Index::read(&disk, first), Err(IndexError::Unusable { .. })), "{body}");
+        start(&disk, "test", Some(journal.mark())).unwrap();
+        assert_eq!(disk.contents(&path), Some(whole.clone()));
     }
 }
 
