@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -102,12 +102,12 @@ impl Server {
             let _ = child.wait();
             panic!("the server did not start: {}", fs::read_to_string(root.path().join("stderr")).unwrap());
         };
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .max_idle_connections(256)
-            .max_idle_connections_per_host(256);
-        Self { child, url, root, plan, agent: config.build().into() }
+        Self { child, url, root, plan, agent: agent() }
+    }
+
+    /// Closes all connections that are kept for further requests.
+    pub fn hang_up(&mut self) {
+        self.agent = agent();
     }
 
     /// The data directory.
@@ -139,6 +139,18 @@ impl Server {
     /// Sends the process a signal while others are asking it.
     pub fn signal(&self, with: Signal) {
         signal(self.pid(), with);
+    }
+
+    /// Ends the process by a signal, and says how it ended.
+    pub fn ended_by(&mut self, with: Signal) -> ExitStatus {
+        let mut status = None;
+        // Rust's runtime takes the first SIGSEGV for itself, to tell a stack that is too small; the next one counts.
+        wait_until("the process has ended", || {
+            self.signal(with);
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
     }
 
     /// Waits for the end of the process, and gives its exit code.
@@ -282,6 +294,15 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .max_idle_connections(256)
+        .max_idle_connections_per_host(256);
+    config.build().into()
 }
 
 /// Whether a program is there. Without it a trial fails where `COUNTERSIGN_TEST_STRICT` is set, and says elsewhere that it
