@@ -59,6 +59,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("prometheus", &["src/metrics"]),
     ("tracing_subscriber", &["src/app", "src/cli"]),
     ("utoipa", &["src/http/"]),
+    ("zeroizing_alloc", &["src/main.rs"]),
 ];
 
 /// Lints of clippy that hold where the program is not a test.

@@ -3,7 +3,7 @@
 
 use super::vital::Vital;
 use crate::clock::Stopwatch;
-use crate::crypto::{Kernel, Params};
+use crate::crypto::{DEEP, Kernel, Params, wipe_stack};
 use crate::domain::ids::ClientId;
 use crate::domain::time::Span;
 use crate::domain::verifier::Scheme;
@@ -222,6 +222,8 @@ fn work(shared: &Shared) {
         shared.metrics.hash_seconds.observe(hashing.seconds());
         shared.metrics.hashes_total.inc();
         let _ = waiting.answer.send(Ok(done));
+        drop((waiting.job, waiting.password));
+        wipe_stack::<DEEP>();
     }
 }
 

@@ -64,7 +64,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let file = bootstrap_file(&secrets);
     let bootstrap = Bootstrap::parse(&file, PathBuf::from("."), &super::serve::environment).map_err(Failure::new)?;
     let program = std::env::current_exe().map_err(Failure::new)?;
-    let outcome = serve(&config, &bootstrap, Options::default(), |url| {
+    let outcome = serve(&config, bootstrap, Options::default(), |url| {
         announce(&script(url, &secrets, &program, &directory, temporary.is_some()))
     });
     drop(temporary);

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod demo_script;
 mod diagnostics;
+mod dumps;
 mod journal;
 mod key;
 mod open_files;
@@ -118,14 +119,15 @@ impl Failure {
 pub fn run() -> ExitCode {
     // Whatever any part makes, the store included, is for this user alone.
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let outcome = dumps::forbid().and_then(|()| match command {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Audit(Audit::Tail(arguments)) => audit_tail::run(arguments),
         Command::Key(command) => key::run(command),
         Command::Journal(command) => journal::run(command),
         Command::Config(command) => config::run(command),
-    };
+    });
     match outcome {
         Ok(()) => ExitCode::from(OK),
         Err(failure) => {

@@ -54,7 +54,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     app::check(&bootstrap).map_err(Failure::usage)?;
     let options = Options { accept_clock: arguments.accept_clock, check_all: arguments.check_all };
-    serve(&config, &bootstrap, options, |url| diagnostics::announce(&format!("listening on {url}\n")))
+    serve(&config, bootstrap, options, |url| diagnostics::announce(&format!("listening on {url}\n")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line is where the environment comes in")]

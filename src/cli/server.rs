@@ -5,6 +5,7 @@ use crate::actors::Asker;
 use crate::app::{self, App, OpenedJournal, Start, StartError, Stopped, World};
 use crate::config::Config;
 use crate::config::bootstrap::Bootstrap;
+use crate::crypto::{DEEP, wipe_stack};
 use crate::domain::ids::RequestId;
 use crate::entropy::uuid_v7;
 use crate::http::transport::Limits;
@@ -25,7 +26,7 @@ pub struct Options {
 /// Serves until SIGTERM or SIGINT. `listening` is told the URL once requests are let in.
 pub fn serve(
     config: &Config,
-    bootstrap: &Bootstrap,
+    bootstrap: Bootstrap,
     options: Options,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -67,7 +68,7 @@ fn bind(address: std::net::SocketAddr, settings: &str) -> Result<TcpListener, Fa
 
 async fn run(
     config: &Config,
-    bootstrap: &Bootstrap,
+    bootstrap: Bootstrap,
     options: Options,
     bound: Bound,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
@@ -127,11 +128,11 @@ async fn open(config: &Config, options: Options, world: &World, doors: &Arc<Door
     }
 }
 
-/// Applies the bootstrap file, records that the server is ready, and opens the doors.
-async fn let_in(app: &App, bootstrap: &Bootstrap, doors: &Doors) -> Result<(), Failure> {
+/// Applies the bootstrap file, records that the server is ready, and opens the doors. The file's secrets end with it.
+async fn let_in(app: &App, bootstrap: Bootstrap, doors: &Doors) -> Result<(), Failure> {
     let core = &app.services.core;
     let asker = Asker::server(RequestId(uuid_v7(&*core.entropy, core.clock.read().wall)));
-    let applied = app::apply(bootstrap, &app.services.administration, &asker).await.map_err(|error| {
+    let applied = app::apply(&bootstrap, &app.services.administration, &asker).await.map_err(|error| {
         let why = core.told(&error);
         Failure::new(format!("the bootstrap file was not applied in full ({why}); start again to go on"))
     })?;
@@ -141,6 +142,8 @@ async fn let_in(app: &App, bootstrap: &Bootstrap, doors: &Doors) -> Result<(), F
     for differs in &applied.differs {
         tracing::warn!(%differs, "bootstrap: what exists was left as it is");
     }
+    drop(bootstrap);
+    wipe_stack::<DEEP>();
     app.ready().await.map_err(|error| Failure::new(core.told(&error)))?;
     doors.open(app.services.clone());
     Ok(())

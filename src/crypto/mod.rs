@@ -13,6 +13,7 @@ pub mod password;
 pub mod refresh_token;
 pub mod sealing;
 pub mod signing;
+mod stack;
 
 pub use access_token::{AccessTokenError, Claims, TYP, UnverifiedAccessToken, VerifyingKey, mint};
 pub use keyring::{KeyRefusal, Keyring, RefreshPart, SigningPart};
@@ -23,6 +24,7 @@ pub use sealing::{
     owner_digest,
 };
 pub use signing::{Jwk, SigningKey};
+pub use stack::{DEEP, ONE_CALL, wipe_stack};
 
 use aws_lc_rs::{constant_time, digest, hmac};
 

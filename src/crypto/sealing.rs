@@ -7,7 +7,7 @@ mod record;
 pub use name::{NameKey, normalise_login};
 pub use record::{KeyKind, KeyRecord, KeyRecordError, MasterKey, MasterKeyError, UnwrapError, owner_digest};
 
-use super::to_32;
+use super::{ONE_CALL, to_32, wipe_stack};
 use crate::domain::context::Sealed;
 use crate::domain::ids::{CommitId, Tag};
 use crate::entropy::Entropy;
@@ -79,6 +79,14 @@ fn mac_key(key: &[u8; 32]) -> hmac::Key {
 
 /// HMAC over a label and a value, with the label's length in front so that no two pairs feed it the same bytes.
 fn labelled_mac(key: &hmac::Key, label: &str, value: &[u8]) -> [u8; 32] {
+    let mac = unwiped_mac(key, label, value);
+    wipe_stack::<ONE_CALL>();
+    mac
+}
+
+/// Leaves the end of the value behind on the stack: in a frame of its own, which can be wiped.
+#[inline(never)]
+fn unwiped_mac(key: &hmac::Key, label: &str, value: &[u8]) -> [u8; 32] {
     let mut mac = hmac::Context::with_key(key);
     mac.update(&(label.len() as u64).to_be_bytes());
     mac.update(label.as_bytes());
@@ -125,6 +133,7 @@ impl Sealer {
             .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), place, &mut out[head..])
             .expect("AES-GCM seals any value shorter than 64 GiB");
         out.extend_from_slice(tag.as_ref());
+        wipe_stack::<ONE_CALL>();
         Sealed(URL_SAFE_NO_PAD.encode(out))
     }
 
@@ -136,10 +145,10 @@ impl Sealer {
         let (ciphertext, tag) = body.split_at(length);
         let mut plain = Zeroizing::new(vec![0; length]);
         let place = Aad::from(Self::place(commit, *number, field));
-        self.0
-            .open_separate_gather(Nonce::assume_unique_for_key(*nonce), place, ciphertext, tag, &mut plain)
-            .map_err(|_| SealError::WrongKeyOrPlace)?;
-        Ok(plain)
+        let opened =
+            self.0.open_separate_gather(Nonce::assume_unique_for_key(*nonce), place, ciphertext, tag, &mut plain);
+        wipe_stack::<ONE_CALL>();
+        opened.map(|()| plain).map_err(|_| SealError::WrongKeyOrPlace)
     }
 }
 

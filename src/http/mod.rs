@@ -16,6 +16,7 @@ pub use openapi::document as openapi_document;
 use crate::actors::Services;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
+use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
 use actix_web::middleware::from_fn;
 use actix_web::{App, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 use error::{HttpError, Why};
@@ -104,7 +105,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     oauth::routes(config);
     ops::routes(config);
     config.service(shown("/openapi.json", openapi::serve));
-    config.default_service(web::to(nothing_here));
+    config.default_service(fn_service(nothing_here));
 }
 
 /// A page that is read; HEAD gives its headers.
@@ -147,8 +148,10 @@ fn page(path: &str, allowed: &'static str) -> Resource {
     web::resource(path).default_service(web::to(refuse))
 }
 
-async fn nothing_here(request: HttpRequest) -> Result<HttpResponse, HttpError> {
-    Err(HttpError::plain(Why::NotFound, who::request_id(&request)))
+async fn nothing_here(mut request: ServiceRequest) -> Result<ServiceResponse, actix_web::Error> {
+    transport::forget_path(&mut request);
+    let id = who::request_id(request.request());
+    Ok(request.error_response(HttpError::plain(Why::NotFound, id)))
 }
 
 /// Serves the doors on listeners until the server is stopped. Must be called inside an actix system.

@@ -3,6 +3,7 @@
 use super::Doors;
 use super::error::Why;
 use super::form::{Form, decode};
+use super::transport::headers;
 use crate::actors::{Asker, AuthenticatedClient, Person, Refused, cut};
 use crate::domain::client::Client;
 use crate::domain::context::ToldBy;
@@ -94,7 +95,7 @@ pub struct Caller {
 impl Caller {
     /// Reads it. `proxies` are believed about who connected to them.
     pub fn of(request: &HttpRequest, doors: &Doors) -> Self {
-        let headers = request.headers();
+        let headers = &*headers(request);
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(cut);
         let socket = request.peer_addr().map(|address| address.ip().to_canonical());
         let forwarded = forwarded(headers);
@@ -175,7 +176,7 @@ pub async fn authenticate(
     form: &Form,
 ) -> Result<(AuthenticatedClient, Asker), Why> {
     let services = doors.services()?;
-    let credentials = Credentials::read(request.headers(), form)?;
+    let credentials = Credentials::read(&headers(request), form)?;
     let caller = Caller::of(request, doors);
     let Some((id, state)) = services.clients.find(&credentials.id).map_err(Why::Refused)? else {
         services.core.metrics.client_refusals_total.with_label_values(&[Denial::ClientUnknown.code()]).inc();

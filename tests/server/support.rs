@@ -1,5 +1,9 @@
 //! Starts the real binary on a data directory of its own and asks it over HTTP.
 
+mod answer;
+
+pub use answer::Answer;
+
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs::{self, File};
@@ -7,7 +11,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -103,12 +107,12 @@ impl Server {
     }
 
     fn started(child: Child, url: String, root: Arc<TempDir>, plan: Plan) -> Self {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .max_idle_connections(256)
-            .max_idle_connections_per_host(256);
-        Self { child, url, root, plan, agent: config.build().into() }
+        Self { child, url, root, plan, agent: agent() }
+    }
+
+    /// Closes all connections that are kept for further requests.
+    pub fn hang_up(&mut self) {
+        self.agent = agent();
     }
 
     /// The data directory.
@@ -140,6 +144,18 @@ impl Server {
     /// Sends the process a signal while others are asking it.
     pub fn signal(&self, with: Signal) {
         signal(self.pid(), with);
+    }
+
+    /// Ends the process by a signal, and says how it ended.
+    pub fn ended_by(&mut self, with: Signal) -> ExitStatus {
+        let mut status = None;
+        // Rust's runtime takes the first SIGSEGV for itself, to tell a stack that is too small; the next one counts.
+        wait_until("the process has ended", || {
+            self.signal(with);
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap()
     }
 
     /// Waits for the end of the process, and gives its exit code.
@@ -283,6 +299,15 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .max_idle_connections(256)
+        .max_idle_connections_per_host(256);
+    config.build().into()
 }
 
 /// Whether a program is there. Without it a trial fails where `COUNTERSIGN_TEST_STRICT` is set, and says elsewhere that it
@@ -438,52 +463,4 @@ pub fn claims(access: &str) -> Value {
     use base64::Engine;
     let payload = access.split('.').nth(1).unwrap();
     serde_json::from_slice(&base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
-}
-
-/// An answer, read whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    pub status: u16,
-    /// Names in lower case, in order.
-    pub headers: Vec<(String, String)>,
-    pub body: String,
-}
-
-impl Answer {
-    fn of(mut response: ureq::http::Response<ureq::Body>) -> Result<Self, ureq::Error> {
-        let headers = response.headers().iter();
-        let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
-        let status = response.status().as_u16();
-        Ok(Self { status, headers, body: response.body_mut().read_to_string()? })
-    }
-
-    fn parse(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
-        let mut lines = head.lines();
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers = lines.filter_map(|line| line.split_once(": "));
-        let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned())).collect();
-        Self { status, headers, body: body.to_owned() }
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
-    }
-
-    /// A text of the body's JSON.
-    pub fn text(&self, name: &str) -> String {
-        self.json()[name].as_str().unwrap_or_else(|| panic!("no {name}: {self:?}")).to_owned()
-    }
-
-    pub fn access(&self) -> String {
-        self.text("access_token")
-    }
-
-    pub fn refresh(&self) -> String {
-        self.text("refresh_token")
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
 }

@@ -41,9 +41,14 @@ impl<'a> Fields<'a> {
 
     /// Reads the field that names the entry, so that later messages can.
     pub(super) fn title(&mut self, field: &str) -> Result<String, ConfigError> {
-        let text = self.text(field)?.ok_or_else(|| self.error(format!("`{field}` is missing")))?;
+        let text = self.need(field)?;
         self.title = format!("{} {text:?}", self.place);
         Ok(text)
+    }
+
+    /// A text that must be there.
+    pub(super) fn need(&mut self, field: &str) -> Result<String, ConfigError> {
+        self.text(field)?.ok_or_else(|| self.error(format!("`{field}` is missing")))
     }
 
     /// A message about this entry.

@@ -173,8 +173,9 @@ fn unique(section: &str, field: &str, names: impl Iterator<Item = String>) -> Re
     let mut first = std::collections::HashMap::new();
     for (index, name) in names.iter().enumerate() {
         if let Some(other) = first.insert(name, index) {
+            let title = if section == "accounts" { String::new() } else { format!(" {name:?}") };
             return Err(ConfigError(format!(
-                "{section}[{index}] {name:?}: the same `{field}` stands in {section}[{other}]; remove one of them"
+                "{section}[{index}]{title}: the same `{field}` stands in {section}[{other}]; remove one of them"
             )));
         }
     }
@@ -216,7 +217,8 @@ fn api_key(mut fields: Fields<'_>) -> Result<ApiKeySpec, ConfigError> {
 }
 
 fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
-    let login = fields.title("login")?.trim().to_owned();
+    // A login id is personal, and messages end in logs: they say which entry, not who.
+    let login = fields.need("login")?.trim().to_owned();
     if !text_without(&login, 1, LOGIN_MAX, char::is_control) {
         return Err(fields.error("`login` must have 1 to 256 bytes and no control characters"));
     }

@@ -10,7 +10,7 @@ pub mod userinfo;
 use super::Doors;
 use super::error::HttpError;
 use super::form::Form;
-use super::transport::read_body;
+use super::transport::{headers, read_body};
 use super::{posted, shown, shown_or_posted};
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_TYPE;
@@ -31,6 +31,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// The form in a request's body, bounded in size and time.
 async fn read_form(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> Result<Form, HttpError> {
     let body = read_body(request, payload, doors.settings.max_body, doors.settings.body_timeout).await?;
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let headers = headers(request);
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     Ok(Form::parse(content_type, &body)?)
 }

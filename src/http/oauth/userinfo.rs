@@ -3,7 +3,8 @@
 use super::token::OAuthError;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why, no_store};
-use actix_web::http::header::AUTHORIZATION;
+use crate::http::transport::headers;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -37,7 +38,8 @@ pub struct UserInfo {
 ), security(("access_token" = [])))]
 pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     let services = doors.services()?;
-    let token = bearer(&request).ok_or(Why::NoBearer)?;
+    let headers = headers(&request);
+    let token = bearer(&headers).ok_or(Why::NoBearer)?;
     let inspected = services.tokens.inspect(token)?.ok_or(Why::InvalidBearer)?;
     let has = |scope: &str| inspected.claims.scope.split(' ').any(|granted| granted == scope);
     if inspected.account.is_none() || !has("openid") {
@@ -65,7 +67,7 @@ pub async fn userinfo_by_post(request: HttpRequest, doors: web::Data<Doors>) -> 
     userinfo(request, doors).await
 }
 
-fn bearer(request: &HttpRequest) -> Option<&str> {
-    let (scheme, token) = request.headers().get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }

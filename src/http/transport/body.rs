@@ -1,5 +1,6 @@
 //! Reading a request's body within a size and a time.
 
+use super::heads::headers;
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header;
@@ -33,7 +34,7 @@ pub async fn read_body(
     max: usize,
     deadline: Duration,
 ) -> Result<Bytes, BodyError> {
-    let announced = match request.headers().get(header::CONTENT_LENGTH) {
+    let announced = match headers(request).get(header::CONTENT_LENGTH) {
         Some(length) => length.to_str().ok().and_then(|text| text.trim().parse().ok()).ok_or(BodyError::Broken)?,
         None => 0,
     };

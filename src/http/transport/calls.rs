@@ -2,6 +2,7 @@
 
 use super::Limits;
 use super::connection::Connection;
+use super::heads;
 use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::error::PayloadError;
 use actix_http::{ConnectionType, Payload, Request, RequestHead, Response, StatusCode, header};
@@ -73,7 +74,9 @@ where
 
     fn call(&self, mut request: Request) -> Self::Future {
         let call = Call::begin(&mut request);
-        if head_size(request.head()) > self.limits.max_head {
+        let huge = head_size(request.head()) > self.limits.max_head;
+        heads::move_out(&mut request);
+        if huge {
             let mut answer = Response::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
             answer.head_mut().set_connection_type(ConnectionType::Close);
             return Box::pin(async { Ok(answer) });

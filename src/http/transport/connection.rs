@@ -119,8 +119,11 @@ impl Connection {
 
     /// The app waits for more of the body, so the dispatcher holds none of it.
     pub(super) fn body_awaited(&self) {
-        self.carried.set(0);
-        self.wake_reader();
+        // It is asked again at each turn of the connection: only a reader that found no room has to hear of it, or one turn would
+        // call for the next for as long as the peer sends nothing.
+        if self.carried.replace(0) > 0 {
+            self.wake_reader();
+        }
     }
 
     /// The body was read to its end, or broke.
@@ -266,5 +269,39 @@ impl Connection {
         }
         self.end(if self.head_since.get().is_some() { Ending::SlowHead } else { Ending::Quiet });
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_waited_for_wakes_its_reader_once_for_what_was_taken_and_never_for_nothing() {
+        let connection = Connection::new(Limits::default());
+        let count = Arc::new(Count::default());
+        connection.call_began(100, true);
+        connection.read_by(&Arc::clone(&count).into());
+        for (bytes, woken) in [(0, 0), (READ_AHEAD, 1), (0, 1), (0, 1), (1, 2), (0, 2)] {
+            connection.read(bytes);
+            connection.body_awaited();
+            assert_eq!(count.0.load(Ordering::Relaxed), woken);
+        }
+        connection.read(READ_AHEAD);
+        assert_eq!(connection.room(), Room::Later);
+        connection.body_awaited();
+        assert_eq!(connection.room(), Room::Bytes(READ_AHEAD));
     }
 }

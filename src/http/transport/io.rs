@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use zeroize::Zeroizing;
 
 /// How much is thrown away at one go while a refused peer is still sending.
 const DISCARD: usize = 4096;
@@ -49,8 +50,8 @@ impl Guarded {
             let _ = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
         }
         for _ in 0..DISCARD_ROUNDS {
-            let mut scratch = [0; DISCARD];
-            let mut scratch = ReadBuf::new(&mut scratch);
+            let mut scratch = Zeroizing::new([0; DISCARD]);
+            let mut scratch = ReadBuf::new(&mut *scratch);
             match ready!(Pin::new(&mut self.socket).poll_read(cx, &mut scratch)) {
                 Ok(()) if !scratch.filled().is_empty() => {}
                 _ => return Poll::Ready(Ok(())),

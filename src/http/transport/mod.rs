@@ -12,6 +12,7 @@
 //! - `watch` owns the dispatcher's future and one timer. A connection that is over its time is asked to end, and
 //!   dropped when it does not.
 //! - `connection` is what those three tell each other.
+//! - `heads` sees to it that no head outlives its request.
 //! - [`body`] reads a request's body within a size and a time.
 //!
 //! None of them parses HTTP: where a head ends is decided by actix-http alone, so there is no second opinion to smuggle
@@ -20,6 +21,7 @@
 pub mod body;
 mod calls;
 mod connection;
+mod heads;
 mod io;
 mod watch;
 
@@ -27,6 +29,7 @@ mod watch;
 mod tests;
 
 pub use body::{BodyError, read_body};
+pub use heads::{forget_path, headers};
 
 use actix_http::body::MessageBody;
 use actix_http::{HttpService, KeepAlive, Request, Response};

@@ -2,6 +2,7 @@
 
 use super::Limits;
 use super::connection::{Connection, now};
+use super::heads::EndOfConnection;
 use super::io::Guarded;
 use actix_http::error::DispatchError;
 use actix_service::{Service, ServiceFactory};
@@ -69,12 +70,14 @@ pub(super) struct Watch<D> {
     connection: Rc<Connection>,
     timer: Pin<Box<Sleep>>,
     armed: bool,
+    /// Behind the dispatcher, which drops requests that it never gave to anybody.
+    _end: EndOfConnection,
 }
 
 impl<D> Watch<D> {
     fn new(dispatcher: D, connection: Rc<Connection>) -> Self {
         let timer = Box::pin(sleep_until(connection.deadline().unwrap_or_else(now)));
-        Self { dispatcher: Box::pin(dispatcher), connection, timer, armed: true }
+        Self { dispatcher: Box::pin(dispatcher), connection, timer, armed: true, _end: EndOfConnection }
     }
 
     /// Whether the deadline has passed. The timer is only ever pulled nearer; when it goes off too early, as it does

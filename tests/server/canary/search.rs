@@ -17,18 +17,26 @@ struct Needle {
 
 /// Needles by their first bytes.
 #[derive(Default)]
-struct Needles(HashMap<[u8; KEY], Vec<Needle>>);
+struct Needles {
+    all: HashMap<[u8; KEY], Vec<Needle>>,
+    /// Whether one begins with these two bytes: hardly any place has to be looked at closer. Empty while there are none.
+    starts: Vec<bool>,
+}
 
 impl Needles {
     fn add(&mut self, name: String, bytes: Vec<u8>) {
         assert!(bytes.len() >= KEY, "{name} is too short to be looked for");
-        let key = bytes[..KEY].try_into().unwrap();
-        self.0.entry(key).or_default().push(Needle { name, bytes });
+        let key: [u8; KEY] = bytes[..KEY].try_into().unwrap();
+        self.starts.resize(1 << 16, false);
+        self.starts[usize::from(u16::from_be_bytes([key[0], key[1]]))] = true;
+        self.all.entry(key).or_default().push(Needle { name, bytes });
     }
 
     fn found_in<'a>(&'a self, haystack: &'a [u8]) -> impl Iterator<Item = &'a str> {
         let at = haystack.windows(KEY).enumerate();
-        at.filter_map(|(at, window)| Some((at, self.0.get(window)?)))
+        let starts = |window: &[u8]| self.starts.get(usize::from(u16::from_be_bytes([window[0], window[1]])));
+        at.filter(move |(_, window)| starts(window) == Some(&true))
+            .filter_map(|(at, window)| Some((at, self.all.get(window)?)))
             .flat_map(move |(at, needles)| {
                 needles.iter().filter(move |needle| haystack[at..].starts_with(&needle.bytes))
             })

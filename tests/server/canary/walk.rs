@@ -55,7 +55,7 @@ impl<'a> Walk<'a> {
 
     fn keep(&mut self, answer: Answer) -> Answer {
         match answer.status {
-            200 if answer.body.contains("access_token") => {
+            200 if answer.body.starts_with("{\"access_token\"") => {
                 self.tokens.push(answer.access());
                 self.tokens.extend(answer.json()["refresh_token"].as_str().map(str::to_owned));
                 self.answers.push(format!("{:?}", answer.headers));
@@ -129,12 +129,9 @@ impl<'a> Walk<'a> {
     pub fn badly(&mut self) {
         let login = self.login(LOGIN, PASSWORD);
         let (access, refresh) = (login.access(), login.refresh());
-        let url = |text: &str| {
-            percent_encoding::percent_encode(text.as_bytes(), percent_encoding::NON_ALPHANUMERIC).to_string()
-        };
         let secrets = [PASSWORD, CLIENT_SECRET, LOGIN, API_KEY, &access, &refresh];
         for secret in secrets {
-            self.misplaced(secret, &url(secret));
+            self.misplaced(secret, &encoded(secret));
         }
         let mut broken = refresh.clone();
         broken.replace_range(70..74, "AAAA");
@@ -158,6 +155,91 @@ impl<'a> Walk<'a> {
         self.raw(&format!("{CLIENT_SECRET} {PASSWORD}"), PASSWORD);
         self.raw(&format!("GET / HTTP/1.1\r\nHost: x\r\nX-{}: {refresh}", API_KEY.repeat(1500)), "");
         self.raw(&format!("GET / HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {LOGIN}, {DEVICE}"), "");
+    }
+
+    /// What breaks at every step of reading a request, with secrets where it breaks.
+    pub fn oddly(&mut self) {
+        let login = self.login(LOGIN, PASSWORD);
+        let (access, refresh) = (login.access(), login.refresh());
+        let form = format!("grant_type=refresh_token&refresh_token={refresh}&password={access}");
+        let post = "POST /oauth2/token HTTP/1.1\r\nHost: x";
+        let typed = format!("{post}\r\nContent-Type: application/x-www-form-urlencoded");
+        let basic = client_basic();
+        for (head, body) in [
+            (format!("{typed}\r\nAuthorization: {basic}\r\nAuthorization: {basic}"), form.clone()),
+            (format!("{typed}\r\nAuthorization: {basic}"), format!("{form}&padding={}", "x".repeat(70_000))),
+            (format!("{typed}\r\nAuthorization: {basic}"), format!("{form}{}", "&x=1".repeat(65))),
+            (format!("{typed}\r\nAuthorization: {basic}"), format!("{form}&x=%ff%fe")),
+            (format!("{typed}\r\nAuthorization: Basic {refresh}"), form.clone()),
+            (format!("{typed}\r\nAuthorization: Basic ====={API_KEY}"), form.clone()),
+            (format!("{typed}\r\nAuthorization: Basic"), form.clone()),
+            (format!("{typed}\r\nAuthorization: Digest {access}"), form.clone()),
+            (
+                format!("{typed}\r\nAuthorization: {}", crate::support::basic(CLIENT, &PASSWORD.repeat(30))),
+                form.clone(),
+            ),
+            (format!("{typed}\r\nTransfer-Encoding: {access}"), form.clone()),
+            (format!("{typed}\r\nTransfer-Encoding: chunked"), format!("zz{access}\r\n{form}\r\n0\r\n\r\n")),
+            (format!("{typed}\r\nContent-Length: {API_KEY}"), form.clone()),
+            (format!("{typed}\r\nExpect: {API_KEY}"), form.clone()),
+            (format!("{typed}\r\nHost: {API_KEY}"), form.clone()),
+            (format!("{typed}\r\nUpgrade: {access}\r\nConnection: upgrade"), form.clone()),
+            (format!("{typed}\r\n {access}: {refresh}"), form.clone()),
+            (format!("{typed}\r\n{access}"), form.clone()),
+            (format!("{post}\r\nContent-Type: {API_KEY}"), form.clone()),
+            (format!("{post}\r\nContent-Type: multipart/form-data; boundary={API_KEY}"), form.clone()),
+            (format!("{post}\r\nContent-Encoding: gzip"), form.clone()),
+            (format!("POST http://{API_KEY}:{access}@x/oauth2/token HTTP/1.1\r\nHost: x"), form.clone()),
+            (format!("CONNECT {API_KEY}:443 HTTP/1.1\r\nHost: x"), form.clone()),
+            (format!("{API_KEY} /oauth2/token HTTP/1.1\r\nHost: x"), form.clone()),
+        ] {
+            self.raw(&head, &body);
+        }
+        self.everywhere(&access, &refresh);
+    }
+
+    /// Tokens in every header that is read or passed by, at every door and with every method.
+    fn everywhere(&mut self, access: &str, refresh: &str) {
+        let agents =
+            ["User-Agent", "X-Forwarded-User-Agent", "X-Device-Id", "Referer", "Origin", "Accept", "X-Request-Id"];
+        for secret in [access, refresh, API_KEY] {
+            let headers: Vec<_> = agents.iter().map(|name| (*name, secret)).collect();
+            let form = [("grant_type", "password"), ("username", LOGIN), ("password", PASSWORD)];
+            let client = (CLIENT, &*encoded(CLIENT_SECRET));
+            let answer = self.server.post_as("/oauth2/token", Some(client), &form, &headers);
+            assert_eq!(self.keep(answer).status, 200);
+            for path in
+                ["/health/ready", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/openapi.json"]
+            {
+                let answer = self.server.get_as(&format!("{path}?token={secret}"), &headers);
+                assert_eq!(answer.status, 200, "{path}");
+                // The document is the same for everybody, with an address as an example.
+                if path != "/openapi.json" {
+                    self.keep(answer);
+                }
+            }
+            for method in ["HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"] {
+                for path in ["/oauth2/token", "/oauth2/userinfo", "/metrics", &format!("/nowhere/{secret}")] {
+                    let bearer = format!("Authorization: Bearer {secret}\r\nUser-Agent: {secret}");
+                    self.raw(&format!("{method} {path}?token={secret} HTTP/1.1\r\nHost: x\r\n{bearer}"), secret);
+                }
+            }
+            self.post_with("/oauth2/userinfo", None, &[("access_token", secret)]);
+            self.post_with("/oauth2/userinfo", Some(&format!("Bearer {secret}")), &[("access_token", secret)]);
+        }
+    }
+
+    /// Requests that nothing follows: what is kept of a request until the next one comes is kept of these.
+    pub fn last(&mut self) {
+        let login = self.login(LOGIN, PASSWORD);
+        let (access, refresh) = (login.access(), login.refresh());
+        for head in [
+            format!("GET / HTTP/1.1\r\nHost: x\r\nCookie: {refresh}\r\nTransfer-Encoding: {access}"),
+            format!("GET /nowhere/{access}?x={refresh} HTTP/1.1\r\nHost: x\r\nCookie: {refresh}"),
+        ] {
+            // Connections of their own go to the workers in turn.
+            (0..8).for_each(|_| self.raw(&head, ""));
+        }
     }
 
     /// One secret in query, path, parameter names and values, and in every kind of header.
@@ -209,6 +291,9 @@ impl<'a> Walk<'a> {
 
 /// The client's secret as RFC 6749 section 2.3.1 wants it: each half form-encoded.
 fn client_basic() -> String {
-    let encoded = percent_encoding::percent_encode(CLIENT_SECRET.as_bytes(), percent_encoding::NON_ALPHANUMERIC);
-    basic(CLIENT, &encoded.to_string())
+    basic(CLIENT, &encoded(CLIENT_SECRET))
+}
+
+fn encoded(text: &str) -> String {
+    percent_encoding::percent_encode(text.as_bytes(), percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -1,0 +1,52 @@
+//! Heads do not outlive their requests. actix-http and actix-web keep the heads of past requests, each thread up to 128 of either,
+//! to use their places again: with `Authorization`, with the target and its query, and with the whole buffer that the head was
+//! read into, for as long as nobody comes.
+
+use crate::crypto::{DEEP, wipe_stack};
+use actix_http::{HttpMessage, Message, Request, RequestHead, Uri};
+use actix_web::HttpRequest;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::HeaderMap;
+use std::rc::Rc;
+
+/// How many heads actix-http keeps on a thread.
+const POOL: usize = 128;
+
+/// The headers of a request, wherever they are.
+pub fn headers(request: &HttpRequest) -> Rc<HeaderMap> {
+    let moved = request.extensions().get::<Rc<HeaderMap>>().cloned();
+    // An app that stands behind no transport, as some tests have it, finds them where they always are.
+    moved.unwrap_or_else(|| Rc::new(request.headers().clone()))
+}
+
+/// Moves what may be secret out of a head: the headers go to the request's extensions, which end with the request however it
+/// ends, and the query, which no door reads, goes away.
+pub(super) fn move_out(request: &mut Request) {
+    let head = request.head_mut();
+    let headers = std::mem::replace(&mut head.headers, HeaderMap::with_capacity(0));
+    if head.uri.query().is_some() || head.uri.authority().is_some() {
+        head.uri = Uri::try_from(head.uri.path()).unwrap_or_default();
+    }
+    request.extensions_mut().insert(Rc::new(headers));
+}
+
+/// Takes the path away, where it is nobody's: what stands in it is anything.
+pub fn forget_path(request: &mut ServiceRequest) {
+    let nowhere = Uri::default();
+    request.match_info_mut().get_mut().update(&nowhere);
+    request.head_mut().uri = nowhere;
+}
+
+/// Empties, when it is dropped, the heads that this thread keeps: those that were refused while they were parsed, or never
+/// answered, were not given to anybody who could. Wipes what the connection's requests left on the stack, too.
+pub(super) struct EndOfConnection;
+
+impl Drop for EndOfConnection {
+    fn drop(&mut self) {
+        // Taking one clears its headers. All are held before the first goes back, or it would be the same one each time.
+        let mut heads: Vec<_> = (0..POOL).map(|_| Message::<RequestHead>::new()).collect();
+        heads.iter_mut().for_each(|head| head.uri = Uri::default());
+        drop(heads);
+        wipe_stack::<DEEP>();
+    }
+}
