@@ -58,7 +58,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     // The printed lines are for another shell, which is somewhere else.
     let directory = std::path::absolute(directory).map_err(Failure::new)?;
     let common = Common { data_dir: Some(directory.clone()), listen: Some(arguments.listen), ..Common::default() };
-    let config = common.load()?;
+    let mut config = common.load()?;
+    // Who tries a demo comes alone, and need not be told how many files the machine allows.
+    config.http.max_connections = config.http.max_connections.min(100);
     diagnostics::start(&crate::config::LogConfig { level: crate::config::LogLevel::Warn, ..config.log.clone() });
     let secrets = secrets(&directory)?;
     let file = bootstrap_file(&secrets);

@@ -184,7 +184,7 @@ fn thousands_of_slow_and_silent_connections_are_ended_and_hinder_nobody() {
         "{} MiB before, {} MiB at most: {} KiB a connection",
         base / MIB,
         most / MIB,
-        (most - base) / connections as u64 / KIB
+        most.saturating_sub(base) / connections as u64 / KIB
     );
     assert!(most <= ceiling, "{} MiB, where {} MiB are allowed", most / MIB, ceiling / MIB);
     assert_eq!(told(Kind::Idle), all.iter().filter(|one| one.kind == Kind::Idle).count());
