@@ -56,6 +56,26 @@ fn total(workers: &[Worker]) -> Counts {
     })
 }
 
+/// What ends sessions and the server: for the end of a trial.
+fn last_checks(server: &mut Server, workers: &mut [Worker], audit: &mut Audit, seed: u64) {
+    for worker in &mut *workers {
+        assert_eq!(check::superseded(server, worker), Findings::new(), "seed {seed}");
+    }
+    assert_eq!(server.terminate(), Some(0), "{}", server.diagnostics());
+    audit.read(&server.data_dir());
+    for worker in workers {
+        assert_eq!(audit.compare(worker), Findings::new(), "seed {seed}");
+    }
+    assert_eq!(audit.twice(), Findings::new(), "seed {seed}");
+}
+
+fn tell_every_tenth(round: u32, rounds: u32, begin: Instant, audit: &Audit) {
+    if round.is_multiple_of(10) {
+        let (found, events) = (audit.found, audit.events());
+        println!("{round} of {rounds} rounds, {:?}: {found} answers found among {events} events", begin.elapsed());
+    }
+}
+
 fn rounds() -> u32 {
     std::env::var("COUNTERSIGN_KILL_ROUNDS").map_or(20, |rounds| rounds.parse().unwrap())
 }
@@ -75,20 +95,9 @@ fn whatever_was_answered_is_there_after_every_kill() {
         }
         server = stopped.start();
         assert_eq!(findings(&server, &mut workers, &mut audit), Findings::new(), "round {round} of seed {seed}");
-        if round % 10 == 0 {
-            let (found, events) = (audit.found, audit.events());
-            println!("{round} of {rounds} rounds, {:?}: {found} answers found among {events} events", begin.elapsed());
-        }
+        tell_every_tenth(round, rounds, begin, &audit);
     }
-    for worker in &mut workers {
-        assert_eq!(check::superseded(&server, worker), Findings::new(), "seed {seed}");
-    }
-    assert_eq!(server.terminate(), Some(0), "{}", server.diagnostics());
-    audit.read(&server.data_dir());
-    for worker in &mut workers {
-        assert_eq!(audit.compare(worker), Findings::new(), "seed {seed}");
-    }
-    assert_eq!(audit.twice(), Findings::new(), "seed {seed}");
+    last_checks(&mut server, &mut workers, &mut audit, seed);
     let counts = total(&workers);
     let segments = std::fs::read_dir(server.data_dir().join("journal")).unwrap().count();
     println!("{rounds} kills: {counts:?}; {} answers in {} events, {segments} files", audit.found, audit.events());

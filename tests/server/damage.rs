@@ -1,9 +1,9 @@
 //! Files of the data directory that are altered or gone: what cannot be mended is refused by name, what can is rebuilt.
 
 use crate::random::{Random, seed};
-use crate::support::{Answer, BOOTSTRAP, Plan, STORE, Server, Stopped};
+use crate::support::{Answer, BOOTSTRAP, Plan, STORE, Server, Stopped, files_below};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const SEGMENT: &str = "journal/00000000000000000001.jsonl";
 
@@ -115,20 +115,6 @@ fn a_store_with_flipped_bytes_costs_nothing() {
     let server = stopped.start();
     println!("the store was put aside {} times", server.diagnostics().matches("it was put aside").count());
     known.check(&server);
-}
-
-fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if fs::metadata(&path).unwrap().len() > 0 {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 #[test]

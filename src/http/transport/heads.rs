@@ -13,6 +13,7 @@ use std::rc::Rc;
 const POOL: usize = 128;
 
 /// The headers of a request, wherever they are.
+#[expect(clippy::disallowed_methods, reason = "the one place that knows where they are")]
 pub fn headers(request: &HttpRequest) -> Rc<HeaderMap> {
     let moved = request.extensions().get::<Rc<HeaderMap>>().cloned();
     // An app that stands behind no transport, as some tests have it, finds them where they always are.

@@ -6,7 +6,7 @@ use super::ledger::{Deed, Worker};
 use super::plan;
 use crate::random::{Random, seed};
 use crate::sealing::sealed_in;
-use crate::support::{Server, Stopped};
+use crate::support::{Server, Stopped, files_below};
 use rustix::process::Signal;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -129,20 +129,6 @@ fn anchor(data: &Path) -> u64 {
     let slots = [0, 4096].map(|at| bytes.get(at..at + 256).unwrap_or_default());
     let said = slots.iter().filter_map(|slot| serde_json::from_slice::<serde_json::Value>(slot.trim_ascii_end()).ok());
     said.filter_map(|slot| slot["anchor"]["position"].as_u64()).max().unwrap()
-}
-
-fn files_below(dir: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if fs::metadata(&path).unwrap().len() > 0 {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
 }
 
 /// What was done to which file, below the data directory.

@@ -1,10 +1,10 @@
 //! The power is cut: an ext4 of its own for each trial, on a loop device, which only root can mount. Everything is lost that
 //! was not synced, and sled's pages, which nobody syncs, are left in any mixture of old and new.
 
-use super::check::{self, Audit, Findings};
+use super::check::{Audit, Findings};
 use super::ledger::Worker;
 use super::shim::{compile, compile_program, numbers};
-use super::{findings, plan, total, workers};
+use super::{findings, last_checks, plan, tell_every_tenth, total, workers};
 use crate::random::{Random, seed};
 use crate::support::{Plan, Server, Stopped};
 use rustix::process::Signal;
@@ -189,20 +189,9 @@ fn whatever_was_answered_is_there_after_every_power_cut() {
         durable = store_pages(&disk.path());
         server = stopped.start();
         assert_eq!(findings(&server, &mut workers, &mut audit), Findings::new(), "round {round} of seed {seed}");
-        if round % 10 == 0 {
-            let (found, events) = (audit.found, audit.events());
-            println!("{round} of {rounds} rounds, {:?}: {found} answers found among {events} events", begin.elapsed());
-        }
+        tell_every_tenth(round, rounds, begin, &audit);
     }
-    for worker in &mut workers {
-        assert_eq!(check::superseded(&server, worker), Findings::new(), "seed {seed}");
-    }
-    assert_eq!(server.terminate(), Some(0), "{}", server.diagnostics());
-    audit.read(&server.data_dir());
-    for worker in &mut workers {
-        assert_eq!(audit.compare(worker), Findings::new(), "seed {seed}");
-    }
-    assert_eq!(audit.twice(), Findings::new(), "seed {seed}");
+    last_checks(&mut server, &mut workers, &mut audit, seed);
     let (counts, said) = (total(&workers), server.diagnostics());
     let starts = |words: &str| said.matches(words).count();
     println!(
