@@ -141,7 +141,7 @@ pub static KEYS: &[Key] = &[
     key(
         "http.max_connections",
         Kind::Count(1, 1_000_000, "connections"),
-        "25000",
+        "10000",
         "Open connections; further ones wait until one ends.",
     ),
     key(

@@ -354,10 +354,6 @@ impl Model {
             return None;
         }
         self.outages.push((down, recorded));
-        // What nobody's retry can reach back to is forgotten, so that fewer models differ.
-        let waiting = self.sessions.values().filter_map(|session| session.open.as_ref());
-        let oldest = waiting.filter(|open| open.parent.is_some()).map(|open| open.born_at).min();
-        self.outages.retain(|(_, up)| oldest.is_some_and(|oldest| *up > oldest));
         self.record(recorded);
         Some(self)
     }

@@ -77,7 +77,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             workers: std::thread::available_parallelism().map_or(2, usize::from).min(512),
-            max_connections: 25_000,
+            max_connections: 10_000,
             max_head: 32 * 1024,
             head_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
