@@ -6,7 +6,7 @@ use super::ledger::Worker;
 use super::shim::{compile, compile_program, numbers};
 use super::{findings, last_checks, plan, tell_every_tenth, total, workers};
 use crate::random::{Random, seed};
-use crate::support::{Plan, Server, Stopped};
+use crate::support::{Plan, Server, Stopped, wait_until};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -144,6 +144,18 @@ fn mix(durable: &Pages, seen: &Pages, random: &mut Random) -> Mixed {
     mixed
 }
 
+/// Stops every thread of the server where it is: in the kernel, or before its next instruction.
+fn stand_still(server: &Server) {
+    server.signal(Signal::STOP);
+    let tasks = format!("/proc/{}/task", server.pid());
+    let state = |stat: String| stat[stat.rfind(')').unwrap() + 2..].chars().next();
+    wait_until("the server stands still", || {
+        let tasks = fs::read_dir(&tasks).unwrap().map(|task| fs::read_to_string(task.unwrap().path().join("stat")));
+        // A task that has just ended does nothing either.
+        tasks.flatten().all(|stat| matches!(state(stat), Some('T' | 'D')))
+    });
+}
+
 /// Lets the workers work, and cuts the power in the middle of it. What the page cache had of the store just before is given.
 fn cut_under_load(disk: &LoopDisk, server: Server, workers: &mut [Worker], after: Duration) -> (Stopped, Pages) {
     let seen = std::thread::scope(|scope| {
@@ -152,6 +164,9 @@ fn cut_under_load(disk: &LoopDisk, server: Server, workers: &mut [Worker], after
         }
         std::thread::sleep(after);
         let seen = store_pages(&disk.path());
+        // Where the power goes, nobody goes on to answer. ext4 aborts its journal here, and a sync that was under way may be told
+        // that all is well: jbd2_complete_transaction waits for no transaction that is over, however it ended.
+        stand_still(&server);
         disk.cut();
         server.signal(Signal::KILL);
         seen
