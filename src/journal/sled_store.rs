@@ -137,8 +137,9 @@ impl SledHome {
         }
         drop((from, to));
         // What they still write has its place by name or is to be synced.
-        wait_for_close(&self.path);
-        wait_for_close(anew);
+        if !(wait_for_close(&self.path) && wait_for_close(anew)) {
+            return Ok(None);
+        }
         sync_all(anew).map_err(failed)?;
         let length = fs::metadata(anew.join("db")).map_err(failed)?.len();
         Ok((length <= at_most).then_some(length))
@@ -160,11 +161,10 @@ impl SledHome {
     }
 }
 
-/// Waits for a database that was closed a moment ago: sled's own threads may still write for it, and keep its lock meanwhile.
-fn wait_for_close(path: &Path) {
-    if let Ok(file) = File::open(path.join("db")) {
-        let _ = try_lock(&file, CLOSING_TRIES);
-    }
+/// Waits for a database that was closed a moment ago, and says whether it is: sled's own threads may still write for it, and keep
+/// its lock meanwhile.
+fn wait_for_close(path: &Path) -> bool {
+    File::open(path.join("db")).is_ok_and(|file| try_lock(&file, CLOSING_TRIES).is_ok())
 }
 
 fn failed(error: io::Error) -> StoreError {

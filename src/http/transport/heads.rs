@@ -12,7 +12,8 @@ use std::rc::Rc;
 /// How many heads actix-http keeps on a thread.
 const POOL: usize = 128;
 
-/// The headers of a request, wherever they are.
+/// The headers of a request, wherever they are. Whatever of actix reads them by itself (`web::Json`, `web::Form`, `web::Header`, guards,
+/// cookies) finds none.
 #[expect(clippy::disallowed_methods, reason = "the one place that knows where they are")]
 pub fn headers(request: &HttpRequest) -> Rc<HeaderMap> {
     let moved = request.extensions().get::<Rc<HeaderMap>>().cloned();

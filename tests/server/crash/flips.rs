@@ -38,10 +38,12 @@ impl History {
             for worker in &mut workers {
                 scope.spawn(|| worker.work(&server));
             }
-            while sealed_in(&data).len() < 3 {
+            let sealed = (0..3000).any(|_| {
                 std::thread::sleep(Duration::from_millis(20));
-            }
+                sealed_in(&data).len() >= 3
+            });
             server.signal(signal);
+            assert!(sealed, "no three segments were sealed: {}", server.diagnostics());
         });
         let code = server.ended();
         assert_eq!(code, (signal == Signal::TERM).then_some(0), "{}", server.diagnostics());
@@ -286,6 +288,8 @@ fn a_bit_that_flips_anywhere_is_refused_by_name_or_costs_nothing() {
     for ((kind, outcome), times) in &outcomes {
         println!("  {kind}: {outcome}, {times} times");
     }
+    let occurred: HashSet<_> = outcomes.keys().map(|(_, outcome)| *outcome).collect();
+    assert!(rounds < 100 || occurred.len() == 4, "of a hundred rounds all came out alike: {occurred:?}");
     // The control: what was damaged in none is whole.
     for history in &histories {
         let server = history.copy().start();

@@ -108,6 +108,7 @@ fn as_many_as_may_be(wanted: usize) -> usize {
     let most = limit.maximum.map_or(usize::MAX, |most| most.saturating_sub(others) as usize);
     let number = wanted.min(most);
     println!("{number} connections, where {wanted} were asked for");
+    assert!(number > 0, "this process may not open enough files for any: raise `ulimit -Hn`");
     number
 }
 
@@ -142,7 +143,7 @@ async fn flood(server: SocketAddr, connections: usize) -> Vec<Connection> {
 }
 
 fn is_answered(connection: &Connection) -> bool {
-    connection.kind == Kind::Idle && connection.received.ends_with(b"}") || connection.received.ends_with(b"\n")
+    connection.kind == Kind::Idle && (connection.received.ends_with(b"}") || connection.received.ends_with(b"\n"))
 }
 
 /// Lets somebody refresh and ask for health while something goes on.
@@ -180,6 +181,7 @@ fn thousands_of_slow_and_silent_connections_are_ended_and_hinder_nobody() {
     let (most, ceiling) = (peak(&server), base + connections as u64 * EACH + 16 * MIB);
     let told = |kind| all.iter().filter(|one| one.kind == kind && !one.received.is_empty()).count();
     println!("answered: {:?}", Kind::ALL.map(|kind| (kind, told(kind))));
+    assert!(told(Kind::SlowHead) > 0 && told(Kind::SlowBody) > 0, "the slow ones are told why they are ended");
     println!(
         "{} MiB before, {} MiB at most: {} KiB a connection",
         base / MIB,
@@ -198,6 +200,7 @@ fn connections_never_take_the_files_that_the_journal_needs() {
     let mut plan = Plan::new(BOOTSTRAP)
         .set("http.head_timeout", "60s")
         .set("journal.segment_bytes", "64KiB")
+        .set("http.workers", "2")
         .set("http.keep_alive", "600s");
     plan.under = ["sh", "-c", "ulimit -n 300; exec \"$0\" \"$@\""].map(str::to_owned).to_vec();
     let mut server = plan.start();
