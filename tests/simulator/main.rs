@@ -54,7 +54,7 @@ impl Run {
             first,
             next: AtomicU64::new(0),
             lives: Self::number("COUNTERSIGN_SIMULATE_SEEDS"),
-            seconds: Self::number("COUNTERSIGN_SIMULATE_SECONDS").unwrap_or(60),
+            seconds: Self::number("COUNTERSIGN_SIMULATE_SECONDS").unwrap_or(90),
             begun: Instant::now(),
             has_failed: AtomicBool::new(false),
             tally: Mutex::default(),
