@@ -100,13 +100,7 @@ fn walk_and_search(format: &str) {
     let mut server = plan(format).start();
     let (mut places, mut tokens, mut answers) = (Places::default(), Vec::new(), Vec::new());
     for person in 0..walk::ADDRESSES.len() {
-        let mut walk = Walk::new(&server);
-        walk.person = person;
-        walk.well();
-        if person == 0 {
-            walk.badly();
-            walk.oddly();
-        }
+        let mut walk = Walk::of(&server, person);
         answers.append(&mut walk.answers);
         tokens.append(&mut walk.tokens);
         places.add("the metrics", server.get("/metrics").body);

@@ -12,7 +12,7 @@ mod power_cut;
 mod shim;
 
 use crate::random::{Random, seed};
-use crate::support::{Plan, Server};
+use crate::support::{Plan, Server, many};
 use check::{Audit, Findings};
 use ledger::{Counts, WORKERS, Worker, bootstrap};
 use rustix::process::Signal;
@@ -76,13 +76,9 @@ fn tell_every_tenth(round: u32, rounds: u32, begin: Instant, audit: &Audit) {
     }
 }
 
-fn rounds() -> u32 {
-    std::env::var("COUNTERSIGN_KILL_ROUNDS").map_or(20, |rounds| rounds.parse().unwrap())
-}
-
 #[test]
 fn whatever_was_answered_is_there_after_every_kill() {
-    let (seed, begin, rounds) = (seed(), Instant::now(), rounds());
+    let (seed, begin, rounds) = (seed(), Instant::now(), many("COUNTERSIGN_KILL_ROUNDS", 20_u32));
     let (mut random, mut workers, mut audit) = (Random::new(!seed), workers(seed), Audit::new());
     // Small segments, so that kills come while one is closed and the next begun.
     let mut server = plan().set("journal.segment_bytes", "1MiB").start();

@@ -26,11 +26,6 @@ fn peak(server: &Server) -> u64 {
     memory(server, "VmHWM")
 }
 
-/// How many of something a trial does: by an environment variable, else as many as the suite has time for.
-fn many(variable: &str, in_the_suite: usize) -> usize {
-    std::env::var(variable).map_or(in_the_suite, |number| number.parse().unwrap())
-}
-
 /// How long some answers took. They are printed and never judged.
 #[derive(Default)]
 struct Times(Vec<Duration>);

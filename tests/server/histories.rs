@@ -4,14 +4,14 @@
 #[path = "../model/mod.rs"]
 mod model;
 
+use crate::crash::ledger::named_by;
 use crate::random::{Random, seed};
-use crate::support::{Answer, Plan, STORE, Server, Stopped, claims};
+use crate::support::{Answer, Plan, STORE, Server, Stopped, claims, many};
 use model::{Ask, Call, ClientRules, Moment, Person, Seen, Token, Worlds};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::Duration;
-use uuid::Uuid;
 
 const PEOPLE: usize = 4;
 /// Calls of each of them between two moments at which nothing is under way.
@@ -70,11 +70,6 @@ struct Somebody<'a> {
     trial: &'a Trial,
     server: &'a Server,
     random: Random,
-}
-
-/// Session and generation that a refresh token names.
-fn named_by(token: &str) -> (Uuid, u32) {
-    crate::crash::ledger::named_by(token)
 }
 
 impl Somebody<'_> {
@@ -243,10 +238,6 @@ impl Search {
     }
 }
 
-fn rounds() -> u32 {
-    std::env::var("COUNTERSIGN_HISTORY_ROUNDS").map_or(12, |rounds| rounds.parse().unwrap())
-}
-
 /// Lets everybody have a turn, and kills the server meanwhile if told when.
 fn turn(trial: &Trial, server: &Server, random: &mut Random, kill_after: Option<Duration>) {
     let ready = Barrier::new(PEOPLE + 1);
@@ -269,7 +260,7 @@ fn turn(trial: &Trial, server: &Server, random: &mut Random, kill_after: Option<
 
 #[test]
 fn some_order_explains_every_answer_about_every_session_across_kills() {
-    let (seed, rounds) = (seed(), rounds());
+    let (seed, rounds) = (seed(), many("COUNTERSIGN_HISTORY_ROUNDS", 12_u32));
     let (mut random, trial) = (Random::new(seed), Trial::default());
     let mut search = Search { worlds: BTreeMap::new(), checked: 0, widest: 0 };
     let mut server = plan().start();

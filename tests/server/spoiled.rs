@@ -5,7 +5,7 @@ mod mutate;
 
 use crate::flood::malformed::send;
 use crate::random::{Random, seed};
-use crate::support::{ALICE, BOOTSTRAP, Plan, STORE, Server, basic};
+use crate::support::{ALICE, BOOTSTRAP, Plan, STORE, Server, basic, many};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use mutate::mutated;
@@ -76,7 +76,7 @@ fn spoiled(random: &mut Random, samples: &[Sample]) -> Vec<u8> {
 #[test]
 fn spoiled_requests_are_answered_or_cut_off_and_the_server_lives() {
     let seed = seed();
-    let seconds = std::env::var("COUNTERSIGN_FUZZ_SECONDS").map_or(5, |seconds| seconds.parse().unwrap());
+    let seconds = many("COUNTERSIGN_FUZZ_SECONDS", 5);
     let server = Plan::new(BOOTSTRAP).set("passwords.strangers_total", "1000000").start();
     let samples = samples(&server);
     for sample in &samples {

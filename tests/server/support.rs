@@ -6,12 +6,14 @@ pub use answer::Answer;
 
 use rustix::process::Signal;
 use serde_json::Value;
+use std::fmt::Debug;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -433,6 +435,11 @@ pub fn events_in(data_dir: &Path) -> Vec<Value> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// How many of something a trial does: by an environment variable, else as many as the suite has time for.
+pub fn many<T: FromStr<Err: Debug>>(variable: &str, in_the_suite: T) -> T {
+    std::env::var(variable).map_or(in_the_suite, |number| number.parse().unwrap())
 }
 
 /// All files below a directory that hold something, in order.

@@ -104,13 +104,7 @@ fn no_secret_is_left_in_the_memory_of_a_server_that_has_answered() {
     let mut server = plan.start();
     let mut tokens = Vec::new();
     for person in 0..walk::ADDRESSES.len() {
-        let mut walk = Walk::new(&server);
-        walk.person = person;
-        walk.well();
-        if person == 0 {
-            walk.badly();
-            walk.oddly();
-        }
+        let mut walk = Walk::of(&server, person);
         walk.last();
         tokens.append(&mut walk.tokens);
     }

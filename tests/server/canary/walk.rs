@@ -40,12 +40,19 @@ pub struct Walk<'a> {
     pub answers: Vec<String>,
     /// Tokens that were given.
     pub tokens: Vec<String>,
-    pub person: usize,
+    person: usize,
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(server: &'a Server) -> Self {
-        Self { server, answers: Vec::new(), tokens: Vec::new(), person: 0 }
+    /// What one of [`ADDRESSES`] asks; the first of them also whatever can be asked wrongly.
+    pub fn of(server: &'a Server, person: usize) -> Self {
+        let mut walk = Self { server, answers: Vec::new(), tokens: Vec::new(), person };
+        walk.well();
+        if person == 0 {
+            walk.badly();
+            walk.oddly();
+        }
+        walk
     }
 
     fn headers(&self) -> Vec<(&'static str, &'static str)> {
@@ -98,7 +105,7 @@ impl<'a> Walk<'a> {
     }
 
     /// As apps should ask, with all that goes wrong in good use.
-    pub fn well(&mut self) {
+    fn well(&mut self) {
         let login = self.login(LOGIN, PASSWORD);
         assert_eq!(login.status, 200, "{}", login.body);
         assert_eq!(self.login(LOGIN, WRONG).status, 400);
@@ -126,7 +133,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Secrets where they do not belong.
-    pub fn badly(&mut self) {
+    fn badly(&mut self) {
         let login = self.login(LOGIN, PASSWORD);
         let (access, refresh) = (login.access(), login.refresh());
         let secrets = [PASSWORD, CLIENT_SECRET, LOGIN, API_KEY, &access, &refresh];
@@ -158,7 +165,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What breaks at every step of reading a request, with secrets where it breaks.
-    pub fn oddly(&mut self) {
+    fn oddly(&mut self) {
         let login = self.login(LOGIN, PASSWORD);
         let (access, refresh) = (login.access(), login.refresh());
         let form = format!("grant_type=refresh_token&refresh_token={refresh}&password={access}");

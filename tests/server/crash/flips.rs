@@ -6,7 +6,7 @@ use super::ledger::{Deed, Worker};
 use super::plan;
 use crate::random::{Random, seed};
 use crate::sealing::sealed_in;
-use crate::support::{Server, Stopped, files_below};
+use crate::support::{Server, Stopped, files_below, many};
 use rustix::process::Signal;
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
@@ -266,13 +266,9 @@ fn round(history: &History, random: &mut Random) -> (String, &'static str) {
     (kind, outcome)
 }
 
-fn rounds() -> u32 {
-    std::env::var("COUNTERSIGN_DAMAGE_ROUNDS").map_or(5, |rounds| rounds.parse().unwrap())
-}
-
 #[test]
 fn a_bit_that_flips_anywhere_is_refused_by_name_or_costs_nothing() {
-    let (seed, begin, rounds) = (seed(), Instant::now(), rounds());
+    let (seed, begin, rounds) = (seed(), Instant::now(), many("COUNTERSIGN_DAMAGE_ROUNDS", 5_u32));
     let mut random = Random::new(!seed);
     let histories = [Signal::TERM, Signal::KILL].map(|signal| History::make(seed, signal));
     println!("two histories after {:?}", begin.elapsed());

@@ -6,7 +6,7 @@ use super::ledger::Worker;
 use super::shim::{compile, compile_program, numbers};
 use super::{findings, last_checks, plan, tell_every_tenth, total, workers};
 use crate::random::{Random, seed};
-use crate::support::{Plan, Server, Stopped, wait_until};
+use crate::support::{Plan, Server, Stopped, many, wait_until};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -176,14 +176,10 @@ fn cut_under_load(disk: &LoopDisk, server: Server, workers: &mut [Worker], after
     (stopped, seen)
 }
 
-fn rounds() -> u32 {
-    std::env::var("COUNTERSIGN_POWER_CUT_ROUNDS").map_or(5, |rounds| rounds.parse().unwrap())
-}
-
 #[test]
 fn whatever_was_answered_is_there_after_every_power_cut() {
     let Some(disk) = LoopDisk::mount() else { return };
-    let (seed, begin, rounds) = (seed(), Instant::now(), rounds());
+    let (seed, begin, rounds) = (seed(), Instant::now(), many("COUNTERSIGN_POWER_CUT_ROUNDS", 5_u32));
     let (mut random, mut workers, mut audit) = (Random::new(!seed), workers(seed), Audit::new());
     let mut server = disk.server(plan().set("journal.segment_bytes", "256KiB")).start();
     let (mut durable, mut rounds_mixed, mut mixed) = (Pages::new(), 0, Mixed::default());

@@ -1,7 +1,7 @@
 //! Very many connections: silent ones, slow ones, and ones that have asked before.
 
-use super::{KIB, MIB, Meanwhile, Over, many, peak};
-use crate::support::{Answer, BOOTSTRAP, Plan, Server};
+use super::{KIB, MIB, Meanwhile, Over, peak};
+use crate::support::{Answer, BOOTSTRAP, Plan, Server, many};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rustix::process::{Resource, getrlimit, setrlimit};

@@ -1,8 +1,8 @@
 //! Very many logins at once, at the cost of a real hash.
 
-use super::{MIB, Meanwhile, Over, Times, login_from, many, memory, peak};
+use super::{MIB, Meanwhile, Over, Times, login_from, memory, peak};
 use crate::random::{Random, seed};
-use crate::support::{Answer, BOOTSTRAP, Plan, Server};
+use crate::support::{Answer, BOOTSTRAP, Plan, Server, many};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 

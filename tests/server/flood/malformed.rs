@@ -1,8 +1,8 @@
 //! Requests made to cost much, many at a time.
 
-use super::{MIB, Meanwhile, Over, many, peak};
+use super::{MIB, Meanwhile, Over, peak};
 use crate::random::{Random, seed};
-use crate::support::{BOOTSTRAP, Plan, STORE, Server, basic};
+use crate::support::{BOOTSTRAP, Plan, STORE, Server, basic, many};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
