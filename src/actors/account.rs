@@ -6,6 +6,7 @@ use super::closer::ended;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Resident;
 use crate::domain::account::{self, Login, LoginFacts, LoginGranted, PasswordVerdict};
+use crate::domain::brakes::Brakes;
 use crate::domain::client::Client;
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
@@ -59,6 +60,8 @@ pub struct FinishLogin {
     pub gate: Versioned<Gate>,
     /// The client as it was before the password work.
     pub client: Versioned<Client>,
+    /// The brakes as they were before the password work.
+    pub brakes: Versioned<Brakes>,
     /// Who asks.
     pub asker: Asker,
 }
@@ -82,6 +85,8 @@ pub struct LoggedIn {
     pub gate: Gate,
     /// The client it was decided on.
     pub client: Client,
+    /// Whether it comes from where the account was never used.
+    pub new_context: bool,
 }
 
 impl Handler<FinishLogin> for AccountActor {
@@ -119,6 +124,8 @@ impl Turn {
                 gate_version: ask.gate.version,
                 client: &ask.client.value,
                 client_version: ask.client.version,
+                brakes: &ask.brakes.value,
+                brakes_version: ask.brakes.version,
                 context: &context,
                 now,
                 seen: &self.seen,
@@ -150,6 +157,7 @@ impl Turn {
                 session: session.clone(),
                 gate: ask.gate.value,
                 client: ask.client.value,
+                new_context: granted.new_context,
             })));
         }
         Err(Unavailable::Conflict.into())
@@ -187,6 +195,7 @@ impl Turn {
         if granted {
             proposals.push(Proposal::guard(StreamId::Gate(self.id), ask.gate.version));
             proposals.push(Proposal::guard(StreamId::Client(ask.client_id.clone()), ask.client.version));
+            proposals.push(Proposal::guard(StreamId::Brakes, ask.brakes.version));
         }
         for (stream, event) in events {
             let starts = matches!(event, Event::Session(SessionEvent::Started(_)));
@@ -204,7 +213,8 @@ impl Turn {
         outcome: &Result<LoginGranted, Denial>,
     ) -> Command {
         let n = outcome.as_ref().err().map(|denial| account.refusals.number(*denial, &self.seen));
-        Command::Login { login, gate: ask.gate.version, client: ask.client.version, n }
+        let (gate, client, brakes) = (ask.gate.version, ask.client.version, ask.brakes.version);
+        Command::Login { login, gate, client, brakes, n }
     }
 
     /// Gate or client has moved on since the password work: the verdict stands only if the password is still the same.
@@ -214,6 +224,7 @@ impl Turn {
             ask.verdict = PasswordVerdict::Wrong;
         }
         ask.gate = gate;
+        ask.brakes = self.core.reader.brakes()?;
         let client = self.core.reader.client(&ask.client_id)?.ok_or(Unavailable::Fault)?;
         // Whoever asked showed the secret of before.
         if client.value.secret != ask.client.value.secret {

@@ -10,7 +10,7 @@ use crate::crypto::{scheme_of, sha256};
 use crate::domain::account::{AccountEvent, Name, NameEvent};
 use crate::domain::client::{self, ClientCommand, ClientEvent, ClientSettings};
 use crate::domain::command::Command;
-use crate::domain::gate::{self, GateCommand, GateEvent};
+use crate::domain::gate::{self, GateCommand, GateEvent, PasswordHow};
 use crate::domain::ids::{AccountId, ClientId, CommitId, Owner, StreamId};
 use crate::domain::system::SystemEvent;
 use crate::domain::time::Timestamp;
@@ -154,7 +154,8 @@ impl Administration {
     ) -> Result<Vec<GateEvent>, Refused> {
         let scheme = scheme_of(phc).map_err(|_| Unavailable::Fault)?;
         let verifier = self.core.keys.seal().seal(id, 2, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
-        let mut events = vec![GateEvent::PasswordSet { verifier, scheme }];
+        let opening = GateEvent::PasswordSet { verifier, scheme, must_change: false, how: PasswordHow::Given };
+        let mut events = vec![opening];
         if !roles.is_empty() {
             events.push(GateEvent::RolesSet { roles: roles.clone() });
         }
@@ -191,7 +192,9 @@ impl Administration {
         let phc = self.phc(password).await?;
         let scheme = scheme_of(&phc).map_err(|_| Unavailable::Fault)?;
         let seal = |id| self.core.keys.seal().seal(id, 1, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
-        self.change_gate(account, |id| GateCommand::SetPassword { verifier: seal(id), scheme }, asker).await
+        let set =
+            |id| GateCommand::SetPassword { verifier: seal(id), scheme, must_change: false, how: PasswordHow::Given };
+        self.change_gate(account, set, asker).await
     }
 
     /// Changes a gate. `false`: no such account.
@@ -214,9 +217,11 @@ impl Administration {
             let command = command(id);
             let now = match command {
                 // What lets somebody in waits for a clock that is believed; what shuts somebody out does not.
-                GateCommand::Enable | GateCommand::AddRegistration(_) | GateCommand::SetRoles(_) => {
-                    self.core.now(gate.at)?
-                }
+                GateCommand::Enable
+                | GateCommand::AddRegistration(_)
+                | GateCommand::LiftRegistrations
+                | GateCommand::SetMustChange(_)
+                | GateCommand::SetRoles(_) => self.core.now(gate.at)?,
                 GateCommand::SetPassword { .. }
                 | GateCommand::Disable
                 | GateCommand::WithdrawRegistration(_)

@@ -33,6 +33,8 @@ pub struct Asker {
     pub peer: Option<IpAddr>,
     /// From whom we know the person.
     pub told_by: ToldBy,
+    /// The name of the API key by which the request was authenticated, where it was by one.
+    pub api_key: Option<String>,
     /// The person; what the peer itself showed where nobody told.
     pub person: Person,
     /// What somebody claimed who may not tell the person: kept, and decides nothing.
@@ -68,13 +70,25 @@ impl<'a> Seen<'a> {
 impl Asker {
     /// The server itself.
     pub fn server(request_id: RequestId) -> Self {
-        Self { request_id, peer: None, told_by: ToldBy::Server, person: Person::default(), claimed: None }
+        Self {
+            request_id,
+            peer: None,
+            told_by: ToldBy::Server,
+            api_key: None,
+            person: Person::default(),
+            claimed: None,
+        }
+    }
+
+    /// An operator on a stopped server's data directory.
+    pub fn command_line(request_id: RequestId) -> Self {
+        Self { told_by: ToldBy::CommandLine, ..Self::server(request_id) }
     }
 
     /// The network whose budget an attempt is charged to; `None` where no person is known.
     pub fn network(&self) -> Option<String> {
         match self.told_by {
-            ToldBy::Nobody | ToldBy::Server => None,
+            ToldBy::Nobody | ToldBy::Server | ToldBy::CommandLine => None,
             ToldBy::Peer | ToldBy::Client | ToldBy::ApiKey | ToldBy::Backend => self.person.address.map(network),
         }
     }
@@ -118,10 +132,13 @@ impl Asker {
         Context {
             request_id: self.request_id,
             told_by: self.told_by,
+            api_key: self.api_key.clone(),
             net: traits.net,
             ua: traits.ua,
             dev: traits.dev,
-            sealed: key.filter(|_| self.told_by != ToldBy::Server).map(|key| in_full(key, &self.in_full())),
+            sealed: key
+                .filter(|_| !matches!(self.told_by, ToldBy::Server | ToldBy::CommandLine))
+                .map(|key| in_full(key, &self.in_full())),
         }
     }
 
@@ -189,7 +206,7 @@ mod tests {
         };
         let claimed = Some(Person { device: Some("claimed".to_owned()), ..Person::default() });
         let (request_id, peer) = (RequestId(uuid::Uuid::nil()), Some(ip("10.0.0.1")));
-        Asker { request_id, peer, told_by: ToldBy::Client, person, claimed }
+        Asker { request_id, peer, told_by: ToldBy::Client, api_key: None, person, claimed }
     }
 
     fn ip(text: &str) -> IpAddr {

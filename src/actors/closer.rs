@@ -3,6 +3,7 @@
 
 use super::asker::Asker;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
+use crate::domain::brakes::Brakes;
 use crate::domain::command::Command;
 use crate::domain::gate::{ClosedWhy, Gate};
 use crate::domain::ids::{AccountId, ClientId, Owner, RequestId, SessionId, StreamId};
@@ -149,13 +150,13 @@ async fn close_pages(core: &Core, client: Option<&ClientId>) -> Result<(), Refus
 
 /// Closes what is over among these sessions, one commit for each account, and says how many that were.
 async fn close_page(core: &Core, page: &[SessionId]) -> Result<usize, Refused> {
-    let system = core.reader.system()?.value;
+    let (system, brakes) = (core.reader.system()?.value, core.reader.brakes()?.value);
     let mut by_account: BTreeMap<AccountId, Vec<(SessionId, RevokeReason)>> = BTreeMap::new();
     for id in page {
         let Some(session) = core.reader.session(*id)?.map(|session| session.value) else { continue };
         let Some(gate) = core.reader.gate(session.account)?.map(|gate| gate.value) else { continue };
         let Some(client) = core.reader.client(&session.client)?.map(|client| client.value) else { continue };
-        if let Some(reason) = why_over(&session, &gate, client.braked_by, &system) {
+        if let Some(reason) = why_over(&session, &gate, client.braked_by, &brakes, &system) {
             by_account.entry(session.account).or_default().push((*id, reason));
         }
     }
@@ -168,7 +169,7 @@ async fn close_page(core: &Core, page: &[SessionId]) -> Result<usize, Refused> {
 }
 
 /// Why a session without a closing event of its own is over; time is the sweeper's business.
-fn why_over(session: &Session, gate: &Gate, braked_by: u64, system: &System) -> Option<RevokeReason> {
+fn why_over(session: &Session, gate: &Gate, braked_by: u64, brakes: &Brakes, system: &System) -> Option<RevokeReason> {
     if session.status != Status::Open {
         None
     } else if session.gate_version < gate.closed_by {
@@ -180,6 +181,8 @@ fn why_over(session: &Session, gate: &Gate, braked_by: u64, system: &System) -> 
         })
     } else if session.client_version < braked_by {
         Some(RevokeReason::ClientBrake)
+    } else if session.brakes_version < brakes.all_by {
+        Some(RevokeReason::AllBraked)
     } else if system.distrusts(session.refresh_key) {
         Some(RevokeReason::KeyDistrusted)
     } else if !gate.is_registered_at(&session.client)

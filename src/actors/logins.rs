@@ -10,6 +10,7 @@ use super::directory::Residents;
 use super::hasher::{Done, Hasher, Job, Share};
 use super::tokens::{Issued, Tokens};
 use crate::domain::account::{AccountEvent, Guesser, Name, PasswordVerdict};
+use crate::domain::brakes::Brakes;
 use crate::domain::client::{Client, Grant};
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
@@ -52,6 +53,7 @@ struct Before {
     id: AccountId,
     gate: Versioned<Gate>,
     client: Versioned<Client>,
+    brakes: Versioned<Brakes>,
     verifier: PasswordVerifier,
     guesser: Guesser,
 }
@@ -80,10 +82,11 @@ impl Logins {
             Err(Refused::Unavailable(why)) => why.code(),
         };
         self.core.metrics.logins_total.with_label_values(&[client.id.as_str(), outcome]).inc();
-        let LoggedIn { id, session, gate, client } = answer?;
+        let LoggedIn { id, session, gate, client, new_context } = answer?;
         self.core.metrics.sessions.with_label_values(&["open"]).inc();
         self.core.metrics.tokens_issued_total.with_label_values(&[Grant::Password.as_str()]).inc();
-        self.tokens.of_session(id, &session, &gate, &client, &session.access, &session.scope, 0)
+        let issued = self.tokens.of_session(id, &session, &gate, &client, &session.access, &session.scope, 0)?;
+        Ok(Issued { new_context, ..issued })
     }
 
     async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, Refused> {
@@ -92,6 +95,9 @@ impl Logins {
         let now = self.core.now(Default::default())?;
         if self.core.writer.disk().is_low() {
             return Err(Unavailable::Disk.into());
+        }
+        if self.core.reader.brakes()?.value.logins_refused_since.is_some() {
+            return Err(Denial::LoginsRefused.into());
         }
         let name = self.core.keys.name().hash(&ask.login);
         let before = self.before(name, client, &ask.asker)?;
@@ -151,6 +157,7 @@ impl Logins {
             verdict,
             gate: before.gate,
             client: before.client,
+            brakes: before.brakes,
             asker: ask.asker,
         };
         let logged_in = match self.residents.ask(id, finish).await?.ok_or(Unavailable::Fault)?? {
@@ -186,7 +193,8 @@ impl Logins {
         });
         let guesser = familiar.map_or_else(|| Guesser::Stranger(asker.network()), Guesser::Familiar);
         let verifier = account.value.verifier(&gate.value).clone();
-        Ok(Some(Before { id, gate, client: client.state.clone(), verifier, guesser }))
+        let brakes = reader.brakes()?;
+        Ok(Some(Before { id, gate, client: client.state.clone(), brakes, verifier, guesser }))
     }
 
     /// One hash, whoever asks: of the account's own scheme, or of the scheme of an account that this login id always picks.

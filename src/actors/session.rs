@@ -4,6 +4,7 @@ use super::asker::Asker;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Resident;
 use crate::clock::Reading;
+use crate::domain::brakes::Brakes;
 use crate::domain::client::Client;
 use crate::domain::command::Command;
 use crate::domain::context::Context as AskContext;
@@ -167,6 +168,7 @@ struct Turn {
 struct Stage {
     gate: Versioned<Gate>,
     client: Versioned<Client>,
+    brakes: Versioned<Brakes>,
     now: Timestamp,
     id: CommitId,
     context: AskContext,
@@ -174,7 +176,14 @@ struct Stage {
 
 impl Stage {
     fn around<'a>(&'a self, unrecorded: &'a Unrecorded) -> Around<'a> {
-        Around { gate: &self.gate.value, client: &self.client.value, context: &self.context, now: self.now, unrecorded }
+        Around {
+            gate: &self.gate.value,
+            client: &self.client.value,
+            brakes: &self.brakes.value,
+            context: &self.context,
+            now: self.now,
+            unrecorded,
+        }
     }
 }
 
@@ -190,9 +199,10 @@ impl Turn {
     fn stage(&self, asker: &Asker, now: Timestamp) -> Result<Stage, Refused> {
         let gate = self.core.reader.gate(self.session.value.account)?.ok_or(Unavailable::Fault)?;
         let client = self.core.reader.client(&self.session.value.client)?.ok_or(Unavailable::Fault)?;
+        let brakes = self.core.reader.brakes()?;
         let id = self.core.commit_id();
         let context = self.core.context_in_session(asker, &self.owner(), self.session.value.last_in_full, id)?;
-        Ok(Stage { gate, client, now, id, context })
+        Ok(Stage { gate, client, brakes, now, id, context })
     }
 
     fn reload(&mut self) -> Result<(), Halt> {
@@ -293,10 +303,11 @@ impl Turn {
             let guards = vec![
                 Proposal::guard(StreamId::Gate(self.session.value.account), gate.version),
                 Proposal::guard(StreamId::Client(self.session.value.client.clone()), client.version),
+                Proposal::guard(StreamId::Brakes, stage.brakes.version),
             ];
             let unrecorded = self.unrecorded.clone();
-            let recorded =
-                Command::Refresh { refresh: command, gate: gate.version, client: client.version, unrecorded };
+            let (gate, client, brakes) = (gate.version, client.version, stage.brakes.version);
+            let recorded = Command::Refresh { refresh: command, gate, client, brakes, unrecorded };
             let Some(appended) = self.append_or_hold(&stage, recorded, events, guards).await? else {
                 self.reload()?;
                 continue;

@@ -25,6 +25,8 @@ pub struct Issued {
     pub scope: BTreeSet<String>,
     /// The session, where there is one.
     pub session: Option<SessionId>,
+    /// Whether it is a login from where the account was never used.
+    pub new_context: bool,
 }
 
 /// An access token that is active.
@@ -93,6 +95,7 @@ impl Tokens {
             refresh_token,
             scope: scope.clone(),
             session: Some(id),
+            new_context: false,
         })
     }
 
@@ -110,7 +113,8 @@ impl Tokens {
         let claims = self.claims(id, client, access, scope);
         let access_token = self.sign(client, &claims)?;
         let expires_in = self.rest(access);
-        Ok(Issued { access_token, expires_in, refresh_token: None, scope: scope.clone(), session: None })
+        let scope = scope.clone();
+        Ok(Issued { access_token, expires_in, refresh_token: None, scope, session: None, new_context: false })
     }
 
     fn claims(&self, id: &ClientId, client: &Client, access: &Access, scope: &BTreeSet<String>) -> Claims {
@@ -194,7 +198,7 @@ impl Tokens {
             basis,
         };
         let now = self.core.now(Timestamp::default())?;
-        let active = is_active(&token, &system.value, now);
+        let active = is_active(&token, &system.value, &self.core.reader.brakes()?.value, now);
         let account = session.map(|(session, _)| session.account);
         Ok(active.then_some(Inspected { claims, account }))
     }

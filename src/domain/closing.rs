@@ -2,6 +2,7 @@
 
 use super::Event;
 use super::account::NameEvent;
+use super::brakes::BrakesEvent;
 use super::client::{ClientEvent, UseEvent};
 use super::gate::GateEvent;
 use super::session::SessionEvent;
@@ -24,6 +25,10 @@ impl Event {
                 NameEvent::Released { .. } => true,
                 NameEvent::Taken { .. } => false,
             },
+            Self::Brakes(event) => match event {
+                BrakesEvent::AllRevoked | BrakesEvent::NetworkRevoked { .. } | BrakesEvent::LoginsRefused => true,
+                BrakesEvent::LoginsAllowed => false,
+            },
         }
     }
 }
@@ -38,12 +43,17 @@ fn system(event: &SystemEvent) -> bool {
         | SystemEvent::Restored { .. }
         | SystemEvent::LossAccepted { .. }
         | SystemEvent::Repaired { .. }
-        | SystemEvent::HistoryDropped { .. } => true,
+        | SystemEvent::HistoryDropped { .. }
+        | SystemEvent::ApiKeyDisabled { .. }
+        | SystemEvent::ApiKeyRevoked { .. } => true,
         SystemEvent::Created { .. }
         | SystemEvent::SigningKeyAdded { .. }
         | SystemEvent::RefreshKeyAdded { .. }
         | SystemEvent::KeyActivated(_)
         | SystemEvent::ApiKeyCreated { .. }
+        | SystemEvent::ApiKeyChanged { .. }
+        | SystemEvent::ApiKeyEnabled { .. }
+        | SystemEvent::ApiKeyRefused { .. }
         | SystemEvent::HistoryLost { .. } => false,
     }
 }
@@ -55,7 +65,11 @@ fn gate(event: &GateEvent) -> bool {
         | GateEvent::RegistrationWithdrawn { .. }
         | GateEvent::SessionsRevoked
         | GateEvent::Erased => true,
-        GateEvent::Enabled | GateEvent::RegistrationAdded { .. } | GateEvent::RolesSet { .. } => false,
+        GateEvent::Enabled
+        | GateEvent::RegistrationAdded { .. }
+        | GateEvent::RegistrationsLifted
+        | GateEvent::MustChangeSet { .. }
+        | GateEvent::RolesSet { .. } => false,
     }
 }
 

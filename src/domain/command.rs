@@ -2,6 +2,7 @@
 //! decision can be made again.
 
 use super::account::Login;
+use super::brakes::BrakesCommand;
 use super::client::{ClientCommand, IssueToken};
 use super::denial::Denial;
 use super::evidence::{self, Past};
@@ -21,6 +22,8 @@ pub enum Command {
         gate: Version,
         /// The client's version it was decided on.
         client: Version,
+        /// The brakes' version it was decided on.
+        brakes: Version,
         /// The number of this refusal, where it was refused.
         n: Option<u64>,
     },
@@ -32,6 +35,8 @@ pub enum Command {
         gate: Version,
         /// The client's version it was decided on.
         client: Version,
+        /// The brakes' version it was decided on.
+        brakes: Version,
         /// What was not recorded before.
         unrecorded: Unrecorded,
     },
@@ -94,6 +99,13 @@ pub enum Command {
     },
     /// Change a client.
     Client(ClientCommand),
+    /// Pull a brake.
+    Brakes {
+        /// The command.
+        command: BrakesCommand,
+        /// The brakes' version it was decided on: what ends everything may be appended behind events it did not know.
+        brakes: Version,
+    },
     /// What the server does by itself, and what is created: the events say all of it.
     Server,
 }

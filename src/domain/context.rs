@@ -67,6 +67,8 @@ pub enum ToldBy {
     Nobody,
     /// No request at all: the server acted by itself.
     Server,
+    /// An operator with the data directory and its master key: a command on a stopped server.
+    CommandLine,
 }
 
 /// Who asked, as the rules see it: equality of network, user agent and device, and nothing readable.
@@ -76,6 +78,8 @@ pub struct Context {
     pub request_id: RequestId,
     /// From whom we know the person.
     pub told_by: ToldBy,
+    /// The name of the API key by which the request was authenticated, where it was by one.
+    pub api_key: Option<String>,
     /// The person's network: the /24 of an IPv4 address, the /48 of an IPv6 address.
     pub net: Option<Tag>,
     /// The person's user agent, without its digits: an app update is no thief.
@@ -90,7 +94,7 @@ impl Context {
     /// Network, user agent and device of the person; `None` where no person is known, so that there is nothing to compare.
     pub fn person(&self) -> Option<Traits> {
         match self.told_by {
-            ToldBy::Nobody | ToldBy::Server => None,
+            ToldBy::Nobody | ToldBy::Server | ToldBy::CommandLine => None,
             ToldBy::Peer | ToldBy::Client | ToldBy::ApiKey | ToldBy::Backend => {
                 Some(Traits { net: self.net, ua: self.ua, dev: self.dev })
             }

@@ -70,6 +70,22 @@ denials! {
     ClientSecretUnexpected => "client_secret_unexpected",
     /// The client may not use this grant.
     GrantNotAllowed => "grant_not_allowed",
+    /// An operator lets nobody log in for now.
+    LoginsRefused => "logins_refused",
+    /// Right password, but it only serves to set another.
+    PasswordChangeRequired => "password_change_required",
+    /// The old password, shown to set another, is wrong.
+    OldPasswordWrong => "old_password_wrong",
+    /// The one-time code is wrong, was used, or came too late.
+    PasswordCodeWrong => "password_code_wrong",
+    /// The API key is unknown or wrong.
+    ApiKeyUnknown => "api_key_unknown",
+    /// The API key is disabled or revoked.
+    ApiKeyDisabled => "api_key_disabled",
+    /// The API key may not do this.
+    ApiKeyForbidden => "api_key_forbidden",
+    /// The API key does not cover this client, or an account that may log in there.
+    ApiKeyElsewhere => "api_key_elsewhere",
 }
 
 impl fmt::Display for Denial {

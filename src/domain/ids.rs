@@ -206,6 +206,8 @@ pub enum StreamId {
     Evidence(SessionId),
     /// Which account a login id belongs to.
     Name(NameHash),
+    /// What ends more than one account's or one client's sessions, and whether people may log in.
+    Brakes,
 }
 
 impl StreamId {
@@ -220,6 +222,7 @@ impl StreamId {
             Self::Session(_) => "session",
             Self::Evidence(_) => "evidence",
             Self::Name(_) => "name",
+            Self::Brakes => "brakes",
         }
     }
 }
@@ -227,7 +230,7 @@ impl StreamId {
 impl fmt::Display for StreamId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::System => f.write_str("system"),
+            Self::System | Self::Brakes => f.write_str(self.kind()),
             Self::Account(id) | Self::Gate(id) => write!(f, "{}:{id}", self.kind()),
             Self::Client(id) | Self::Use(id) => write!(f, "{}:{id}", self.kind()),
             Self::Session(id) | Self::Evidence(id) => write!(f, "{}:{id}", self.kind()),
@@ -239,8 +242,10 @@ impl fmt::Display for StreamId {
 impl FromStr for StreamId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        if text == "system" {
-            return Ok(Self::System);
+        match text {
+            "system" => return Ok(Self::System),
+            "brakes" => return Ok(Self::Brakes),
+            _ => {}
         }
         match text.split_once(':') {
             Some(("account", id)) => Ok(Self::Account(id.parse()?)),
@@ -292,6 +297,7 @@ mod tests {
             StreamId::Session(SessionId(id)),
             StreamId::Evidence(SessionId(id)),
             StreamId::Name(NameHash([9; 32])),
+            StreamId::Brakes,
         ] {
             assert_eq!(stream.to_string().parse(), Ok(stream));
         }

@@ -1,5 +1,6 @@
 //! Whether an access token is active: the one function behind introspection, userinfo and every other door.
 
+use super::brakes::Brakes;
 use super::client::Client;
 use super::gate::Gate;
 use super::session::Session;
@@ -32,7 +33,7 @@ pub enum Basis<'a> {
 }
 
 /// Whether the token is active at `now`.
-pub fn is_active(token: &Presented, system: &System, now: Timestamp) -> bool {
+pub fn is_active(token: &Presented, system: &System, brakes: &Brakes, now: Timestamp) -> bool {
     if now >= token.expires_at || !token.client.enabled {
         return false;
     }
@@ -41,11 +42,12 @@ pub fn is_active(token: &Presented, system: &System, now: Timestamp) -> bool {
             gate.is_enabled()
                 && gate.is_registered_at(&session.client)
                 && !system.distrusts(session.refresh_key)
-                && session.closed(gate, token.client, now).is_none()
+                && session.closed(gate, token.client, brakes, now).is_none()
         }
         // `iat` has whole seconds, so a token of the brake's own second may be from before it: refuse it.
         Basis::Client { revoked } => {
-            !revoked && token.client.braked_at.is_none_or(|brake| token.issued_at.seconds() > brake.seconds())
+            let after = |brake: Option<Timestamp>| brake.is_none_or(|at| token.issued_at.seconds() > at.seconds());
+            !revoked && after(token.client.braked_at) && after(brakes.all_at)
         }
     }
 }

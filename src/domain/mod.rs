@@ -5,6 +5,7 @@
 //! a refusal is recorded too) and an `apply` (what an event means for the state). [`project`] says which look-ups follow.
 
 pub mod account;
+pub mod brakes;
 pub mod client;
 mod closing;
 pub mod command;
@@ -26,6 +27,7 @@ pub mod verifier;
 pub use project::{IndexKey, IndexOp, index_ops};
 
 use account::{Account, AccountEvent, Name, NameEvent};
+use brakes::{Brakes, BrakesEvent};
 use client::{Client, ClientEvent, Usage, UseEvent};
 use command::Command;
 use context::{Context, InFull};
@@ -57,6 +59,8 @@ pub enum Event {
     Evidence(EvidenceEvent),
     /// Of a `name:H` stream.
     Name(NameEvent),
+    /// Of the `brakes` stream.
+    Brakes(BrakesEvent),
 }
 
 /// An event with its place in the journal.
@@ -128,6 +132,8 @@ pub enum State {
     Evidence(Evidence),
     /// Of a `name:H` stream.
     Name(Name),
+    /// Of the `brakes` stream.
+    Brakes(Brakes),
 }
 
 impl State {
@@ -137,9 +143,13 @@ impl State {
         match self {
             Self::Session(session) => session.status != Status::Open,
             Self::Evidence(_) => true,
-            Self::System(_) | Self::Account(_) | Self::Gate(_) | Self::Client(_) | Self::Use(_) | Self::Name(_) => {
-                false
-            }
+            Self::System(_)
+            | Self::Account(_)
+            | Self::Gate(_)
+            | Self::Client(_)
+            | Self::Use(_)
+            | Self::Name(_)
+            | Self::Brakes(_) => false,
         }
     }
 
@@ -209,6 +219,9 @@ pub fn apply(state: Option<State>, recorded: &Recorded) -> Result<State, Impossi
             fold!(Evidence, event, |before, event, recorded| Ok(evidence::apply(before, event, recorded)))
         }
         (Event::Name(event), StreamId::Name(_)) => fold!(Name, event, account::apply_name),
+        (Event::Brakes(event), StreamId::Brakes) => {
+            fold!(Brakes, event, |before, event, recorded| Ok(brakes::apply(before, event, recorded)))
+        }
         _ => return Err(mismatch()),
     })
 }

@@ -2,6 +2,7 @@
 //! not was made by other rules, or by other hands; and with another policy in the states this is "what if".
 
 use super::account::{self, LoginFacts};
+use super::brakes::{self, Brakes};
 use super::client::{self, Client};
 use super::command::Command;
 use super::context::Context;
@@ -30,9 +31,9 @@ pub enum Moment {
 pub fn redo(first: &Recorded, states: impl Fn(&StreamId, Moment) -> Option<State>) -> Option<Vec<(StreamId, Event)>> {
     let past = Past { states: &states, context: &first.context, at: first.at };
     match (first.command.as_ref()?, &first.stream) {
-        (Command::Login { login, gate, client, n }, _) => past.login(login, *gate, *client, *n),
-        (Command::Refresh { refresh, gate, client, unrecorded }, StreamId::Session(id)) => {
-            let versions = (Moment::Version(*gate), Moment::Version(*client));
+        (Command::Login { login, gate, client, brakes, n }, _) => past.login(login, (*gate, *client, *brakes), *n),
+        (Command::Refresh { refresh, gate, client, brakes, unrecorded }, StreamId::Session(id)) => {
+            let versions = (Moment::Version(*gate), Moment::Version(*client), Moment::Version(*brakes));
             past.session(*id, Moment::Before, versions, unrecorded, |session, around| {
                 session::refresh(session, refresh, around).events
             })
@@ -78,12 +79,16 @@ pub fn redo(first: &Recorded, states: impl Fn(&StreamId, Moment) -> Option<State
             let client = past.client(id, Moment::Before)?;
             Some(place(client::decide(&client, command), &first.stream, Event::Client))
         }
+        (Command::Brakes { command, brakes }, StreamId::Brakes) => {
+            let before = past.brakes(Moment::Version(*brakes));
+            Some(place(brakes::decide(&before, command), &first.stream, Event::Brakes))
+        }
         _ => None,
     }
 }
 
-/// Gate and client as they stood: for decisions whose events do not depend on either.
-const NOW: (Moment, Moment) = (Moment::Before, Moment::Before);
+/// Gate, client and brakes as they stood: for decisions whose events do not depend on either.
+const NOW: (Moment, Moment, Moment) = (Moment::Before, Moment::Before, Moment::Before);
 
 fn place<E>(events: Vec<E>, stream: &StreamId, kind: fn(E) -> Event) -> Vec<(StreamId, Event)> {
     events.into_iter().map(|event| (stream.clone(), kind(event))).collect()
@@ -117,6 +122,14 @@ impl<S: Fn(&StreamId, Moment) -> Option<State>> Past<'_, S> {
         }
     }
 
+    /// Where nothing was ever braked there is no such stream.
+    fn brakes(&self, moment: Moment) -> Brakes {
+        match (self.states)(&StreamId::Brakes, moment) {
+            Some(State::Brakes(brakes)) => brakes,
+            _ => Brakes::default(),
+        }
+    }
+
     /// A client that was never used has no such stream.
     fn usage(&self, id: &ClientId) -> client::Usage {
         match (self.states)(&StreamId::Use(id.clone()), Moment::Before) {
@@ -137,7 +150,7 @@ impl<S: Fn(&StreamId, Moment) -> Option<State>> Past<'_, S> {
         &self,
         id: SessionId,
         moment: Moment,
-        (gate, client): (Moment, Moment),
+        (gate, client, brakes): (Moment, Moment, Moment),
         unrecorded: &Unrecorded,
         decide: impl Fn(&Session, &Around) -> Vec<SessionEvent>,
     ) -> Option<Vec<(StreamId, Event)>> {
@@ -145,15 +158,16 @@ impl<S: Fn(&StreamId, Moment) -> Option<State>> Past<'_, S> {
         let State::Session(session) = (self.states)(&stream, moment)? else { return None };
         let gate = self.gate(session.account, gate)?;
         let client = self.client(&session.client, client)?;
-        let around = Around { gate: &gate, client: &client, context: self.context, now: self.at, unrecorded };
+        let brakes = self.brakes(brakes);
+        let (context, now) = (self.context, self.at);
+        let around = Around { gate: &gate, client: &client, brakes: &brakes, context, now, unrecorded };
         Some(place(decide(&session, &around), &stream, Event::Session))
     }
 
     fn login(
         &self,
         login: &account::Login,
-        gate_version: Version,
-        client_version: Version,
+        (gate_version, client_version, brakes_version): (Version, Version, Version),
         n: Option<u64>,
     ) -> Option<Vec<(StreamId, Event)>> {
         let State::Account(account) = (self.states)(&StreamId::Account(login.account), Moment::Before)? else {
@@ -161,11 +175,14 @@ impl<S: Fn(&StreamId, Moment) -> Option<State>> Past<'_, S> {
         };
         let gate = self.gate(login.account, Moment::Version(gate_version))?;
         let client = self.client(&login.client, Moment::Version(client_version))?;
+        let brakes = self.brakes(Moment::Version(brakes_version));
         let facts = LoginFacts {
             gate: &gate,
             gate_version,
             client: &client,
             client_version,
+            brakes: &brakes,
+            brakes_version,
             context: self.context,
             now: self.at,
             seen: &seen(n),

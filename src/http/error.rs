@@ -242,6 +242,35 @@ fn denied(denial: Denial) -> Answer {
         Denial::GrantNotAllowed => {
             (StatusCode::BAD_REQUEST, "unauthorized_client", "this client may not use this grant", None)
         }
+        Denial::LoginsRefused => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "nobody may log in for now: an operator has stopped it; sessions go on",
+            None,
+        ),
+        Denial::PasswordChangeRequired => (
+            StatusCode::BAD_REQUEST,
+            "invalid_grant",
+            "the password must be changed: POST /account/password with the change_code of this answer and a new password",
+            None,
+        ),
+        Denial::OldPasswordWrong => (StatusCode::FORBIDDEN, "old_password_wrong", "the old password is wrong", None),
+        Denial::PasswordCodeWrong => (
+            StatusCode::FORBIDDEN,
+            "password_code_wrong",
+            "the code is wrong, was used, or came too late: ask for another",
+            None,
+        ),
+        Denial::ApiKeyUnknown | Denial::ApiKeyDisabled => (
+            StatusCode::UNAUTHORIZED,
+            "unauthorized",
+            "send an API key that is in force, as Authorization: Bearer KEY",
+            Some("Bearer"),
+        ),
+        Denial::ApiKeyForbidden => {
+            (StatusCode::FORBIDDEN, "forbidden", "this API key lacks the permission for this", None)
+        }
+        Denial::ApiKeyElsewhere => (StatusCode::FORBIDDEN, "forbidden", "this API key covers other clients only", None),
         Denial::ClientUnknown | Denial::ClientSecretWrong => {
             (StatusCode::UNAUTHORIZED, "invalid_client", "the client is unknown or its secret is wrong", Some(BASIC))
         }
@@ -344,10 +373,11 @@ mod tests {
     }
 
     #[test]
-    fn only_a_client_that_failed_to_authenticate_is_answered_401() {
+    fn only_who_failed_to_authenticate_is_answered_401() {
         for denial in Denial::ALL {
             let unauthorized = denied(*denial).status == StatusCode::UNAUTHORIZED;
-            assert_eq!(unauthorized, denied(*denial).error == "invalid_client", "{denial}");
+            let failed = ["invalid_client", "unauthorized"].contains(&denied(*denial).error);
+            assert_eq!(unauthorized, failed, "{denial}");
         }
     }
 }

@@ -138,7 +138,7 @@ impl Caller {
     }
 
     fn asker(&self, told_by: ToldBy, person: Person, claimed: Option<Person>) -> Asker {
-        Asker { request_id: self.request_id, peer: self.peer, told_by, person, claimed }
+        Asker { request_id: self.request_id, peer: self.peer, told_by, api_key: None, person, claimed }
     }
 }
 

@@ -5,6 +5,7 @@ use super::keys;
 use super::store::{Store, StoreError, pages};
 use crate::domain::State;
 use crate::domain::account::{Account, Name};
+use crate::domain::brakes::Brakes;
 use crate::domain::client::{Client, Usage};
 use crate::domain::evidence::Evidence;
 use crate::domain::gate::Gate;
@@ -35,7 +36,7 @@ pub(super) struct Hot(RwLock<HashMap<StreamId, Arc<Folded>>>);
 impl Hot {
     /// Whether a stream's state is kept here.
     fn keeps(stream: &StreamId) -> bool {
-        matches!(stream, StreamId::Client(_) | StreamId::System)
+        matches!(stream, StreamId::Client(_) | StreamId::System | StreamId::Brakes)
     }
 
     pub(super) fn renew<'a>(&self, heads: impl Iterator<Item = (&'a StreamId, &'a Arc<Folded>)>) {
@@ -143,6 +144,20 @@ impl Reader {
         match &folded.state {
             State::System(system) => Ok(Versioned { version: folded.version, at: folded.at, value: system.clone() }),
             _ => Err(StoreError("the record of system is of another kind".to_owned())),
+        }
+    }
+
+    /// The brakes; as they are at first where nothing was ever braked.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn brakes(&self) -> Result<Versioned<Brakes>, StoreError> {
+        let Some(folded) = self.folded(&StreamId::Brakes)? else {
+            return Ok(Versioned { version: 0, at: Timestamp::default(), value: Brakes::default() });
+        };
+        match &folded.state {
+            State::Brakes(brakes) => Ok(Versioned { version: folded.version, at: folded.at, value: brakes.clone() }),
+            _ => Err(StoreError("the record of brakes is of another kind".to_owned())),
         }
     }
 
@@ -280,8 +295,10 @@ pub(super) fn read_folded(store: &dyn Store, stream: &StreamId) -> Result<Option
 pub(super) fn load_hot(store: &dyn Store) -> Result<Hot, StoreError> {
     const PAGE: usize = 256;
     let hot = Hot::default();
-    if let Some(system) = read_folded(store, &StreamId::System)? {
-        hot.renew([(&StreamId::System, &system)].into_iter());
+    for stream in [StreamId::System, StreamId::Brakes] {
+        if let Some(folded) = read_folded(store, &stream)? {
+            hot.renew([(&stream, &folded)].into_iter());
+        }
     }
     for page in pages(store, keys::states_of("client"), PAGE) {
         for (key, record) in &page? {

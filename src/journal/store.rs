@@ -9,7 +9,7 @@ use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
 
 /// The format of state records. Another number than the stored one means: rebuild from the segments.
-pub const STATE_FORMAT: u32 = 2;
+pub const STATE_FORMAT: u32 = 3;
 /// The key of the store's own head. Not part of the digest it holds.
 const HEAD_KEY: &[u8] = b"m/head";
 

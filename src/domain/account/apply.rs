@@ -2,7 +2,7 @@
 
 use super::decide::shown;
 use super::event::{AccountEvent, NameEvent};
-use super::state::{Account, FAMILIAR_CONTEXTS, Name};
+use super::state::{Account, FAMILIAR_CONTEXTS, Name, PasswordCode};
 use crate::domain::context::SealedAt;
 use crate::domain::tally::Tallies;
 use crate::domain::verifier::PasswordVerifier;
@@ -20,6 +20,9 @@ pub fn apply(state: Option<Account>, event: &AccountEvent, recorded: &Recorded) 
                 name: *name,
                 rehash: None,
                 familiar: Vec::new(),
+                code: None,
+                created_at: recorded.at,
+                last_login_at: None,
                 refusals: Tallies::default(),
             });
         }
@@ -28,8 +31,20 @@ pub fn apply(state: Option<Account>, event: &AccountEvent, recorded: &Recorded) 
     };
     match event {
         AccountEvent::Created { .. } => return Err(recorded.impossible("the account was created before")),
-        AccountEvent::LoginSucceeded { .. } => remember(&mut account, recorded),
-        AccountEvent::LoginRefused { class, n, .. } => {
+        AccountEvent::LoginSucceeded { .. } => {
+            account.last_login_at = Some(recorded.at);
+            remember(&mut account, recorded);
+        }
+        AccountEvent::NewContext { .. } => {}
+        AccountEvent::PasswordCodeIssued { digest, expires_at, of } => {
+            let digest = SealedAt { commit: recorded.commit, sealed: digest.clone() };
+            account.code = Some(PasswordCode { digest, expires_at: *expires_at, of: *of });
+        }
+        AccountEvent::LoginChanged { login, name } => {
+            account.login = SealedAt { commit: recorded.commit, sealed: login.clone() };
+            account.name = *name;
+        }
+        AccountEvent::LoginRefused { class, n, .. } | AccountEvent::PasswordChangeRefused { class, n } => {
             account.refusals.record(*class, *n, shown(*class, &recorded.context));
         }
         AccountEvent::PasswordRehashed { of, verifier, scheme } => {

@@ -2,6 +2,7 @@
 
 use super::event::AccountEvent;
 use super::state::Account;
+use crate::domain::brakes::Brakes;
 use crate::domain::client::{Client, Grant};
 use crate::domain::context::Context;
 use crate::domain::denial::Denial;
@@ -61,6 +62,10 @@ pub struct LoginFacts<'a> {
     pub client: &'a Client,
     /// Its version then.
     pub client_version: Version,
+    /// The brakes, as they were before the password work.
+    pub brakes: &'a Brakes,
+    /// Their version then.
+    pub brakes_version: Version,
     /// Who asks.
     pub context: &'a Context,
     /// The instant of the decision.
@@ -76,12 +81,14 @@ pub struct LoginGranted {
     pub session: SessionId,
     /// How it starts.
     pub started: Started,
+    /// Whether it comes from where the account was never used.
+    pub new_context: bool,
 }
 
 /// Decides a login.
 pub fn login(account: &Account, command: &Login, facts: &LoginFacts) -> Decision<(StreamId, Event), LoginGranted> {
     match judge(command, facts) {
-        Ok(scope) => grant(command, scope, facts),
+        Ok(scope) => grant(account, command, scope, facts),
         Err(class) => {
             let (n, recorded) = account.refusals.next(class, facts.seen, &shown(class, facts.context));
             let event = AccountEvent::LoginRefused { client: command.client.clone(), class, n };
@@ -98,6 +105,10 @@ pub(super) fn shown(class: Denial, context: &Context) -> Shown {
 }
 
 fn judge(command: &Login, facts: &LoginFacts) -> Result<BTreeSet<String>, Denial> {
+    // Whoever may not log in at all learns nothing about the password.
+    if facts.brakes.logins_refused_since.is_some() {
+        return Err(Denial::LoginsRefused);
+    }
     match command.verdict {
         PasswordVerdict::Throttled => return Err(Denial::Throttled),
         PasswordVerdict::Wrong => return Err(Denial::WrongCredentials),
@@ -117,10 +128,18 @@ fn judge(command: &Login, facts: &LoginFacts) -> Result<BTreeSet<String>, Denial
     if !facts.client.settings.grants.contains(&Grant::Password) {
         return Err(Denial::GrantNotAllowed);
     }
+    if facts.gate.must_change {
+        return Err(Denial::PasswordChangeRequired);
+    }
     facts.client.grantable(command.scope.as_ref()).ok_or(Denial::InvalidScope)
 }
 
-fn grant(command: &Login, scope: BTreeSet<String>, facts: &LoginFacts) -> Decision<(StreamId, Event), LoginGranted> {
+fn grant(
+    account: &Account,
+    command: &Login,
+    scope: BTreeSet<String>,
+    facts: &LoginFacts,
+) -> Decision<(StreamId, Event), LoginGranted> {
     let settings = &facts.client.settings;
     let absolute_end = facts.now + settings.refresh_absolute_ttl;
     let refreshable = facts.client.gives_refresh_token(&scope);
@@ -135,6 +154,7 @@ fn grant(command: &Login, scope: BTreeSet<String>, facts: &LoginFacts) -> Decisi
         refresh_key: command.refresh_key,
         gate_version: facts.gate_version,
         client_version: facts.client_version,
+        brakes_version: facts.brakes_version,
         absolute_end,
         idle_end,
         access: Access { jti: command.jti, issued_at: command.wall, expires_at },
@@ -146,6 +166,11 @@ fn grant(command: &Login, scope: BTreeSet<String>, facts: &LoginFacts) -> Decisi
         StreamId::Account(command.account),
         Event::Account(AccountEvent::LoginSucceeded { client: command.client.clone(), session: command.session }),
     ));
+    let new_context = facts.context.person().is_some_and(|person| account.is_new(&person, facts.now));
+    if new_context {
+        let event = AccountEvent::NewContext { client: command.client.clone(), session: command.session };
+        events.push((StreamId::Account(command.account), Event::Account(event)));
+    }
     events.push((StreamId::Session(command.session), Event::Session(SessionEvent::Started(started.clone()))));
-    Decision { events, outcome: Ok(LoginGranted { session: command.session, started }) }
+    Decision { events, outcome: Ok(LoginGranted { session: command.session, started, new_context }) }
 }

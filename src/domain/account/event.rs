@@ -3,6 +3,7 @@
 use crate::domain::context::Sealed;
 use crate::domain::denial::Denial;
 use crate::domain::ids::{AccountId, ClientId, NameHash, SessionId, Version};
+use crate::domain::time::Timestamp;
 use crate::domain::verifier::Scheme;
 
 /// An event of an `account:ID` stream.
@@ -30,6 +31,36 @@ pub enum AccountEvent {
         class: Denial,
         /// Which refusal of this class it was.
         n: u64,
+    },
+    /// `account.new_context`: that login came from a network and a device that the account did not know, and it knew some.
+    NewContext {
+        /// Where.
+        client: ClientId,
+        /// The session it gave.
+        session: SessionId,
+    },
+    /// `account.password_code_issued`: whoever shows the code may set another password, once.
+    PasswordCodeIssued {
+        /// The digest of the code, sealed.
+        digest: Sealed,
+        /// Until when it may be shown.
+        expires_at: Timestamp,
+        /// The password that it replaces: the version of its `gate.password_set`. Any other makes it worth nothing.
+        of: Version,
+    },
+    /// `account.password_change_refused`
+    PasswordChangeRefused {
+        /// Why.
+        class: Denial,
+        /// Which refusal of this class it was.
+        n: u64,
+    },
+    /// `account.login_changed`
+    LoginChanged {
+        /// The login id from now on, sealed.
+        login: Sealed,
+        /// Its hash: the `name:H` stream that belongs to this account from now on.
+        name: NameHash,
     },
     /// `account.password_rehashed`: the same password, hashed with today's parameters.
     PasswordRehashed {

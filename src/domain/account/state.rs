@@ -3,7 +3,7 @@
 use crate::domain::context::{SealedAt, Traits};
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{AccountId, NameHash, Tag};
+use crate::domain::ids::{AccountId, NameHash, Tag, Version};
 use crate::domain::tally::Tallies;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::verifier::PasswordVerifier;
@@ -25,8 +25,32 @@ pub struct Account {
     pub rehash: Option<PasswordVerifier>,
     /// Where it logged in from lately, newest last.
     pub familiar: Vec<(Traits, Timestamp)>,
+    /// The one-time code by which another password may be set, the last that was issued.
+    pub code: Option<PasswordCode>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When somebody last logged in.
+    pub last_login_at: Option<Timestamp>,
     /// Recorded refusals.
     pub refusals: Tallies<Denial>,
+}
+
+/// A one-time code for setting a password.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PasswordCode {
+    /// Its digest, sealed.
+    pub digest: SealedAt,
+    /// Until when it may be shown.
+    pub expires_at: Timestamp,
+    /// The password that it replaces.
+    pub of: Version,
+}
+
+impl PasswordCode {
+    /// Whether it may still be shown: it is not too late, and the password is still the one that it was issued for.
+    pub fn is_good(&self, gate: &Gate, now: Timestamp) -> bool {
+        now < self.expires_at && self.of == gate.password.password
+    }
 }
 
 impl Account {
@@ -36,6 +60,11 @@ impl Account {
             Some(rehash) if rehash.password == gate.password.password => rehash,
             _ => &gate.password,
         }
+    }
+
+    /// Whether a person comes from where nobody logged in lately, though somebody did elsewhere.
+    pub fn is_new(&self, person: &Traits, now: Timestamp) -> bool {
+        !self.familiar.is_empty() && self.familiar_tag(person, now).is_none()
     }
 
     /// Whether a person comes from a network or device from which this account logged in lately: the tag that says so.

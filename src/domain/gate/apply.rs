@@ -22,8 +22,10 @@ pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Res
         gate.closed_why = why;
     };
     match event {
-        GateEvent::PasswordSet { .. } => {
+        GateEvent::PasswordSet { must_change, .. } => {
             gate.password = password(event, recorded)?;
+            gate.password_set_at = recorded.at;
+            gate.must_change = *must_change;
             close(&mut gate, ClosedWhy::PasswordChanged);
         }
         GateEvent::Disabled => {
@@ -38,6 +40,9 @@ pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Res
             gate.registrations.get_or_insert_default().remove(client);
             gate.withdrawn.insert(client.clone(), recorded.version);
         }
+        // What was withdrawn before stays withdrawn for the sessions of before.
+        GateEvent::RegistrationsLifted => gate.registrations = None,
+        GateEvent::MustChangeSet { must_change } => gate.must_change = *must_change,
         GateEvent::RolesSet { roles } => gate.roles.clone_from(roles),
         GateEvent::SessionsRevoked => close(&mut gate, ClosedWhy::SessionsRevoked),
         GateEvent::Erased => {
@@ -57,6 +62,8 @@ fn erased(gate: Gate, event: &GateEvent, recorded: &Recorded) -> Result<Gate, Im
         GateEvent::Enabled
         | GateEvent::RegistrationAdded { .. }
         | GateEvent::RegistrationWithdrawn { .. }
+        | GateEvent::RegistrationsLifted
+        | GateEvent::MustChangeSet { .. }
         | GateEvent::RolesSet { .. } => Err(recorded.impossible("the account was erased")),
     }
 }
@@ -65,6 +72,8 @@ fn open(event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
     Ok(Gate {
         standing: Standing::Enabled,
         password: password(event, recorded)?,
+        password_set_at: recorded.at,
+        must_change: matches!(event, GateEvent::PasswordSet { must_change: true, .. }),
         registrations: None,
         withdrawn: BTreeMap::new(),
         roles: BTreeSet::new(),
@@ -75,7 +84,7 @@ fn open(event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
 
 fn password(event: &GateEvent, recorded: &Recorded) -> Result<PasswordVerifier, Impossible> {
     match event {
-        GateEvent::PasswordSet { verifier, scheme } => Ok(PasswordVerifier {
+        GateEvent::PasswordSet { verifier, scheme, .. } => Ok(PasswordVerifier {
             verifier: SealedAt { commit: recorded.commit, sealed: verifier.clone() },
             scheme: *scheme,
             password: recorded.version,

@@ -1,6 +1,6 @@
 //! The rules of a gate: what administration may do to an account. Each command is one event, or none where it is so already.
 
-use super::event::GateEvent;
+use super::event::{GateEvent, PasswordHow};
 use super::state::{Gate, Standing};
 use crate::domain::context::Sealed;
 use crate::domain::ids::ClientId;
@@ -16,6 +16,10 @@ pub enum GateCommand {
         verifier: Sealed,
         /// How it was made.
         scheme: Scheme,
+        /// Whether it only serves to set another.
+        must_change: bool,
+        /// Who sets it and how.
+        how: PasswordHow,
     },
     /// Let nobody in, and end what is open.
     Disable,
@@ -25,6 +29,10 @@ pub enum GateCommand {
     AddRegistration(ClientId),
     /// Allow none there any more.
     WithdrawRegistration(ClientId),
+    /// Allow sessions at every client again.
+    LiftRegistrations,
+    /// Say whether the password that it has must be changed.
+    SetMustChange(bool),
     /// Replace the roles.
     SetRoles(BTreeSet<String>),
     /// End everything that is open.
@@ -39,9 +47,12 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
         return Vec::new();
     }
     let event = match command {
-        GateCommand::SetPassword { verifier, scheme } => {
-            Some(GateEvent::PasswordSet { verifier: verifier.clone(), scheme: *scheme })
-        }
+        GateCommand::SetPassword { verifier, scheme, must_change, how } => Some(GateEvent::PasswordSet {
+            verifier: verifier.clone(),
+            scheme: *scheme,
+            must_change: *must_change,
+            how: *how,
+        }),
         GateCommand::Disable => (gate.standing == Standing::Enabled).then_some(GateEvent::Disabled),
         GateCommand::Enable => (gate.standing == Standing::Disabled).then_some(GateEvent::Enabled),
         GateCommand::AddRegistration(client) => {
@@ -50,6 +61,10 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
         }
         GateCommand::WithdrawRegistration(client) => {
             gate.is_registered_at(client).then(|| GateEvent::RegistrationWithdrawn { client: client.clone() })
+        }
+        GateCommand::LiftRegistrations => gate.registrations.is_some().then_some(GateEvent::RegistrationsLifted),
+        GateCommand::SetMustChange(must_change) => {
+            (gate.must_change != *must_change).then_some(GateEvent::MustChangeSet { must_change: *must_change })
         }
         GateCommand::SetRoles(roles) => (gate.roles != *roles).then(|| GateEvent::RolesSet { roles: roles.clone() }),
         GateCommand::RevokeSessions => Some(GateEvent::SessionsRevoked),

@@ -5,6 +5,18 @@ use crate::domain::ids::ClientId;
 use crate::domain::verifier::Scheme;
 use std::collections::BTreeSet;
 
+/// Who set a password, and how.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PasswordHow {
+    /// An operator, a bootstrap file or an import.
+    #[default]
+    Given,
+    /// The person, who knew the old one.
+    Changed,
+    /// Whoever had a one-time code.
+    Reset,
+}
+
 /// An event of a `gate:ACCOUNT` stream. *Closing* are: a password set (but the first), disabled, all sessions revoked,
 /// erased. A session that was started before the last of them is over.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +27,10 @@ pub enum GateEvent {
         verifier: Sealed,
         /// How it was made.
         scheme: Scheme,
+        /// Whether it only serves to set another: a login with it is refused until then.
+        must_change: bool,
+        /// Who set it and how.
+        how: PasswordHow,
     },
     /// `gate.disabled`
     Disabled,
@@ -29,6 +45,13 @@ pub enum GateEvent {
     RegistrationWithdrawn {
         /// The client.
         client: ClientId,
+    },
+    /// `gate.registrations_lifted`: sessions are allowed at every client again.
+    RegistrationsLifted,
+    /// `gate.must_change_set`: the password that the account has must be changed, or need not be any more.
+    MustChangeSet {
+        /// Which of the two.
+        must_change: bool,
     },
     /// `gate.roles_set`
     RolesSet {

@@ -1,6 +1,7 @@
 //! What is known of a gate.
 
 use crate::domain::ids::{ClientId, Version};
+use crate::domain::time::Timestamp;
 use crate::domain::verifier::PasswordVerifier;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,10 @@ pub struct Gate {
     pub standing: Standing,
     /// The password's verifier.
     pub password: PasswordVerifier,
+    /// When that password was set.
+    pub password_set_at: Timestamp,
+    /// Whether it must be changed before anybody may log in with it.
+    pub must_change: bool,
     /// The clients it is registered at; `None`: all.
     pub registrations: Option<BTreeSet<ClientId>>,
     /// The versions at which registrations were withdrawn: sessions from before stay over should one be added again.

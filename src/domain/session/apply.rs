@@ -2,7 +2,7 @@
 
 use super::event::{Refreshed, Retried, SessionEvent, Started};
 use super::state::{Session, Status};
-use crate::domain::context::{InFull, LastInFull};
+use crate::domain::context::{InFull, LastInFull, SealedAt};
 use crate::domain::denial::Denial;
 use crate::domain::tally::{Shown, Tallies};
 use crate::domain::{Impossible, Recorded};
@@ -22,7 +22,20 @@ pub fn apply(state: Option<Session>, event: &SessionEvent, recorded: &Recorded) 
             session
         }
     };
-    Ok(Session { last_in_full, ..session })
+    Ok(told(Session { last_in_full, ..session }, event, recorded))
+}
+
+/// The session with what an entry told of who asked, and with who used it last: whoever was refused did not.
+fn told(mut session: Session, event: &SessionEvent, recorded: &Recorded) -> Session {
+    let uses = matches!(event, SessionEvent::Started(_) | SessionEvent::Refreshed(_) | SessionEvent::RefreshRetried(_));
+    if let Some(InFull::Sealed { sealed, .. }) = &recorded.context.sealed {
+        let before = session.in_full.replace(SealedAt { commit: recorded.commit, sealed: sealed.clone() });
+        session.used_by = session.used_by.take().or(before);
+    }
+    if uses && recorded.context.sealed.is_some() {
+        session.used_by = None;
+    }
+    session
 }
 
 /// Only the newest is remembered, so an entry can refer to no other.
@@ -47,6 +60,7 @@ fn start(started: &Started, recorded: &Recorded) -> Session {
         refresh_key: started.refresh_key,
         gate_version: started.gate_version,
         client_version: started.client_version,
+        brakes_version: started.brakes_version,
         absolute_end: started.absolute_end,
         idle_end: started.idle_end,
         generation: 0,
@@ -54,6 +68,8 @@ fn start(started: &Started, recorded: &Recorded) -> Session {
         parent: None,
         redeemed_by: recorded.context.person(),
         last_in_full: None,
+        in_full: None,
+        used_by: None,
         access: started.access,
         access_scope: None,
         retries: 0,

@@ -4,6 +4,7 @@ use super::apply::retries_running;
 use super::event::{Asked, Refreshed, Retried, SessionEvent};
 use super::state::{Access, RevokeReason, Session, Status, Unrecorded};
 use crate::domain::Decision;
+use crate::domain::brakes::Brakes;
 use crate::domain::client::{Client, Grant, LateRetry, Rotation};
 use crate::domain::context::Context;
 use crate::domain::denial::Denial;
@@ -88,6 +89,8 @@ pub struct Around<'a> {
     pub gate: &'a Gate,
     /// The session's client.
     pub client: &'a Client,
+    /// What ends more than that account's or that client's sessions.
+    pub brakes: &'a Brakes,
     /// Who asks.
     pub context: &'a Context,
     /// The instant of the decision.
@@ -131,7 +134,7 @@ fn judge(session: &Session, command: &Refresh, around: &Around) -> Result<Refres
     if !client.settings.grants.contains(&Grant::RefreshToken) || !gate.is_registered_at(&session.client) {
         return Err(Denial::GrantWithdrawn);
     }
-    if !session.refreshable || session.closed(gate, client, around.now).is_some() {
+    if !session.refreshable || session.closed(gate, client, around.brakes, around.now).is_some() {
         return Err(Denial::Closed);
     }
     if presented == session.generation {
@@ -256,7 +259,7 @@ fn deny(
             let (n, recorded) =
                 session.refusals.next(class, &around.unrecorded.refusals, &shown(Some(presented), around));
             let event = SessionEvent::AheadOfJournal { presented, current: session.generation, n };
-            if session.closed(around.gate, around.client, around.now).is_none() {
+            if session.closed(around.gate, around.client, around.brakes, around.now).is_none() {
                 ends(event, RevokeReason::HistoryLost)
             } else {
                 Decision { events: if recorded { vec![event] } else { Vec::new() }, outcome: Err(class) }
@@ -330,7 +333,7 @@ pub fn expire(session: &Session, now: Timestamp) -> Vec<SessionEvent> {
 /// Whether a refresh token that its own client introspects is active, and what has to be recorded: an old generation in
 /// the client's hands is worth knowing.
 pub fn show(session: &Session, presented: Generation, around: &Around) -> Decision<SessionEvent, bool> {
-    let open = session.refreshable && session.closed(around.gate, around.client, around.now).is_none();
+    let open = session.refreshable && session.closed(around.gate, around.client, around.brakes, around.now).is_none();
     let granted = around.client.settings.grants.contains(&Grant::RefreshToken);
     let registered = around.gate.is_registered_at(&session.client);
     let allowed = around.gate.is_enabled() && around.client.enabled && granted && registered;

@@ -86,6 +86,8 @@ pub struct Started {
     pub gate_version: Version,
     /// The client's version the login was decided on.
     pub client_version: Version,
+    /// The brakes' version the login was decided on.
+    pub brakes_version: Version,
     /// Its absolute end.
     pub absolute_end: Timestamp,
     /// Its end unless it is refreshed.

@@ -1,7 +1,8 @@
 //! What is known of a session: the fold of its events.
 
+use crate::domain::brakes::Brakes;
 use crate::domain::client::Client;
-use crate::domain::context::{LastInFull, Traits};
+use crate::domain::context::{LastInFull, SealedAt, Traits};
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, TokenId, Version};
@@ -41,6 +42,12 @@ pub enum RevokeReason {
     Admin,
     /// The journal was brought back from a back-up.
     Restored,
+    /// Everything was revoked.
+    AllBraked,
+    /// The sessions last used from a network were revoked.
+    NetworkBraked,
+    /// The person ended it.
+    Person,
 }
 
 impl RevokeReason {
@@ -60,6 +67,9 @@ impl RevokeReason {
         Self::HistoryLost,
         Self::Admin,
         Self::Restored,
+        Self::AllBraked,
+        Self::NetworkBraked,
+        Self::Person,
     ];
 
     /// The stable code in events and metrics.
@@ -79,6 +89,9 @@ impl RevokeReason {
             Self::HistoryLost => "history_lost",
             Self::Admin => "admin",
             Self::Restored => "restored",
+            Self::AllBraked => "all_braked",
+            Self::NetworkBraked => "network_braked",
+            Self::Person => "person",
         }
     }
 }
@@ -132,6 +145,8 @@ pub struct Session {
     pub gate_version: Version,
     /// The client's version when it was started: a later brake ends it.
     pub client_version: Version,
+    /// The version of the `brakes` stream when it was started: a later brake of everything ends it.
+    pub brakes_version: Version,
     /// It ends at this instant, however often it is refreshed.
     pub absolute_end: Timestamp,
     /// It ends at this instant unless it is refreshed before.
@@ -146,6 +161,10 @@ pub struct Session {
     pub redeemed_by: Option<Traits>,
     /// Where its stream last told in full who asked: an entry of the very same person refers to it.
     pub last_in_full: Option<LastInFull>,
+    /// What that entry told.
+    pub in_full: Option<SealedAt>,
+    /// Who used it last, in full, where that is not what that entry told: it was of somebody who was refused.
+    pub used_by: Option<SealedAt>,
     /// The access token issued with the current generation.
     pub access: Access,
     /// The scope of that access token, where narrower than the session's.
@@ -177,6 +196,8 @@ pub enum Closed {
     ByGate,
     /// A brake of the client came after its start.
     ByClient,
+    /// A brake of everything came after its start.
+    ByBrake,
 }
 
 impl Session {
@@ -185,14 +206,26 @@ impl Session {
         self.idle_end.min(self.absolute_end)
     }
 
-    /// Whether and why it is over at `now`, given the gate of its account and its client.
-    pub fn closed(&self, gate: &Gate, client: &Client, now: Timestamp) -> Option<Closed> {
+    /// Who used it last, in full: logged in, refreshed, or asked again for a lost answer.
+    pub fn last_used_by(&self) -> Option<&SealedAt> {
+        self.used_by.as_ref().or(self.in_full.as_ref())
+    }
+
+    /// When it was last used.
+    pub fn last_used_at(&self) -> Timestamp {
+        self.born_at.max(self.access.issued_at)
+    }
+
+    /// Whether and why it is over at `now`, given the gate of its account, its client and the brakes.
+    pub fn closed(&self, gate: &Gate, client: &Client, brakes: &Brakes, now: Timestamp) -> Option<Closed> {
         if self.status != Status::Open {
             Some(Closed::Ended)
         } else if self.gate_version < gate.closed_by.max(gate.withdrawn.get(&self.client).copied().unwrap_or(0)) {
             Some(Closed::ByGate)
         } else if self.client_version < client.braked_by {
             Some(Closed::ByClient)
+        } else if self.brakes_version < brakes.all_by {
+            Some(Closed::ByBrake)
         } else if now >= self.ends_at() {
             Some(Closed::OutOfTime)
         } else {

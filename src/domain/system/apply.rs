@@ -1,9 +1,10 @@
 //! Folding the server's events into its state.
 
 use super::event::{KeyName, SystemEvent};
-use super::state::{ApiKey, LOST_SESSIONS, OUTAGES, RefreshKeyState, SigningKeyState, System};
+use super::state::{ApiKey, ApiKeyStanding, LOST_SESSIONS, OUTAGES, RefreshKeyState, SigningKeyState, System};
 use crate::domain::context::{Sealed, SealedAt};
 use crate::domain::keys::KeyStatus;
+use crate::domain::tally::{Shown, Tallies};
 use crate::domain::{Impossible, Recorded};
 use std::collections::BTreeMap;
 
@@ -53,10 +54,40 @@ pub fn apply(state: Option<System>, event: &SystemEvent, recorded: &Recorded) ->
             system.origin.clone_from(origin);
         }
         SystemEvent::Repaired { .. } => {}
+        SystemEvent::ApiKeyChanged { name, .. }
+        | SystemEvent::ApiKeyDisabled { name }
+        | SystemEvent::ApiKeyEnabled { name }
+        | SystemEvent::ApiKeyRevoked { name }
+        | SystemEvent::ApiKeyRefused { name, .. } => {
+            let key = system.api_keys.get_mut(name).ok_or_else(|| recorded.impossible("there is no such API key"))?;
+            change_api_key(key, event, recorded)?;
+        }
         SystemEvent::HistoryDropped { until, .. } => system.dropped_until = system.dropped_until.max(Some(*until)),
         added => add(&mut system, added, recorded)?,
     }
     Ok(system)
+}
+
+fn change_api_key(key: &mut ApiKey, event: &SystemEvent, recorded: &Recorded) -> Result<(), Impossible> {
+    if let SystemEvent::ApiKeyRefused { class, n, .. } = event {
+        key.refusals.record(*class, *n, Shown::new(None, &recorded.context));
+        return Ok(());
+    }
+    if key.standing == ApiKeyStanding::Revoked {
+        return Err(recorded.impossible("the API key was revoked"));
+    }
+    match event {
+        SystemEvent::ApiKeyChanged { permissions, clients, .. } => {
+            key.permissions.clone_from(permissions);
+            key.clients.clone_from(clients);
+        }
+        SystemEvent::ApiKeyDisabled { .. } => key.standing = ApiKeyStanding::Disabled,
+        SystemEvent::ApiKeyEnabled { .. } => key.standing = ApiKeyStanding::Enabled,
+        SystemEvent::ApiKeyRevoked { .. } => key.standing = ApiKeyStanding::Revoked,
+        _ => return Err(recorded.impossible("it is not about an API key")),
+    }
+    key.changed_by = recorded.version;
+    Ok(())
 }
 
 fn create(origin: &str) -> System {
@@ -97,8 +128,15 @@ fn add(system: &mut System, event: &SystemEvent, recorded: &Recorded) -> Result<
             system.refresh.insert(*key, state).is_none()
         }
         SystemEvent::ApiKeyCreated { name, digest, permissions, clients } => {
-            let key =
-                ApiKey { digest: sealed_here(digest), permissions: permissions.clone(), clients: clients.clone() };
+            let key = ApiKey {
+                digest: sealed_here(digest),
+                permissions: permissions.clone(),
+                clients: clients.clone(),
+                standing: ApiKeyStanding::Enabled,
+                created_at: recorded.at,
+                changed_by: recorded.version,
+                refusals: Tallies::default(),
+            };
             system.api_keys.insert(name.clone(), key).is_none()
         }
         _ => true,

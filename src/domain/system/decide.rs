@@ -1,11 +1,14 @@
 //! The rules of the server's keys, and of what it notices about its own history.
 
 use super::event::{KeyName, SystemEvent};
-use super::state::{LOST_SESSIONS, SigningKeyState, System};
-use crate::domain::ids::{Generation, Position, SessionId};
+use super::state::{ApiKey, ApiKeyStanding, LOST_SESSIONS, SigningKeyState, System};
+use crate::domain::context::Context;
+use crate::domain::denial::Denial;
+use crate::domain::ids::{ClientId, Generation, Position, SessionId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
-use crate::domain::tally::is_doubling;
+use crate::domain::tally::{Seen, Shown, is_doubling};
 use crate::domain::time::{Span, Timestamp};
+use std::collections::BTreeSet;
 
 /// When keys are replaced.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +72,56 @@ fn step_due(system: &System, alg: SigningAlg, policy: &RotationPolicy, now: Time
 pub fn distrust(system: &System, name: &KeyName) -> Option<SystemEvent> {
     let status = system.key_status(name)?;
     (status != KeyStatus::Distrusted).then(|| SystemEvent::KeyDistrusted(name.clone()))
+}
+
+/// What administration asks of an API key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ApiKeyCommand {
+    /// Say anew what it may do.
+    Change {
+        /// What it may do.
+        permissions: BTreeSet<String>,
+        /// At which clients; `None`: all.
+        clients: Option<BTreeSet<ClientId>>,
+    },
+    /// Open nothing by it for now.
+    Disable,
+    /// Open things by it again.
+    Enable,
+    /// Never open anything by it again.
+    Revoke,
+}
+
+/// The event of a command on an API key; none where the key is as asked, or revoked.
+pub fn change_api_key(key: &ApiKey, name: &str, command: &ApiKeyCommand) -> Option<SystemEvent> {
+    let name = name.to_owned();
+    match (command, key.standing) {
+        (_, ApiKeyStanding::Revoked) => None,
+        (ApiKeyCommand::Change { permissions, clients }, _) => {
+            let differs = key.permissions != *permissions || key.clients != *clients;
+            differs.then(|| SystemEvent::ApiKeyChanged {
+                name,
+                permissions: permissions.clone(),
+                clients: clients.clone(),
+            })
+        }
+        (ApiKeyCommand::Disable, ApiKeyStanding::Enabled) => Some(SystemEvent::ApiKeyDisabled { name }),
+        (ApiKeyCommand::Enable, ApiKeyStanding::Disabled) => Some(SystemEvent::ApiKeyEnabled { name }),
+        (ApiKeyCommand::Disable, ApiKeyStanding::Disabled) | (ApiKeyCommand::Enable, ApiKeyStanding::Enabled) => None,
+        (ApiKeyCommand::Revoke, _) => Some(SystemEvent::ApiKeyRevoked { name }),
+    }
+}
+
+/// Refuses something to whoever has an API key, and records it as far as refusals are recorded.
+pub fn refuse_api_key(
+    key: &ApiKey,
+    name: &str,
+    class: Denial,
+    context: &Context,
+    seen: &Seen<Denial>,
+) -> Option<SystemEvent> {
+    let (n, recorded) = key.refusals.next(class, seen, &Shown::new(None, context));
+    recorded.then(|| SystemEvent::ApiKeyRefused { name: name.to_owned(), class, n })
 }
 
 /// Archives what is over up to a position, unless it has been.

@@ -1,6 +1,7 @@
 //! What can happen to the server.
 
 use crate::domain::context::Sealed;
+use crate::domain::denial::Denial;
 use crate::domain::ids::{ClientId, Generation, Hash, Position, RefreshKeyId, SessionId};
 use crate::domain::keys::SigningAlg;
 use crate::domain::time::Timestamp;
@@ -91,6 +92,39 @@ pub enum SystemEvent {
         permissions: BTreeSet<String>,
         /// At which clients; `None`: all.
         clients: Option<BTreeSet<ClientId>>,
+    },
+    /// `system.api_key_changed`
+    ApiKeyChanged {
+        /// Its name.
+        name: String,
+        /// What it may do from now on.
+        permissions: BTreeSet<String>,
+        /// At which clients; `None`: all.
+        clients: Option<BTreeSet<ClientId>>,
+    },
+    /// `system.api_key_disabled`: it opens nothing until it is enabled.
+    ApiKeyDisabled {
+        /// Its name.
+        name: String,
+    },
+    /// `system.api_key_enabled`
+    ApiKeyEnabled {
+        /// Its name.
+        name: String,
+    },
+    /// `system.api_key_revoked`: it never opens anything again.
+    ApiKeyRevoked {
+        /// Its name.
+        name: String,
+    },
+    /// `system.api_key_refused`: somebody who has it asked for what it may not.
+    ApiKeyRefused {
+        /// Its name.
+        name: String,
+        /// Why it was refused.
+        class: Denial,
+        /// Which refusal of this class it was.
+        n: u64,
     },
     /// `system.sessions_archived`: streams that were over, and whose last entry stands at or before `through`, are counted as
     /// ones that there are not. What is shown of such a session is recorded in its stream of evidence.

@@ -2,8 +2,10 @@
 
 use super::event::KeyName;
 use crate::domain::context::SealedAt;
-use crate::domain::ids::{ClientId, Position, RefreshKeyId, SessionId};
+use crate::domain::denial::Denial;
+use crate::domain::ids::{ClientId, Position, RefreshKeyId, SessionId, Version};
 use crate::domain::keys::{KeyStatus, SigningAlg};
+use crate::domain::tally::Tallies;
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +68,25 @@ pub struct ApiKey {
     pub permissions: BTreeSet<String>,
     /// At which clients; `None`: all.
     pub clients: Option<BTreeSet<ClientId>>,
+    /// Whether it opens anything.
+    pub standing: ApiKeyStanding,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// The version of the `system` stream at which it was last changed.
+    pub changed_by: Version,
+    /// Recorded refusals.
+    pub refusals: Tallies<Denial>,
+}
+
+/// Whether an API key opens anything.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum ApiKeyStanding {
+    /// It does.
+    Enabled,
+    /// Not for now.
+    Disabled,
+    /// Never again.
+    Revoked,
 }
 
 /// The server: the fold of the `system` stream.

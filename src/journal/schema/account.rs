@@ -6,6 +6,7 @@ use crate::domain::account::{AccountEvent, NameEvent};
 use crate::domain::context::Sealed;
 use crate::domain::denial::Denial;
 use crate::domain::ids::{AccountId, ClientId, NameHash, SessionId, Version};
+use crate::domain::time::Timestamp;
 use crate::domain::verifier::Scheme;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,21 @@ pub(super) struct LoginSucceeded {
 #[serde(deny_unknown_fields)]
 pub(super) struct LoginRefused {
     client: Text<ClientId>,
+    class: Text<Denial>,
+    n: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordCodeIssued {
+    digest: String,
+    expires_at: Text<Timestamp>,
+    of: Version,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PasswordChangeRefused {
     class: Text<Denial>,
     n: u64,
 }
@@ -104,6 +120,19 @@ impl From<&AccountEvent> for StoredAccount {
             AccountEvent::LoginRefused { client, class, n } => {
                 Self::LoginRefused(LoginRefused { client: Text(client.clone()), class: Text(*class), n: *n })
             }
+            AccountEvent::NewContext { client, session } => {
+                Self::NewContext(LoginSucceeded { client: Text(client.clone()), session: Text(*session) })
+            }
+            AccountEvent::PasswordCodeIssued { digest, expires_at, of } => {
+                let digest = digest.0.clone();
+                Self::PasswordCodeIssued(PasswordCodeIssued { digest, expires_at: Text(*expires_at), of: *of })
+            }
+            AccountEvent::PasswordChangeRefused { class, n } => {
+                Self::PasswordChangeRefused(PasswordChangeRefused { class: Text(*class), n: *n })
+            }
+            AccountEvent::LoginChanged { login, name } => {
+                Self::LoginChanged(Created { login: login.0.clone(), name: Text(*name) })
+            }
             AccountEvent::PasswordRehashed { of, verifier, scheme } => Self::PasswordRehashed(PasswordRehashed {
                 of: *of,
                 verifier: verifier.0.clone(),
@@ -124,6 +153,14 @@ impl TryFrom<StoredAccount> for AccountEvent {
             StoredAccount::LoginRefused(data) => {
                 Self::LoginRefused { client: data.client.0, class: data.class.0, n: data.n }
             }
+            StoredAccount::NewContext(data) => Self::NewContext { client: data.client.0, session: data.session.0 },
+            StoredAccount::PasswordCodeIssued(data) => {
+                Self::PasswordCodeIssued { digest: Sealed(data.digest), expires_at: data.expires_at.0, of: data.of }
+            }
+            StoredAccount::PasswordChangeRefused(data) => {
+                Self::PasswordChangeRefused { class: data.class.0, n: data.n }
+            }
+            StoredAccount::LoginChanged(data) => Self::LoginChanged { login: Sealed(data.login), name: data.name.0 },
             StoredAccount::PasswordRehashed(data) => {
                 Self::PasswordRehashed { of: data.of, verifier: Sealed(data.verifier), scheme: data.scheme.into() }
             }

@@ -5,13 +5,15 @@
 //! not said twice: it stands in `data` only.
 
 use super::text::{Spelled, Text};
+use super::told::{change, of_brakes, of_client, of_gate, revoke_network, same, set_password, set_secret};
 use crate::domain::Event;
 use crate::domain::account::{Login, PasswordVerdict};
-use crate::domain::client::{ClientCommand, ClientEvent, IssueToken};
+use crate::domain::brakes::BrakesCommand;
+use crate::domain::client::{ClientCommand, IssueToken};
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
 use crate::domain::evidence::{self, Door, EvidenceEvent, Past};
-use crate::domain::gate::{GateCommand, GateEvent};
+use crate::domain::gate::GateCommand;
 use crate::domain::ids::{AccountId, ClientId, Generation, Position, RefreshKeyId, SessionId, TokenId, Version};
 use crate::domain::session::{Refresh, Revoke, RevokeReason, Unrecorded};
 use crate::domain::tally::Seen;
@@ -82,6 +84,15 @@ pub(super) enum Stored {
         client: Text<ClientId>,
         gate_version: Version,
     },
+    #[serde(rename = "gate.lift_registrations")]
+    GateLiftRegistrations {
+        gate_version: Version,
+    },
+    #[serde(rename = "gate.set_must_change")]
+    GateSetMustChange {
+        must_change: bool,
+        gate_version: Version,
+    },
     #[serde(rename = "gate.set_roles")]
     GateSetRoles {
         roles: BTreeSet<String>,
@@ -105,6 +116,22 @@ pub(super) enum Stored {
     ClientEnable {},
     #[serde(rename = "client.revoke_sessions")]
     ClientRevokeSessions {},
+    #[serde(rename = "brakes.revoke_all")]
+    BrakesRevokeAll {
+        brakes_version: Version,
+    },
+    #[serde(rename = "brakes.revoke_network")]
+    BrakesRevokeNetwork {
+        brakes_version: Version,
+    },
+    #[serde(rename = "brakes.refuse_logins")]
+    BrakesRefuseLogins {
+        brakes_version: Version,
+    },
+    #[serde(rename = "brakes.allow_logins")]
+    BrakesAllowLogins {
+        brakes_version: Version,
+    },
     Server {},
 }
 
@@ -125,6 +152,8 @@ pub(super) struct StoredLogin {
     ends: Vec<Text<SessionId>>,
     gate_version: Version,
     client_version: Version,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    brakes_version: Version,
     #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<u64>,
 }
@@ -142,6 +171,8 @@ pub(super) struct StoredRefresh {
     unavailable: Text<Span>,
     gate_version: Version,
     client_version: Version,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    brakes_version: Version,
     #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
     unrecorded: StoredUnrecorded,
 }
@@ -214,9 +245,11 @@ impl Stored {
     /// What stands beside an event; refused where the event does not say what is left out here.
     pub(super) fn of(command: &Command, event: &Event) -> Result<Self, String> {
         Ok(match command {
-            Command::Login { login, gate, client, n } => Self::Login(Box::new(of_login(login, *gate, *client, *n))),
-            Command::Refresh { refresh, gate, client, unrecorded } => {
-                Self::Refresh(Box::new(of_refresh(refresh, *gate, *client, unrecorded)))
+            Command::Login { login, gate, client, brakes, n } => {
+                Self::Login(Box::new(of_login(login, (*gate, *client, *brakes), *n)))
+            }
+            Command::Refresh { refresh, gate, client, brakes, unrecorded } => {
+                Self::Refresh(Box::new(of_refresh(refresh, (*gate, *client, *brakes), unrecorded)))
             }
             Command::Revoke { revoke: Revoke { reason, client, presented }, session, unrecorded } => Self::Revoke {
                 reason: Text(*reason),
@@ -255,6 +288,7 @@ impl Stored {
             Command::RefuseClient { class, n } => Self::RefuseClient { class: Text(*class), n: *n },
             Command::Gate { command, gate } => of_gate(command, *gate, event)?,
             Command::Client(command) => of_client(command, event)?,
+            Command::Brakes { command, brakes } => of_brakes(command, *brakes, event)?,
             Command::Server => Self::Server {},
         })
     }
@@ -294,6 +328,10 @@ impl Stored {
             Self::GateWithdrawRegistration { client, gate_version } => {
                 gate(GateCommand::WithdrawRegistration(client.0), gate_version)
             }
+            Self::GateLiftRegistrations { gate_version } => gate(GateCommand::LiftRegistrations, gate_version),
+            Self::GateSetMustChange { must_change, gate_version } => {
+                gate(GateCommand::SetMustChange(must_change), gate_version)
+            }
             Self::GateSetRoles { roles, gate_version } => gate(GateCommand::SetRoles(roles), gate_version),
             Self::GateRevokeSessions { gate_version } => gate(GateCommand::RevokeSessions, gate_version),
             Self::GateErase { gate_version } => gate(GateCommand::Erase, gate_version),
@@ -302,6 +340,10 @@ impl Stored {
             Self::ClientDisable {} => Command::Client(ClientCommand::Disable),
             Self::ClientEnable {} => Command::Client(ClientCommand::Enable),
             Self::ClientRevokeSessions {} => Command::Client(ClientCommand::RevokeSessions),
+            Self::BrakesRevokeAll { brakes_version } => brakes(BrakesCommand::RevokeAll, brakes_version),
+            Self::BrakesRevokeNetwork { brakes_version } => brakes(revoke_network(event)?, brakes_version),
+            Self::BrakesRefuseLogins { brakes_version } => brakes(BrakesCommand::RefuseLogins, brakes_version),
+            Self::BrakesAllowLogins { brakes_version } => brakes(BrakesCommand::AllowLogins, brakes_version),
             Self::Server {} => Command::Server,
         })
     }
@@ -311,7 +353,16 @@ fn gate(command: GateCommand, gate: Version) -> Command {
     Command::Gate { command, gate }
 }
 
-fn of_login(login: &Login, gate: Version, client: Version, n: Option<u64>) -> StoredLogin {
+fn brakes(command: BrakesCommand, brakes: Version) -> Command {
+    Command::Brakes { command, brakes }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+pub(super) fn is_zero(version: &Version) -> bool {
+    *version == 0
+}
+
+fn of_login(login: &Login, (gate, client, brakes): (Version, Version, Version), n: Option<u64>) -> StoredLogin {
     StoredLogin {
         account: Text(login.account),
         client: Text(login.client.clone()),
@@ -325,6 +376,7 @@ fn of_login(login: &Login, gate: Version, client: Version, n: Option<u64>) -> St
         ends: login.ends.iter().copied().map(Text).collect(),
         gate_version: gate,
         client_version: client,
+        brakes_version: brakes,
         n,
     }
 }
@@ -345,11 +397,16 @@ fn into_login(stored: StoredLogin) -> Command {
         },
         gate: stored.gate_version,
         client: stored.client_version,
+        brakes: stored.brakes_version,
         n: stored.n,
     }
 }
 
-fn of_refresh(refresh: &Refresh, gate: Version, client: Version, unrecorded: &Unrecorded) -> StoredRefresh {
+fn of_refresh(
+    refresh: &Refresh,
+    (gate, client, brakes): (Version, Version, Version),
+    unrecorded: &Unrecorded,
+) -> StoredRefresh {
     StoredRefresh {
         presented: refresh.presented,
         client: Text(refresh.client.clone()),
@@ -360,6 +417,7 @@ fn of_refresh(refresh: &Refresh, gate: Version, client: Version, unrecorded: &Un
         unavailable: Text(refresh.unavailable),
         gate_version: gate,
         client_version: client,
+        brakes_version: brakes,
         unrecorded: unrecorded.into(),
     }
 }
@@ -377,48 +435,8 @@ fn into_refresh(stored: StoredRefresh) -> Result<Command, String> {
         },
         gate: stored.gate_version,
         client: stored.client_version,
+        brakes: stored.brakes_version,
         unrecorded: stored.unrecorded.try_into()?,
-    })
-}
-
-/// What the event beside the command says must be what the command says, or it would be lost.
-fn same<T: PartialEq>(told: T, command: &T) -> Result<(), String> {
-    if told == *command { Ok(()) } else { Err("the command is not the one that its event tells".to_owned()) }
-}
-
-fn of_gate(command: &GateCommand, gate_version: Version, event: &Event) -> Result<Stored, String> {
-    Ok(match command {
-        GateCommand::SetPassword { .. } => {
-            same(set_password(event)?, command)?;
-            Stored::GateSetPassword { gate_version }
-        }
-        GateCommand::Disable => Stored::GateDisable { gate_version },
-        GateCommand::Enable => Stored::GateEnable { gate_version },
-        GateCommand::AddRegistration(client) => {
-            Stored::GateAddRegistration { client: Text(client.clone()), gate_version }
-        }
-        GateCommand::WithdrawRegistration(client) => {
-            Stored::GateWithdrawRegistration { client: Text(client.clone()), gate_version }
-        }
-        GateCommand::SetRoles(roles) => Stored::GateSetRoles { roles: roles.clone(), gate_version },
-        GateCommand::RevokeSessions => Stored::GateRevokeSessions { gate_version },
-        GateCommand::Erase => Stored::GateErase { gate_version },
-    })
-}
-
-fn of_client(command: &ClientCommand, event: &Event) -> Result<Stored, String> {
-    Ok(match command {
-        ClientCommand::Change(_) => {
-            same(change(event)?, command)?;
-            Stored::ClientChange {}
-        }
-        ClientCommand::SetSecret(_) => {
-            same(set_secret(event)?, command)?;
-            Stored::ClientSetSecret {}
-        }
-        ClientCommand::Disable => Stored::ClientDisable {},
-        ClientCommand::Enable => Stored::ClientEnable {},
-        ClientCommand::RevokeSessions => Stored::ClientRevokeSessions {},
     })
 }
 
@@ -431,27 +449,4 @@ fn past_of(event: &Event, started_at: Timestamp, generation: Generation, last: P
     let (account, client, ended) = (told.account, told.client, told.ended);
     let (ended_at, redeemed_at) = (told.ended_at, told.redeemed_at);
     Ok(Past { account, client, started_at, generation, ended, ended_at, redeemed_at, last })
-}
-
-fn set_password(event: &Event) -> Result<GateCommand, String> {
-    match event {
-        Event::Gate(GateEvent::PasswordSet { verifier, scheme }) => {
-            Ok(GateCommand::SetPassword { verifier: verifier.clone(), scheme: *scheme })
-        }
-        _ => Err("gate.set_password stands beside gate.password_set only".to_owned()),
-    }
-}
-
-fn set_secret(event: &Event) -> Result<ClientCommand, String> {
-    match event {
-        Event::Client(ClientEvent::SecretSet { secret }) => Ok(ClientCommand::SetSecret(secret.clone())),
-        _ => Err("client.set_secret stands beside client.secret_set only".to_owned()),
-    }
-}
-
-fn change(event: &Event) -> Result<ClientCommand, String> {
-    match event {
-        Event::Client(ClientEvent::Changed { settings }) => Ok(ClientCommand::Change(Box::new(settings.clone()))),
-        _ => Err("client.change stands beside client.changed only".to_owned()),
-    }
 }

@@ -23,6 +23,7 @@
 //! | `prev` | RFC 6962 leaf hash of the stream's entry before; null for the first |
 
 mod account;
+mod brakes;
 mod client;
 mod command;
 mod error;
@@ -31,6 +32,7 @@ mod gate;
 mod session;
 mod system;
 mod text;
+mod told;
 mod types;
 mod upcast;
 
@@ -92,6 +94,8 @@ struct StoredContext {
     request_id: Text<RequestId>,
     told_by: Text<ToldBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    api_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     net: Option<Text<Tag>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ua: Option<Text<Tag>>,
@@ -115,6 +119,7 @@ impl From<&Context> for StoredContext {
         Self {
             request_id: Text(context.request_id),
             told_by: Text(context.told_by),
+            api_key: context.api_key.clone(),
             net: context.net.map(Text),
             ua: context.ua.map(Text),
             dev: context.dev.map(Text),
@@ -137,6 +142,7 @@ impl TryFrom<StoredContext> for Context {
         Ok(Self {
             request_id: stored.request_id.0,
             told_by: stored.told_by.0,
+            api_key: stored.api_key,
             net: stored.net.map(|tag| tag.0),
             ua: stored.ua.map(|tag| tag.0),
             dev: stored.dev.map(|tag| tag.0),

@@ -3,6 +3,7 @@
 use super::text::{Text, Words};
 use super::types::{Nothing, StoredSystem as Stored};
 use crate::domain::context::Sealed;
+use crate::domain::denial::Denial;
 use crate::domain::ids::{ClientId, Generation, Hash, Position, RefreshKeyId, SessionId};
 use crate::domain::keys::SigningAlg;
 use crate::domain::system::{KeyName, RepairedFrom, SystemEvent};
@@ -62,6 +63,29 @@ pub(super) struct ApiKeyCreated {
     permissions: BTreeSet<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clients: Option<Words<ClientId>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApiKeyChanged {
+    name: String,
+    permissions: BTreeSet<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clients: Option<Words<ClientId>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApiKeyNamed {
+    name: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ApiKeyRefused {
+    name: String,
+    class: Text<Denial>,
+    n: u64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -136,6 +160,10 @@ impl From<Key> for KeyName {
     }
 }
 
+fn named(name: &str) -> ApiKeyNamed {
+    ApiKeyNamed { name: name.to_owned() }
+}
+
 impl From<&SystemEvent> for Stored {
     fn from(event: &SystemEvent) -> Self {
         match event {
@@ -164,6 +192,17 @@ impl From<&SystemEvent> for Stored {
                 permissions: permissions.clone(),
                 clients: clients.clone().map(Words),
             }),
+            SystemEvent::ApiKeyChanged { name, permissions, clients } => Self::ApiKeyChanged(ApiKeyChanged {
+                name: name.clone(),
+                permissions: permissions.clone(),
+                clients: clients.clone().map(Words),
+            }),
+            SystemEvent::ApiKeyDisabled { name } => Self::ApiKeyDisabled(named(name)),
+            SystemEvent::ApiKeyEnabled { name } => Self::ApiKeyEnabled(named(name)),
+            SystemEvent::ApiKeyRevoked { name } => Self::ApiKeyRevoked(named(name)),
+            SystemEvent::ApiKeyRefused { name, class, n } => {
+                Self::ApiKeyRefused(ApiKeyRefused { name: name.clone(), class: Text(*class), n: *n })
+            }
             SystemEvent::HistoryLost { session, generation, n } => {
                 Self::HistoryLost(HistoryLost { session: Text(*session), generation: *generation, n: *n })
             }
@@ -219,6 +258,15 @@ impl TryFrom<Stored> for SystemEvent {
                 permissions: data.permissions,
                 clients: data.clients.map(|clients| clients.0),
             },
+            Stored::ApiKeyChanged(data) => Self::ApiKeyChanged {
+                name: data.name,
+                permissions: data.permissions,
+                clients: data.clients.map(|clients| clients.0),
+            },
+            Stored::ApiKeyDisabled(data) => Self::ApiKeyDisabled { name: data.name },
+            Stored::ApiKeyEnabled(data) => Self::ApiKeyEnabled { name: data.name },
+            Stored::ApiKeyRevoked(data) => Self::ApiKeyRevoked { name: data.name },
+            Stored::ApiKeyRefused(data) => Self::ApiKeyRefused { name: data.name, class: data.class.0, n: data.n },
             Stored::HistoryLost(data) => {
                 Self::HistoryLost { session: data.session.0, generation: data.generation, n: data.n }
             }

@@ -5,6 +5,7 @@ use crate::domain::client::{ClientType, Grant, Introspect, LateRetry, Profile, R
 use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
 use crate::domain::evidence::{Door, Ended};
+use crate::domain::gate::PasswordHow;
 use crate::domain::ids::{AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId};
 use crate::domain::keys::SigningAlg;
 use crate::domain::session::RevokeReason;
@@ -152,8 +153,9 @@ macro_rules! as_word {
 as_word! {
     ToldBy {
         Peer => "peer", Client => "client", ApiKey => "api_key", Backend => "backend", Nobody => "nobody",
-        Server => "server"
+        Server => "server", CommandLine => "command_line"
     }
+    PasswordHow { Given => "given", Changed => "changed", Reset => "reset" }
     PasswordVerdict { Right => "right", Wrong => "wrong", Throttled => "throttled" }
     ClientType { Confidential => "confidential", Public => "public" }
     Profile { Standard => "standard", Fusionauth => "fusionauth", Gateway => "gateway" }

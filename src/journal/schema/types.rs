@@ -1,6 +1,6 @@
 //! The table of all event types: the name of each, the kind of stream it belongs to, and its stored shape.
 
-use super::{account, client, evidence, gate, session, system};
+use super::{account, brakes, client, evidence, gate, session, system};
 use crate::domain::Event;
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,11 @@ stored_types! {
         "system.key_activated" => KeyActivated(system::Key),
         "system.key_distrusted" => KeyDistrusted(system::Key),
         "system.api_key_created" => ApiKeyCreated(system::ApiKeyCreated),
+        "system.api_key_changed" => ApiKeyChanged(system::ApiKeyChanged),
+        "system.api_key_disabled" => ApiKeyDisabled(system::ApiKeyNamed),
+        "system.api_key_enabled" => ApiKeyEnabled(system::ApiKeyNamed),
+        "system.api_key_revoked" => ApiKeyRevoked(system::ApiKeyNamed),
+        "system.api_key_refused" => ApiKeyRefused(system::ApiKeyRefused),
         "system.history_lost" => HistoryLost(system::HistoryLost),
         "system.sessions_archived" => SessionsArchived(system::SessionsArchived),
         "system.restored" => Restored(system::Restored),
@@ -87,6 +92,10 @@ stored_types! {
         "account.login_succeeded" => LoginSucceeded(account::LoginSucceeded),
         "account.login_refused" => LoginRefused(account::LoginRefused),
         "account.password_rehashed" => PasswordRehashed(account::PasswordRehashed),
+        "account.new_context" => NewContext(account::LoginSucceeded),
+        "account.password_code_issued" => PasswordCodeIssued(account::PasswordCodeIssued),
+        "account.password_change_refused" => PasswordChangeRefused(account::PasswordChangeRefused),
+        "account.login_changed" => LoginChanged(account::Created),
     }
     Gate(StoredGate, "gate") {
         "gate.password_set" => PasswordSet(gate::PasswordSet),
@@ -94,6 +103,8 @@ stored_types! {
         "gate.enabled" => Enabled(Nothing),
         "gate.registration_added" => RegistrationAdded(gate::Registration),
         "gate.registration_withdrawn" => RegistrationWithdrawn(gate::Registration),
+        "gate.registrations_lifted" => RegistrationsLifted(Nothing),
+        "gate.must_change_set" => MustChangeSet(gate::MustChangeSet),
         "gate.roles_set" => RolesSet(gate::RolesSet),
         "gate.sessions_revoked" => SessionsRevoked(Nothing),
         "gate.erased" => Erased(Nothing),
@@ -123,6 +134,12 @@ stored_types! {
         "session.ahead_of_journal" => AheadOfJournal(session::AheadOfJournal),
         "session.revoked" => Revoked(session::Revoked),
         "session.expired" => Expired(Nothing),
+    }
+    Brakes(StoredBrakes, "brakes") {
+        "brakes.all_revoked" => AllRevoked(Nothing),
+        "brakes.network_revoked" => NetworkRevoked(brakes::NetworkRevoked),
+        "brakes.logins_refused" => LoginsRefused(Nothing),
+        "brakes.logins_allowed" => LoginsAllowed(Nothing),
     }
     Evidence(StoredEvidence, "evidence") {
         "evidence.refresh_refused" => RefreshRefused(evidence::Refused),
