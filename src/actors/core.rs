@@ -1,5 +1,6 @@
 //! What every actor and handle works with.
 
+use super::administration::LOGIN_FIELD;
 use super::asker::Asker;
 use super::held::Held;
 use super::keeper::KeeperHandle;
@@ -8,10 +9,11 @@ use super::writer::{WriteError, Writer};
 use crate::clock::JudgedClock;
 use crate::crypto::DataKey;
 use crate::domain::Proposal;
+use crate::domain::account::Account;
 use crate::domain::command::Command;
 use crate::domain::context::{Context, LastInFull};
 use crate::domain::denial::Denial;
-use crate::domain::ids::{CommitId, Owner, TokenId};
+use crate::domain::ids::{AccountId, CommitId, Owner, TokenId};
 use crate::domain::time::{Span, Timestamp};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::{AppendError, Appended, Commit, Keys, KeysError, Reader, StoreError};
@@ -159,6 +161,31 @@ impl Core {
     /// Where the keys cannot be used.
     pub fn data_key(&self, owner: &Owner) -> Result<Option<Arc<DataKey>>, Refused> {
         Ok(self.keys.data(owner)?)
+    }
+
+    /// The login id of an account, opened; `None` where there is no such account, or it was erased.
+    ///
+    /// # Errors
+    /// Where the store or the keys cannot be read.
+    pub fn login(&self, id: AccountId) -> Result<Option<String>, Refused> {
+        match self.reader.account(id)? {
+            Some(state) => self.login_of(id, &state.value),
+            None => Ok(None),
+        }
+    }
+
+    /// The same of an account whose state is at hand.
+    ///
+    /// # Errors
+    /// Where the keys cannot be used.
+    pub fn login_of(&self, id: AccountId, account: &Account) -> Result<Option<String>, Refused> {
+        let Some(key) = self.data_key(&Owner::Account(id))? else { return Ok(None) };
+        let login = &account.login;
+        let opened = key.open(login.commit, LOGIN_FIELD, &login.sealed).map_err(|error| {
+            tracing::error!(%error, account = %id, "a sealed login id does not open");
+            Unavailable::Fault
+        })?;
+        Ok(String::from_utf8(opened.to_vec()).ok())
     }
 
     /// The context of a commit in an owner's streams.

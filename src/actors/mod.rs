@@ -33,7 +33,7 @@ mod watchdog;
 mod writer;
 
 pub use account::AccountActor;
-pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPassword};
+pub use administration::{Account, Administration, NewAccount, NewApiKey, NewClient, NewPassword, NotDone};
 pub use archivist::{archive, run as archive_as_sealed};
 pub use asker::{Asker, Person, cut};
 pub use attempts::AttemptsTable;

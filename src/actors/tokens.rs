@@ -5,7 +5,7 @@ use crate::clock::Stopwatch;
 use crate::crypto::{Claims, RefreshToken, TYP, UnverifiedAccessToken, mint};
 use crate::domain::client::Client;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{AccountId, ClientId, Generation, Owner, SessionId};
+use crate::domain::ids::{AccountId, ClientId, Generation, SessionId};
 use crate::domain::liveness::{Basis, Presented, is_active};
 use crate::domain::session::{Access, Session};
 use crate::domain::time::{Span, Timestamp};
@@ -78,7 +78,7 @@ impl Tokens {
             auth_time: Some(session.started_at.seconds()),
             sid: Some(id),
             roles: gate.roles.iter().cloned().collect(),
-            email: if scope.contains("email") { self.login_of(session.account)? } else { None },
+            email: if scope.contains("email") { self.core.login(session.account)? } else { None },
             ..self.claims(&session.client, client, access, scope)
         };
         let refresh_token = if session.refreshable {
@@ -150,18 +150,6 @@ impl Tokens {
         Span(access.expires_at.since(now).0.max(0))
     }
 
-    /// The login id of an account, opened; `None` where the account was erased.
-    fn login_of(&self, account: AccountId) -> Result<Option<String>, Refused> {
-        let Some(key) = self.core.data_key(&Owner::Account(account))? else { return Ok(None) };
-        let Some(state) = self.core.reader.account(account)? else { return Ok(None) };
-        let login = state.value.login;
-        let opened = key.open(login.commit, super::administration::LOGIN_FIELD, &login.sealed).map_err(|error| {
-            tracing::error!(%error, %account, "a sealed login id does not open");
-            Unavailable::Fault
-        })?;
-        Ok(String::from_utf8(opened.to_vec()).ok())
-    }
-
     /// What an access token of ours says, believed for its signature alone: it may have ended or been revoked.
     pub fn verify(&self, text: &str) -> Option<Claims> {
         let token = UnverifiedAccessToken::parse(text).ok()?;
@@ -208,7 +196,7 @@ impl Tokens {
     /// # Errors
     /// Where the keys or the store cannot be read.
     pub fn login(&self, inspected: &Inspected) -> Result<Option<String>, Refused> {
-        inspected.account.map_or(Ok(None), |account| self.login_of(account))
+        inspected.account.map_or(Ok(None), |account| self.core.login(account))
     }
 
     /// The published keys (RFC 7517) as JSON.

@@ -62,7 +62,7 @@ async fn apply_client(
     asker: &Asker,
     applied: &mut Applied,
 ) -> Result<(), Refused> {
-    let Some(existing) = administration.find_client(&spec.id)? else {
+    let Some(existing) = administration.find_client(&spec.id)?.map(|client| client.value) else {
         let new = NewClient {
             id: spec.id.clone(),
             secret: spec.secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned())),
@@ -96,6 +96,8 @@ fn api_key(spec: &ApiKeySpec) -> NewApiKey {
 fn account(spec: &AccountSpec) -> NewAccount {
     let text = |secret: &crate::config::Secret| Zeroizing::new(secret.expose().to_owned());
     NewAccount {
+        id: None,
+        must_change: false,
         login: spec.login.clone(),
         password: match &spec.credential {
             Credential::Password(password) => NewPassword::Plain(text(password)),

@@ -252,6 +252,20 @@ impl Reader {
         self.store.get(&key).map(|found| found.is_some())
     }
 
+    /// Accounts in the order of their ids, at most `limit`, after one.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn accounts(&self, after: Option<AccountId>, limit: usize) -> Result<Vec<AccountId>, StoreError> {
+        let after = after.map(|id| keys::state(&StreamId::Account(id)));
+        let page = self.store.scan(&keys::states_of("account"), after.as_deref(), limit)?;
+        let ids = page.iter().filter_map(|(key, _)| match keys::stream_of(key) {
+            Some(StreamId::Account(id)) => Some(id),
+            _ => None,
+        });
+        Ok(ids.collect())
+    }
+
     /// All clients.
     pub fn clients(&self) -> Vec<ClientId> {
         let hot = self.hot.0.read().unwrap_or_else(PoisonError::into_inner);

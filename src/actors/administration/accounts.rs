@@ -1,0 +1,372 @@
+//! Accounts: made, looked at and changed.
+
+use super::super::asker::Asker;
+use super::super::closer::Scope;
+use super::super::core::{Refused, TRIES, Unavailable, commit};
+use super::super::hasher::{Done, Job, Share};
+use super::super::logins::VERIFIER_FIELD;
+use super::{Administration, LOGIN_FIELD, NotDone, expect};
+use crate::crypto::scheme_of;
+use crate::domain::account::{self, AccountEvent, Name, NameEvent};
+use crate::domain::command::Command;
+use crate::domain::gate::{self, Gate, GateCommand, GateEvent, PasswordHow};
+use crate::domain::ids::{AccountId, ClientId, CommitId, Owner, StreamId, Version};
+use crate::domain::time::Timestamp;
+use crate::domain::{Event, Expected, Proposal};
+use crate::entropy::uuid_v7;
+use crate::journal::{Commit, Versioned};
+use std::collections::BTreeSet;
+use zeroize::Zeroizing;
+
+/// A password to be set.
+pub enum NewPassword {
+    /// In clear: hashed with today's parameters.
+    Plain(Zeroizing<String>),
+    /// A PHC string or bcrypt hash from another system.
+    Hash(Zeroizing<String>),
+}
+
+/// An account to be created.
+pub struct NewAccount {
+    /// Its id, where another system gave it one; `None`: a new one is drawn.
+    pub id: Option<AccountId>,
+    /// Its login id.
+    pub login: String,
+    /// Its password.
+    pub password: NewPassword,
+    /// Whether that password only serves to set another.
+    pub must_change: bool,
+    /// Its roles.
+    pub roles: BTreeSet<String>,
+    /// The clients it is registered at; `None`: all.
+    pub clients: Option<BTreeSet<ClientId>>,
+}
+
+/// An account as operators see it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// The login id, opened; `None` where the account was erased.
+    pub login: Option<String>,
+    /// Who may have sessions of it: its version is the account's, for those who change it.
+    pub gate: Versioned<Gate>,
+    /// What its logins have left.
+    pub state: account::Account,
+}
+
+impl Administration {
+    /// The account a login id belongs to.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn find_account(&self, login: &str) -> Result<Option<AccountId>, Refused> {
+        let name = self.core.reader.name(self.core.keys.name().hash(login))?;
+        Ok(name.and_then(|name| match name.value {
+            Name::Taken(account) => Some(account),
+            Name::Free => None,
+        }))
+    }
+
+    /// Whether a login id was ever an account's: bootstrap never makes again what was erased.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn was_taken(&self, login: &str) -> Result<bool, Refused> {
+        Ok(self.core.reader.name(self.core.keys.name().hash(login))?.is_some())
+    }
+
+    /// An account, as it is now.
+    ///
+    /// # Errors
+    /// Where the store or the keys cannot be read.
+    pub fn account(&self, id: AccountId) -> Result<Option<Account>, Refused> {
+        let (Some(gate), Some(state)) = (self.core.reader.gate(id)?, self.core.reader.account(id)?) else {
+            return Ok(None);
+        };
+        let login = self.core.login_of(id, &state.value)?;
+        Ok(Some(Account { id, login, gate, state: state.value }))
+    }
+
+    /// Accounts in the order of their ids, which is mostly that of their making: at most `limit`, after one.
+    ///
+    /// # Errors
+    /// Where the store or the keys cannot be read.
+    pub fn accounts(&self, after: Option<AccountId>, limit: usize) -> Result<Vec<Account>, Refused> {
+        let ids = self.core.reader.accounts(after, limit)?;
+        ids.into_iter().filter_map(|id| self.account(id).transpose()).collect()
+    }
+
+    /// Creates an account; `None` where the login id or the id is taken.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn create_account(&self, new: NewAccount, asker: &Asker) -> Result<Option<AccountId>, Refused> {
+        let name = self.core.keys.name().hash(&new.login);
+        // Whoever is there costs no hash.
+        if self.is_taken(name, new.id)? {
+            return Ok(None);
+        }
+        let phc = self.phc(new.password).await?;
+        for _ in 0..TRIES {
+            if self.is_taken(name, new.id)? {
+                return Ok(None);
+            }
+            let held = self.core.reader.name(name)?;
+            let now = self.core.now(held.as_ref().map_or(Timestamp::default(), |name| name.at))?;
+            let account = new.id.unwrap_or_else(|| AccountId(uuid_v7(&*self.core.entropy, now)));
+            let id = self.core.commit_id();
+            let (record, key) = self.core.keys.new_owner(Owner::Account(account), &*self.core.entropy);
+            let login = key.seal(id, 1, LOGIN_FIELD, new.login.trim().as_bytes(), &*self.core.entropy);
+            let gate = self.opening(id, &phc, new.must_change, &new.roles, new.clients.as_ref())?;
+            let streams = [
+                (
+                    StreamId::Name(name),
+                    Expected::Version(held.map_or(0, |name| name.version)),
+                    vec![Event::Name(NameEvent::Taken { account })],
+                ),
+                (
+                    StreamId::Account(account),
+                    Expected::Version(0),
+                    vec![Event::Account(AccountEvent::Created { login, name })],
+                ),
+                (StreamId::Gate(account), Expected::Version(0), gate.into_iter().map(Event::Gate).collect()),
+            ];
+            let proposals = streams.map(|(stream, expected, events)| Proposal { stream, expected, events }).to_vec();
+            let context = asker.context(Some(&key), id, &*self.core.entropy);
+            let commit = Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: vec![record] };
+            if self.core.append(commit).await?.is_some() {
+                return Ok(Some(account));
+            }
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    /// Whether a login id belongs to an account, or an id is an account's.
+    fn is_taken(&self, name: crate::domain::ids::NameHash, id: Option<AccountId>) -> Result<bool, Refused> {
+        let held = self.core.reader.name(name)?.map(|name| name.value);
+        let known = match id {
+            Some(id) => self.core.reader.account(id)?.is_some(),
+            None => false,
+        };
+        Ok(known || matches!(held, Some(Name::Taken(_))))
+    }
+
+    fn opening(
+        &self,
+        id: CommitId,
+        phc: &str,
+        must_change: bool,
+        roles: &BTreeSet<String>,
+        clients: Option<&BTreeSet<ClientId>>,
+    ) -> Result<Vec<GateEvent>, Refused> {
+        let scheme = scheme_of(phc).map_err(|_| Unavailable::Fault)?;
+        let verifier = self.core.keys.seal().seal(id, 2, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
+        let mut events = vec![GateEvent::PasswordSet { verifier, scheme, must_change, how: PasswordHow::Given }];
+        if !roles.is_empty() {
+            events.push(GateEvent::RolesSet { roles: roles.clone() });
+        }
+        for client in clients.into_iter().flatten() {
+            events.push(GateEvent::RegistrationAdded { client: client.clone() });
+        }
+        Ok(events)
+    }
+
+    /// The text of a password's hash: made here, or given.
+    pub(in super::super) async fn phc(&self, password: NewPassword) -> Result<Zeroizing<String>, Refused> {
+        let plain = match password {
+            NewPassword::Hash(phc) => return Ok(phc),
+            NewPassword::Plain(plain) => Zeroizing::new(plain.as_bytes().to_vec()),
+        };
+        let mut salt = [0; 16];
+        self.core.entropy.fill(&mut salt);
+        match self.hasher.run(Job::Hash(salt), plain, Share::Operator).await {
+            Ok(Done::Hashed(phc)) => Ok(phc),
+            Ok(Done::Verified { .. } | Done::Failed) => Err(Unavailable::Fault.into()),
+            Err(_) => Err(Unavailable::Busy.into()),
+        }
+    }
+
+    /// Sets a password, which ends the account's sessions. `false`: no such account.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn set_password(
+        &self,
+        account: AccountId,
+        password: NewPassword,
+        asker: &Asker,
+    ) -> Result<bool, Refused> {
+        let set = self.give_password(account, password, (false, PasswordHow::Given), None, asker).await;
+        was_there(set)
+    }
+
+    /// Sets a password and says whether it only serves to set another, and how it came; see [`Self::change_account`].
+    ///
+    /// # Errors
+    /// [`NotDone`]
+    pub async fn give_password(
+        &self,
+        account: AccountId,
+        password: NewPassword,
+        (must_change, how): (bool, PasswordHow),
+        seen: Option<Version>,
+        asker: &Asker,
+    ) -> Result<Version, NotDone> {
+        let phc = self.phc(password).await?;
+        let scheme = scheme_of(&phc).map_err(|_| Unavailable::Fault)?;
+        let seal = |id| self.core.keys.seal().seal(id, 1, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
+        let set = |id| GateCommand::SetPassword { verifier: seal(id), scheme, must_change, how };
+        self.change_gate(account, set, seen, asker).await
+    }
+
+    /// Changes a gate. `false`: no such account.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn gate(&self, account: AccountId, command: GateCommand, asker: &Asker) -> Result<bool, Refused> {
+        match self.change_gate(account, |_| command.clone(), None, asker).await {
+            Err(NotDone::Over) => Ok(true),
+            changed => was_there(changed),
+        }
+    }
+
+    /// Changes an account, and says its version afterwards. `seen` is the version on which its author decided, if that matters.
+    ///
+    /// # Errors
+    /// [`NotDone`]
+    pub async fn change_account(
+        &self,
+        account: AccountId,
+        command: GateCommand,
+        seen: Option<Version>,
+        asker: &Asker,
+    ) -> Result<Version, NotDone> {
+        self.change_gate(account, |_| command.clone(), seen, asker).await
+    }
+
+    async fn change_gate(
+        &self,
+        account: AccountId,
+        command: impl Fn(CommitId) -> GateCommand,
+        seen: Option<Version>,
+        asker: &Asker,
+    ) -> Result<Version, NotDone> {
+        for _ in 0..TRIES {
+            let gate = self.core.reader.gate(account)?.ok_or(NotDone::Missing)?;
+            expect(seen, gate.version)?;
+            let id = self.core.commit_id();
+            let command = command(id);
+            let now = self.instant_of(&command, gate.at)?;
+            let events = gate::decide(&gate.value, &command);
+            if events.is_empty() {
+                let erased = gate.value.standing == gate::Standing::Erased && command != GateCommand::Erase;
+                return if erased { Err(NotDone::Over) } else { Ok(gate.version) };
+            }
+            // Ending everything is legal in every state: nobody can starve it by refreshing quickly.
+            let expected = match command {
+                GateCommand::RevokeSessions if seen.is_none() => Expected::Any,
+                _ => Expected::Version(gate.version),
+            };
+            let stream = StreamId::Gate(account);
+            let events = events.into_iter().map(Event::Gate).collect();
+            let mut proposals = vec![Proposal { stream: stream.clone(), expected, events }];
+            if command == GateCommand::Erase {
+                proposals.extend(self.release_name(account)?);
+            }
+            let context = self.core.context(asker, &Owner::Account(account), id)?;
+            let recorded = Command::Gate { command, gate: gate.version };
+            let commit = commit(id, now, context, Some(recorded), proposals);
+            if let Some(appended) = self.core.append(commit).await? {
+                self.closer.close(Scope::Account(account));
+                return Ok(appended.states.get(&stream).map_or(gate.version, |folded| folded.version));
+            }
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    /// What lets somebody in waits for a clock that is believed; what shuts somebody out does not.
+    fn instant_of(&self, command: &GateCommand, gate_at: Timestamp) -> Result<Timestamp, Refused> {
+        match command {
+            GateCommand::Enable
+            | GateCommand::AddRegistration(_)
+            | GateCommand::LiftRegistrations
+            | GateCommand::SetMustChange(_)
+            | GateCommand::SetRoles(_) => self.core.now(gate_at),
+            GateCommand::SetPassword { .. }
+            | GateCommand::Disable
+            | GateCommand::WithdrawRegistration(_)
+            | GateCommand::RevokeSessions
+            | GateCommand::Erase => Ok(self.core.now_to_close(gate_at)),
+        }
+    }
+
+    fn release_name(&self, account: AccountId) -> Result<Option<Proposal>, Refused> {
+        let Some(state) = self.core.reader.account(account)? else { return Ok(None) };
+        let held = self.core.reader.name(state.value.name)?;
+        Ok(held.filter(|name| name.value == Name::Taken(account)).map(|name| Proposal {
+            stream: StreamId::Name(state.value.name),
+            expected: Expected::Version(name.version),
+            events: vec![Event::Name(NameEvent::Released { account })],
+        }))
+    }
+
+    /// Gives an account another login id. Its sessions go on. The account's version stays: nothing of its gate changes.
+    ///
+    /// # Errors
+    /// [`NotDone`]; [`NotDone::Taken`] where the login id is another account's.
+    pub async fn change_login(
+        &self,
+        account: AccountId,
+        login: &str,
+        seen: Option<Version>,
+        asker: &Asker,
+    ) -> Result<Version, NotDone> {
+        let name = self.core.keys.name().hash(login);
+        for _ in 0..TRIES {
+            let gate = self.core.reader.gate(account)?.ok_or(NotDone::Missing)?;
+            expect(seen, gate.version)?;
+            let key = self.core.data_key(&Owner::Account(account))?;
+            let (Some(key), true) = (key, gate.value.standing != gate::Standing::Erased) else {
+                return Err(NotDone::Over);
+            };
+            let state = self.core.reader.account(account)?.ok_or(NotDone::Missing)?;
+            let held = self.core.reader.name(name)?;
+            let now = self.core.now(state.at.max(gate.at))?;
+            let id = self.core.commit_id();
+            let sealed = key.seal(id, 1, LOGIN_FIELD, login.trim().as_bytes(), &*self.core.entropy);
+            let mut proposals = vec![Proposal::guard(StreamId::Gate(account), gate.version)];
+            // Another spelling of the same login id moves no name.
+            if name != state.value.name {
+                if matches!(held.as_ref().map(|name| name.value), Some(Name::Taken(_))) {
+                    return Err(NotDone::Taken);
+                }
+                proposals.extend(self.release_name(account)?);
+                proposals.push(Proposal {
+                    stream: StreamId::Name(name),
+                    expected: Expected::Version(held.map_or(0, |name| name.version)),
+                    events: vec![Event::Name(NameEvent::Taken { account })],
+                });
+            }
+            proposals.push(Proposal {
+                stream: StreamId::Account(account),
+                expected: Expected::Version(state.version),
+                events: vec![Event::Account(AccountEvent::LoginChanged { login: sealed, name })],
+            });
+            let context = asker.context(Some(&key), id, &*self.core.entropy);
+            if self.core.append(commit(id, now, context, Some(Command::Server), proposals)).await?.is_some() {
+                return Ok(gate.version);
+            }
+        }
+        Err(Unavailable::Conflict.into())
+    }
+}
+
+/// Whether there was something to change.
+fn was_there(changed: Result<Version, NotDone>) -> Result<bool, Refused> {
+    match changed {
+        Ok(_) | Err(NotDone::Moved(_) | NotDone::Over | NotDone::Taken) => Ok(true),
+        Err(NotDone::Missing) => Ok(false),
+        Err(NotDone::Refused(refused)) => Err(refused),
+    }
+}
