@@ -92,6 +92,8 @@ metrics! {
     tokens_issued_total: IntCounterVec["grant"],
     /// Refused client authentications, by the denial's code.
     client_refusals_total: IntCounterVec["code"],
+    /// API keys that were refused, by the denial's code.
+    api_key_refusals_total: IntCounterVec["code"],
     /// Requests that were not decided: the clock is not believed, a queue is full, the store cannot be read.
     unavailable_total: IntCounterVec["why"],
     /// Seconds a password hash took.

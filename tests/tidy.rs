@@ -30,9 +30,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("journal", &["domain", "entropy", "crypto"]),
     ("audit", &["domain", "crypto", "journal"]),
     ("actors", &["domain", "clock", "entropy", "metrics", "crypto", "journal"]),
-    // `clock` and `entropy` for what is said about a request: how long it took, and its id. Not `config`: a door is handed its
-    // own limits. Not `journal`: it goes through the actors' handles.
-    ("http", &["domain", "clock", "entropy", "metrics", "crypto", "audit", "actors"]),
+    // `clock` and `entropy` for what is said about a request: how long it took, and its id. `config` for what it reads of a client,
+    // an account or an API key, in a body as in the bootstrap file, and nothing else: a door is handed its own limits. Not
+    // `journal`: it goes through the actors' handles.
+    ("http", &["domain", "clock", "entropy", "config", "metrics", "crypto", "audit", "actors"]),
     ("app", &["domain", "clock", "entropy", "config", "metrics", "crypto", "journal", "audit", "actors", "http"]),
     (
         "cli",

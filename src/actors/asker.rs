@@ -1,10 +1,12 @@
 //! Who asks, as the doors found it out, before it is sealed.
 
+use super::core::{Core, Refused, Unavailable};
 use crate::crypto::DataKey;
 use crate::domain::context::{Context, InFull, LastInFull, Sealed, ToldBy, Traits};
-use crate::domain::ids::{CommitId, RequestId};
+use crate::domain::ids::{CommitId, Owner, RequestId};
+use crate::domain::session::Session;
 use crate::entropy::Entropy;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// User agent and device are cut to this many bytes before anything looks at them.
@@ -41,6 +43,7 @@ pub struct Asker {
     pub claimed: Option<Person>,
 }
 
+/// What is sealed of who asked.
 #[derive(Serialize)]
 struct Seen<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -64,6 +67,42 @@ impl<'a> Seen<'a> {
             dev: person.device.as_deref(),
             claimed: None,
         }
+    }
+}
+
+/// Who used a session last, opened.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Used {
+    /// The socket's other end.
+    pub peer: Option<IpAddr>,
+    /// The person.
+    pub person: Person,
+}
+
+/// What was sealed as [`Seen`].
+#[derive(Deserialize)]
+struct Opened {
+    peer: Option<IpAddr>,
+    ip: Option<IpAddr>,
+    ua: Option<String>,
+    dev: Option<String>,
+}
+
+impl Used {
+    /// Who used a session last; `None` where the account is erased, or nobody told.
+    ///
+    /// # Errors
+    /// Where the keys cannot be used.
+    pub fn of_session(core: &Core, session: &Session) -> Result<Option<Self>, Refused> {
+        let Some(told) = session.last_used_by() else { return Ok(None) };
+        let Some(key) = core.data_key(&Owner::Account(session.account))? else { return Ok(None) };
+        let opened = key.open(told.commit, CONTEXT_FIELD, &told.sealed).ok();
+        let opened = opened.and_then(|text| serde_json::from_slice::<Opened>(&text).ok());
+        let Some(Opened { peer, ip, ua, dev }) = opened else {
+            tracing::error!(account = %session.account, "what is sealed of who used a session does not open");
+            return Err(Unavailable::Fault.into());
+        };
+        Ok(Some(Self { peer, person: Person { address: ip, user_agent: ua, device: dev } }))
     }
 }
 

@@ -2,6 +2,7 @@
 //! them all. Doors judge by that one event; this only makes the record complete and lets the store shed what has ended.
 
 use super::asker::Asker;
+use super::brakes::is_used_from;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::domain::brakes::Brakes;
 use crate::domain::command::Command;
@@ -13,6 +14,7 @@ use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal, State};
 use crate::entropy::uuid_v7;
 use crate::journal::Appended;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +45,8 @@ enum Ask {
     Look(Scope),
     /// To look at everything and say when that is done.
     Finish(oneshot::Sender<Result<(), Refused>>),
+    /// To end what was last used from a network up to now, and say how many that were.
+    Network(IpNet, oneshot::Sender<Result<usize, Refused>>),
 }
 
 /// A handle to the task.
@@ -84,6 +88,16 @@ impl Closer {
         answered.await.map_err(|_| Unavailable::Stopping)?
     }
 
+    /// Ends the open sessions that were last used from a network before this was called, and says how many.
+    ///
+    /// # Errors
+    /// [`Refused`]: some have ended and others not.
+    pub async fn close_network(&self, network: IpNet) -> Result<usize, Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Ask::Network(network, answer)).await.map_err(|_| Unavailable::Stopping)?;
+        answered.await.map_err(|_| Unavailable::Stopping)?
+    }
+
     /// Works off the queue until every handle is gone, beginning with what an earlier run left open.
     pub async fn run(core: Arc<Core>, mut closing: Closing) {
         let mut ask = Some(Ask::Look(Scope::All));
@@ -91,6 +105,12 @@ impl Closer {
             let (scope, answer) = match next {
                 Ask::Look(scope) => (scope, None),
                 Ask::Finish(answer) => (Scope::All, Some(answer)),
+                Ask::Network(network, answer) => {
+                    // Whoever asked may have stopped waiting.
+                    let _ = answer.send(close_network(&core, &network).await);
+                    ask = closing.waiting.recv().await;
+                    continue;
+                }
             };
             let looked = close_scope(&core, &scope).await;
             let failed = looked.as_ref().err().cloned();
@@ -166,6 +186,29 @@ async fn close_page(core: &Core, page: &[SessionId]) -> Result<usize, Refused> {
         close_sessions(core, account, sessions).await?;
     }
     Ok(closed)
+}
+
+/// Ends the open sessions that were last used from a network, in commits of a page for each account at most.
+async fn close_network(core: &Core, network: &IpNet) -> Result<usize, Refused> {
+    let until = core.now_to_close(Timestamp::default());
+    let (mut closed, mut after) = (0, None);
+    loop {
+        let (page, next) = core.reader.open_sessions_by_account(None, after.as_deref(), PAGE)?;
+        let mut by_account: BTreeMap<AccountId, Vec<(SessionId, RevokeReason)>> = BTreeMap::new();
+        for (account, _, id) in page {
+            let Some(session) = core.reader.session(id)?.map(|session| session.value) else { continue };
+            if session.last_used_at() <= until && is_used_from(core, &session, network)? {
+                by_account.entry(account).or_default().push((id, RevokeReason::NetworkBraked));
+            }
+        }
+        for (account, sessions) in by_account {
+            closed += sessions.len();
+            close_sessions(core, account, sessions).await?;
+        }
+        let Some(next) = next else { return Ok(closed) };
+        after = Some(next);
+        tokio::task::yield_now().await;
+    }
 }
 
 /// Why a session without a closing event of its own is over; time is the sweeper's business.

@@ -159,6 +159,11 @@ impl Hasher {
         self.shared.limits.params
     }
 
+    /// How many hashes are computed at the same time.
+    pub fn threads(&self) -> usize {
+        self.shared.limits.threads.max(1)
+    }
+
     /// Has a job done.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::core::{Core, Refused, Unavailable, commit};
 use super::directory::Residents;
 use super::hasher::{Done, Hasher, Job, Share};
 use super::tokens::{Issued, Tokens};
-use crate::domain::account::{AccountEvent, Guesser, Name, PasswordVerdict};
+use crate::domain::account::{Account, AccountEvent, Guesser, Name, PasswordVerdict};
 use crate::domain::brakes::Brakes;
 use crate::domain::client::{Client, Grant};
 use crate::domain::command::Command;
@@ -185,13 +185,7 @@ impl Logins {
         let Some(Name::Taken(id)) = reader.name(name)?.map(|name| name.value) else { return Ok(None) };
         let gate = reader.gate(id)?.ok_or(Unavailable::Fault)?;
         let account = reader.account(id)?.ok_or(Unavailable::Fault)?;
-        let now = self.core.clock.read().wall;
-        let key = self.core.data_key(&Owner::Account(id))?;
-        let familiar = key.and_then(|key| {
-            asker.network()?;
-            account.value.familiar_tag(&asker.traits(&key), now)
-        });
-        let guesser = familiar.map_or_else(|| Guesser::Stranger(asker.network()), Guesser::Familiar);
+        let guesser = guesser(&self.core, id, &account.value, asker)?;
         let verifier = account.value.verifier(&gate.value).clone();
         let brakes = reader.brakes()?;
         Ok(Some(Before { id, gate, client: client.state.clone(), brakes, verifier, guesser }))
@@ -200,16 +194,7 @@ impl Logins {
     /// One hash, whoever asks: of the account's own scheme, or of the scheme of an account that this login id always picks.
     fn job(&self, before: Option<&Before>, name: NameHash, login: &str) -> Result<Job, Refused> {
         if let Some(before) = before {
-            let sealed = &before.verifier.verifier;
-            let opened = self.core.keys.seal().open(sealed.commit, VERIFIER_FIELD, &sealed.sealed);
-            let phc = opened.ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
-            return match phc {
-                Some(phc) => Ok(Job::Verify(Zeroizing::new(phc))),
-                None => {
-                    tracing::error!(account = %before.id, "a sealed password verifier does not open");
-                    Err(Unavailable::Fault.into())
-                }
-            };
+            return verification(&self.core, before.id, &before.verifier);
         }
         let scheme = match self.core.reader.name_near(name)? {
             Some(Name::Taken(neighbour)) => {
@@ -248,4 +233,32 @@ impl Logins {
         self.core.append(commit(commit_id, now, context, Some(Command::Server), proposals)).await?;
         Ok(())
     }
+}
+
+/// In whose budget somebody guesses who comes for an account.
+///
+/// # Errors
+/// Where the keys cannot be used.
+pub(super) fn guesser(core: &Core, id: AccountId, account: &Account, asker: &Asker) -> Result<Guesser, Refused> {
+    let now = core.clock.read().wall;
+    let key = core.data_key(&Owner::Account(id))?;
+    let familiar = key.and_then(|key| {
+        asker.network()?;
+        account.familiar_tag(&asker.traits(&key), now)
+    });
+    Ok(familiar.map_or_else(|| Guesser::Stranger(asker.network()), Guesser::Familiar))
+}
+
+/// The work of comparing a password with an account's.
+///
+/// # Errors
+/// Where the verifier does not open.
+pub(super) fn verification(core: &Core, id: AccountId, verifier: &PasswordVerifier) -> Result<Job, Refused> {
+    let sealed = &verifier.verifier;
+    let opened = core.keys.seal().open(sealed.commit, VERIFIER_FIELD, &sealed.sealed);
+    let phc = opened.ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
+    phc.map(|phc| Job::Verify(Zeroizing::new(phc))).ok_or_else(|| {
+        tracing::error!(account = %id, "a sealed password verifier does not open");
+        Unavailable::Fault.into()
+    })
 }

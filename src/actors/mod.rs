@@ -7,9 +7,11 @@
 
 mod account;
 mod administration;
+mod api_keys;
 mod archivist;
 mod asker;
 mod attempts;
+mod brakes;
 mod clients;
 mod closer;
 mod core;
@@ -22,8 +24,10 @@ mod hasher;
 mod held;
 mod keeper;
 mod keyring;
+mod listed;
 mod logins;
 mod look_ups;
+mod passwords;
 mod session;
 mod sessions;
 mod sweeper;
@@ -34,9 +38,11 @@ mod writer;
 
 pub use account::AccountActor;
 pub use administration::{Account, Administration, NewAccount, NewApiKey, NewClient, NewPassword, NotDone};
+pub use api_keys::{ApiKeys, AuthenticatedKey};
 pub use archivist::{archive, run as archive_as_sealed};
-pub use asker::{Asker, Person, cut};
+pub use asker::{Asker, Person, Used, cut};
 pub use attempts::AttemptsTable;
+pub use brakes::{Brakes, Cost, Reach};
 pub use clients::{AuthenticatedClient, Clients};
 pub use closer::{Closer, Closing, Scope};
 pub use core::{Core, Refused, Unavailable};
@@ -48,7 +54,9 @@ pub use hasher::{Hasher, HasherLimits, Job, Share};
 pub use held::Held;
 pub use keeper::KeeperHandle;
 pub use keyring::{KeyMaintenance, Keyrings, Rotation};
+pub use listed::Listed;
 pub use logins::{LoginAsk, Logins};
+pub use passwords::{Passwords, Shown};
 pub use session::SessionActor;
 pub use sessions::Sessions;
 pub use sweeper::Sweeper;
@@ -74,6 +82,12 @@ pub struct Services {
     pub keys: KeyMaintenance,
     /// What operators do.
     pub administration: Administration,
+    /// Set other passwords for people.
+    pub passwords: Passwords,
+    /// Who shows an API key.
+    pub api_keys: ApiKeys,
+    /// What ends more than one session at once.
+    pub brakes: Brakes,
     /// Records what one event has ended.
     pub closer: Closer,
     /// What they all work with.

@@ -41,6 +41,10 @@ impl Sessions {
         Self { core, residents, tokens, evidence, lost: Arc::default() }
     }
 
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.core
+    }
+
     /// Redeems a refresh token (RFC 6749 section 6).
     ///
     /// # Errors

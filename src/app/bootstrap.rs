@@ -96,8 +96,8 @@ fn api_key(spec: &ApiKeySpec) -> NewApiKey {
 fn account(spec: &AccountSpec) -> NewAccount {
     let text = |secret: &crate::config::Secret| Zeroizing::new(secret.expose().to_owned());
     NewAccount {
-        id: None,
-        must_change: false,
+        id: spec.id,
+        must_change: spec.must_change,
         login: spec.login.clone(),
         password: match &spec.credential {
             Credential::Password(password) => NewPassword::Plain(text(password)),

@@ -19,9 +19,9 @@ pub use repair::{Findings, Repaired, accept_loss, look_for_damage, mend_from_bac
 
 use crate::actors::Vital;
 use crate::actors::{
-    AccountActor, Administration, Asker, AttemptsTable, Clients, Closer, Core, DirectoryLimits, Hasher, HasherLimits,
-    Held, KeeperHandle, KeyMaintenance, Logins, Refused, Residents, Services, SessionActor, Sessions, Sweeper, Tokens,
-    Writer, WriterLimits, archive_as_sealed,
+    AccountActor, Administration, ApiKeys, Asker, AttemptsTable, Brakes, Clients, Closer, Core, DirectoryLimits,
+    Hasher, HasherLimits, Held, KeeperHandle, KeyMaintenance, Logins, Passwords, Refused, Residents, Services,
+    SessionActor, Sessions, Sweeper, Tokens, Writer, WriterLimits, archive_as_sealed,
 };
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, KeepInStore};
@@ -218,13 +218,17 @@ fn wire(
     if config.journal.keep_in_store == KeepInStore::Live {
         tasks.push(spawn_vital("archivist", archive_as_sealed(core.clone(), core.keeper.sealed())));
     }
+    let administration = Administration::new(core.clone(), hasher.clone(), closer.clone());
     let services = Services {
         sessions,
+        passwords: Passwords::new(core.clone(), hasher.clone(), attempts.clone(), administration.clone()),
         logins: Logins::new(core.clone(), accounts, hasher.clone(), attempts, tokens.clone()),
         clients: Clients::new(core.clone(), tokens.clone()),
         tokens,
         keys,
-        administration: Administration::new(core.clone(), hasher.clone(), closer.clone()),
+        administration,
+        api_keys: ApiKeys::new(core.clone()),
+        brakes: Brakes::new(core.clone(), closer.clone(), hasher.clone()),
         closer,
         core: core.clone(),
     };

@@ -16,6 +16,7 @@ pub mod gate;
 pub mod ids;
 pub mod keys;
 pub mod liveness;
+pub mod permission;
 pub mod project;
 pub mod replay;
 pub mod session;

@@ -23,6 +23,16 @@ pub enum Scheme {
     },
 }
 
+impl Scheme {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Argon2id { .. } => "argon2id",
+            Self::Bcrypt { .. } => "bcrypt",
+        }
+    }
+}
+
 /// A password's verifier.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct PasswordVerifier {

@@ -1,7 +1,8 @@
 //! The one place that maps what went wrong to a status and a body. Add a variant, and the compiler asks for its status.
 
 use super::transport::BodyError;
-use crate::actors::{Refused, Unavailable};
+use crate::actors::{NotDone, Refused, Unavailable};
+use crate::crypto::WeakPassword;
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
 use actix_web::http::StatusCode;
@@ -44,6 +45,14 @@ pub enum Why {
     TooMany,
     /// There is no such page.
     NotFound,
+    /// What was to be changed was not.
+    NotDone(NotDone),
+    /// The new password is too weak.
+    Weak(WeakPassword),
+    /// The `Idempotency-Key` was used for another request.
+    KeyReused,
+    /// A request with this `Idempotency-Key` is under way.
+    KeyInUse,
     /// The page knows these methods only.
     MethodNotAllowed(&'static str),
 }
@@ -80,11 +89,19 @@ impl HttpError {
     pub fn code(&self) -> &'static str {
         match &self.why {
             Why::Refused(Refused::Denied(denial)) => denial.code(),
-            Why::Refused(Refused::Unavailable(why)) => why.code(),
+            Why::Refused(Refused::Unavailable(why)) | Why::NotDone(NotDone::Refused(Refused::Unavailable(why))) => {
+                why.code()
+            }
             Why::Starting => "starting",
             Why::TooMany => "too_many",
             other => answer(other).error,
         }
+    }
+}
+
+impl From<NotDone> for Why {
+    fn from(why: NotDone) -> Self {
+        Self::NotDone(why)
     }
 }
 
@@ -187,9 +204,40 @@ fn answer(why: &Why) -> Answer {
             "the server has more requests than it can take: try again later",
         ),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
+        Why::NotDone(why) => not_done(why),
+        Why::Weak(why) => plain(StatusCode::BAD_REQUEST, "weak_password", &why.to_string()),
+        Why::KeyReused => plain(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "this Idempotency-Key was used for another request: draw a new one for each",
+        ),
+        Why::KeyInUse => plain(
+            StatusCode::CONFLICT,
+            "idempotency_in_progress",
+            "a request with this Idempotency-Key is under way: ask again for its answer",
+        ),
         Why::MethodNotAllowed(_) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
         }
+    }
+}
+
+/// Why nothing was changed.
+fn not_done(why: &NotDone) -> Answer {
+    let plain = |status, error, text: String| Answer { status, error, text, challenge: None };
+    match why {
+        NotDone::Missing => plain(StatusCode::NOT_FOUND, "not_found", "there is no such thing".to_owned()),
+        NotDone::Moved(version) => plain(
+            StatusCode::PRECONDITION_FAILED,
+            "precondition_failed",
+            format!("it has been changed since: its ETag is \"{version}\" now; look at it again"),
+        ),
+        NotDone::Over => {
+            plain(StatusCode::CONFLICT, "over", "it was erased or revoked: nothing changes it any more".to_owned())
+        }
+        NotDone::Taken => plain(StatusCode::CONFLICT, "taken", "the name or id is taken: choose another".to_owned()),
+        NotDone::Refused(Refused::Denied(denial)) => denied(*denial),
+        NotDone::Refused(Refused::Unavailable(why)) => unavailable(*why),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The doors: every way in over HTTP. One file per endpoint, grouped by whose contract it is; [`error`] is the only mapping to
 //! statuses; [`transport`] bounds heads, bodies and connections; [`observe`] counts and names requests.
 
+pub mod admin;
 pub mod error;
 mod form;
+pub mod inside;
 mod oauth;
 mod observe;
 mod openapi;
@@ -14,6 +16,7 @@ pub use error::answer_to;
 pub use openapi::document as openapi_document;
 
 use crate::actors::Services;
+use crate::crypto::PasswordPolicy;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
@@ -43,6 +46,8 @@ pub struct DoorSettings {
     pub body_timeout: Duration,
     /// Requests under way at once.
     pub max_in_flight: usize,
+    /// What is asked of a password that somebody chooses.
+    pub passwords: PasswordPolicy,
     /// Whether `/metrics` is served here.
     pub metrics: bool,
 }
@@ -54,6 +59,8 @@ pub struct Doors {
     pub settings: DoorSettings,
     /// Metrics.
     pub metrics: Arc<Metrics>,
+    /// What was answered to requests that are asked once.
+    answered: admin::Answered,
     entropy: Arc<dyn Entropy>,
     in_flight: Semaphore,
     stopping: AtomicBool,
@@ -70,6 +77,7 @@ impl Doors {
             services: OnceLock::new(),
             settings,
             metrics,
+            answered: admin::Answered::default(),
             entropy,
             in_flight,
             stopping: AtomicBool::new(false),
@@ -102,6 +110,7 @@ impl Doors {
 
 /// All routes.
 pub fn routes(config: &mut web::ServiceConfig) {
+    admin::routes(config);
     oauth::routes(config);
     ops::routes(config);
     config.service(shown("/openapi.json", openapi::serve));

@@ -1,6 +1,6 @@
 //! `/openapi.json`: generated from the annotations beside the handlers and pinned by a test.
 
-use super::{oauth, ops};
+use super::{admin, oauth, ops};
 use actix_web::HttpResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -10,6 +10,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
     info(title = "Countersign", description = "An auth engine for app backends: logins, access tokens, rotating refresh tokens, and a durable journal of every decision."),
     tags(
         (name = "oauth", description = "OAuth 2, for app backends and resource servers"),
+        (name = "admin", description = "Accounts, clients, sessions, keys, API keys and brakes, for those who administer"),
         (name = "operations", description = "Health, metrics and this document, for those who run it"),
     ),
     paths(
@@ -21,6 +22,12 @@ use utoipa::{Modify, OpenApi, ToSchema};
         oauth::discovery::metadata,
         oauth::discovery::openid_metadata,
         oauth::jwks::jwks,
+        admin::accounts::list,
+        admin::accounts::create,
+        admin::accounts::find,
+        admin::accounts::show,
+        admin::accounts::change,
+        admin::accounts::act,
         ops::health::live,
         ops::health::ready,
         ops::metrics::metrics,
@@ -53,6 +60,7 @@ impl Modify for Schemes {
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("client_basic", scheme(HttpAuthScheme::Basic));
         components.add_security_scheme("access_token", scheme(HttpAuthScheme::Bearer));
+        components.add_security_scheme("api_key", scheme(HttpAuthScheme::Bearer));
     }
 }
 

@@ -61,9 +61,20 @@ pub const DROPS: &[u8] = b"i/drops/";
 /// The prefix of [`IndexKey::Over`].
 pub const OVER: &[u8] = b"i/over/";
 
+/// The prefix of all open sessions by account.
+pub const OF_ACCOUNTS: &[u8] = b"i/account/";
+
 /// The prefix of an account's open sessions.
 pub fn of_account(account: AccountId) -> Vec<u8> {
-    [b"i/account/".as_slice(), account.0.as_bytes()].concat()
+    [OF_ACCOUNTS, account.0.as_bytes()].concat()
+}
+
+/// Account, client and session of an [`IndexKey::OfAccount`] key.
+pub fn parse_of_account(key: &[u8]) -> Option<(AccountId, ClientId, SessionId)> {
+    let (account, rest) = key.strip_prefix(OF_ACCOUNTS)?.split_at_checked(16)?;
+    let (client, session) = rest.split_at_checked(rest.len().checked_sub(16)?)?;
+    let client = std::str::from_utf8(client.strip_suffix(&[0])?).ok()?.parse().ok()?;
+    Some((AccountId(Uuid::from_slice(account).ok()?), client, SessionId(Uuid::from_slice(session).ok()?)))
 }
 
 /// The prefix of an account's open sessions at one client. A client id holds no NUL.

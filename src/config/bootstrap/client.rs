@@ -1,9 +1,9 @@
-//! `[[clients]]`.
+//! `[[clients]]`, and clients over HTTP.
 
 use super::super::ConfigError;
 use super::super::values::{network, origin};
 use super::fields::Fields;
-use super::{ClientSpec, text_without};
+use super::{ClientSpec, MakeSecret, text_without};
 use crate::domain::client::{ClientSettings, ClientType, Grant, Introspect, LateRetry, Profile, Rotation};
 use crate::domain::time::Span;
 use std::collections::BTreeSet;
@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 const SECRET_MAX: usize = 1024;
 const AUDIENCE_MAX: usize = 255;
 
-pub(super) fn read(mut fields: Fields<'_>) -> Result<ClientSpec, ConfigError> {
+/// Reads a client. Where a confidential one comes without a secret, one is made, if that may be.
+pub(super) fn read(mut fields: Fields<'_>, make: Option<MakeSecret<'_>>) -> Result<ClientSpec, ConfigError> {
     let id = fields.title("id")?.parse().map_err(|why| fields.error(format!("`id`: {why}")))?;
     let secret = fields.secret("secret")?;
     let enabled = fields.flag("enabled")?.unwrap_or(true);
@@ -25,6 +26,10 @@ pub(super) fn read(mut fields: Fields<'_>) -> Result<ClientSpec, ConfigError> {
     read_times(&mut fields, &mut settings)?;
     fields.finish()?;
     check(&fields, &settings)?;
+    let secret = match (secret, client_type, make) {
+        (None, ClientType::Confidential, Some(make)) => Some(make()),
+        (secret, ..) => secret,
+    };
     match (&secret, client_type) {
         (None, ClientType::Confidential) => Err(fields
             .error("a confidential client needs `secret`, `secret_file` or `secret_env`; without one it is `type = \"public\"`")),
@@ -38,6 +43,26 @@ pub(super) fn read(mut fields: Fields<'_>) -> Result<ClientSpec, ConfigError> {
     }
 }
 
+/// Reads what changes of a client's settings: what is not named stays as it is.
+pub(super) fn read_changes(mut fields: Fields<'_>, settings: &ClientSettings) -> Result<ClientSettings, ConfigError> {
+    let mut changed = settings.clone();
+    for fixed in ["id", "type", "profile"] {
+        if fields.has(fixed) {
+            return Err(fields.error(format!("`{fixed}` cannot be changed: make another client, and disable this one")));
+        }
+    }
+    for (field, door) in [("secret", "secret"), ("enabled", "enable or …/disable")] {
+        if fields.has(field) {
+            return Err(fields.error(format!("`{field}` is changed by POST …/{door}")));
+        }
+    }
+    read_rights(&mut fields, &mut changed)?;
+    read_times(&mut fields, &mut changed)?;
+    fields.finish()?;
+    check(&fields, &changed)?;
+    Ok(changed)
+}
+
 /// What the client may ask for, and who may ask in its name.
 fn read_rights(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result<(), ConfigError> {
     if let Some(grants) = fields.parsed_list("grants", grant)? {
@@ -46,7 +71,10 @@ fn read_rights(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result
     if let Some(scopes) = fields.parsed_list("scopes", scope)? {
         settings.scopes = BTreeSet::from_iter(scopes);
     }
-    settings.audience = fields.text("audience")?;
+    if fields.is_null("audience") {
+        settings.audience = None;
+    }
+    settings.audience = fields.text("audience")?.or_else(|| settings.audience.take());
     let blank = |c: char| c.is_control() || c.is_whitespace();
     if settings.audience.as_ref().is_some_and(|text| !text_without(text, 1, AUDIENCE_MAX, blank)) {
         return Err(fields.error("`audience` must have 1 to 255 bytes and no spaces; leave it out for the issuer"));
@@ -55,8 +83,12 @@ fn read_rights(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result
     let introspect = [("own", Introspect::Own), ("all", Introspect::All)];
     settings.introspect = fields.choice("introspect", &introspect)?.unwrap_or(settings.introspect);
     let origins = fields.parsed_list("origins", |text| origin(text).map(|()| text.to_owned()))?;
-    settings.origins = BTreeSet::from_iter(origins.unwrap_or_default());
-    settings.backends = fields.parsed_list("backends", network)?.unwrap_or_default();
+    if let Some(origins) = origins {
+        settings.origins = BTreeSet::from_iter(origins);
+    }
+    if let Some(backends) = fields.parsed_list("backends", network)? {
+        settings.backends = backends;
+    }
     Ok(())
 }
 

@@ -1,8 +1,9 @@
-//! One entry of the bootstrap file, read field by field. What was not asked for is unknown.
+//! One entry of the bootstrap file, or one body of administration over HTTP, read field by field. What was not asked for is unknown.
 
 use super::super::raw::{Given, given};
 use super::super::values::{line_of, nearest};
 use super::super::{ConfigError, Secret};
+use super::json::object;
 use figment::value::{Dict, Value};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -21,8 +22,9 @@ pub(super) struct Around<'a> {
 }
 
 /// The fields of one entry.
-pub(super) struct Fields<'a> {
-    around: &'a Around<'a>,
+pub struct Fields<'a> {
+    /// None of a body: its secrets stand in it, and nothing is looked up for it.
+    around: Option<&'a Around<'a>>,
     /// `clients[1]`.
     place: String,
     /// `clients[1] "store"`, as soon as the name is known.
@@ -34,25 +36,52 @@ pub(super) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(super) fn new(around: &'a Around<'a>, place: String, value: Value) -> Result<Self, ConfigError> {
         match value {
-            Value::Dict(_, dict) => Ok(Self { around, title: place.clone(), place, dict, asked: Vec::new() }),
+            Value::Dict(_, dict) => {
+                Ok(Self { around: Some(around), title: place.clone(), place, dict, asked: Vec::new() })
+            }
             _ => Err(ConfigError(format!("{place}: it must be a table of fields"))),
         }
     }
 
+    /// The fields of a body: one JSON object.
+    ///
+    /// # Errors
+    /// It is none, or a field stands in it twice.
+    pub fn of_json(body: &[u8]) -> Result<Self, ConfigError> {
+        let place = "the body".to_owned();
+        Ok(Self { around: None, title: place.clone(), place, dict: object(body)?, asked: Vec::new() })
+    }
+
+    /// Whether a field was given at all, `null` included.
+    pub fn has(&mut self, field: &str) -> bool {
+        self.asked.push(field.to_owned());
+        self.dict.contains_key(field)
+    }
+
+    /// Whether a field was given as `null`. It is then taken as given nothing.
+    pub fn is_null(&mut self, field: &str) -> bool {
+        let null = matches!(self.dict.get(field), Some(Value::Empty(..)));
+        if null {
+            self.dict.remove(field);
+        }
+        self.asked.push(field.to_owned());
+        null
+    }
+
     /// Reads the field that names the entry, so that later messages can.
-    pub(super) fn title(&mut self, field: &str) -> Result<String, ConfigError> {
+    pub fn title(&mut self, field: &str) -> Result<String, ConfigError> {
         let text = self.need(field)?;
         self.title = format!("{} {text:?}", self.place);
         Ok(text)
     }
 
     /// A text that must be there.
-    pub(super) fn need(&mut self, field: &str) -> Result<String, ConfigError> {
+    pub fn need(&mut self, field: &str) -> Result<String, ConfigError> {
         self.text(field)?.ok_or_else(|| self.error(format!("`{field}` is missing")))
     }
 
     /// A message about this entry.
-    pub(super) fn error(&self, message: impl AsRef<str>) -> ConfigError {
+    pub fn error(&self, message: impl AsRef<str>) -> ConfigError {
         ConfigError(format!("{}: {}", self.title, message.as_ref()))
     }
 
@@ -62,7 +91,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text, where there is one. Messages do not show what stands there instead, since it may be a secret.
-    pub(super) fn text(&mut self, field: &str) -> Result<Option<String>, ConfigError> {
+    pub fn text(&mut self, field: &str) -> Result<Option<String>, ConfigError> {
         match self.take(field) {
             None => Ok(None),
             Some(Value::String(_, text)) => Ok(Some(text)),
@@ -71,7 +100,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn flag(&mut self, field: &str) -> Result<Option<bool>, ConfigError> {
+    /// `true` or `false`, where it is given.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn flag(&mut self, field: &str) -> Result<Option<bool>, ConfigError> {
         match self.take(field) {
             None => Ok(None),
             Some(Value::Bool(_, flag)) => Ok(Some(flag)),
@@ -79,7 +112,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn count(&mut self, field: &str, min: u32, max: u32) -> Result<Option<u32>, ConfigError> {
+    /// An integer within bounds, where it is given.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn count(&mut self, field: &str, min: u32, max: u32) -> Result<Option<u32>, ConfigError> {
         let Some(value) = self.take(field) else { return Ok(None) };
         let number = match value {
             Value::Num(_, number) => number.to_i128().and_then(|number| u32::try_from(number).ok()),
@@ -91,7 +128,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn list(&mut self, field: &str) -> Result<Option<Vec<String>>, ConfigError> {
+    /// A list of texts, where it is given.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn list(&mut self, field: &str) -> Result<Option<Vec<String>>, ConfigError> {
         let Some(value) = self.take(field) else { return Ok(None) };
         match given(&value) {
             Some(Given::Many(texts)) => Ok(Some(texts)),
@@ -100,7 +141,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that is read by its type.
-    pub(super) fn parsed<T: FromStr>(&mut self, field: &str) -> Result<Option<T>, ConfigError>
+    pub fn parsed<T: FromStr>(&mut self, field: &str) -> Result<Option<T>, ConfigError>
     where
         T::Err: std::fmt::Display,
     {
@@ -109,7 +150,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A list whose items are read by a function.
-    pub(super) fn parsed_list<T, E: std::fmt::Display>(
+    pub fn parsed_list<T, E: std::fmt::Display>(
         &mut self,
         field: &str,
         read: impl Fn(&str) -> Result<T, E>,
@@ -120,7 +161,7 @@ impl<'a> Fields<'a> {
     }
 
     /// One of some words.
-    pub(super) fn choice<T: Copy>(&mut self, field: &str, words: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
+    pub fn choice<T: Copy>(&mut self, field: &str, words: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.text(field)? else { return Ok(None) };
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, value)) => Ok(Some(*value)),
@@ -132,14 +173,15 @@ impl<'a> Fields<'a> {
     }
 
     /// A secret: the field itself, a file that holds it, or a variable that does; at most one of them.
-    pub(super) fn secret(&mut self, field: &str) -> Result<Option<Secret>, ConfigError> {
+    pub fn secret(&mut self, field: &str) -> Result<Option<Secret>, ConfigError> {
+        let Some(around) = self.around else { return Ok(self.text(field)?.map(Secret::new)) };
         let (file_field, env_field) = (format!("{field}_file"), format!("{field}_env"));
         let (here, file, env) = (self.text(field)?, self.text(&file_field)?, self.text(&env_field)?);
         match (here, file, env) {
             (None, None, None) => Ok(None),
             (Some(text), None, None) => Ok(Some(Secret::new(text))),
-            (None, Some(path), None) => self.secret_file(&file_field, &path).map(Some),
-            (None, None, Some(name)) => match (self.around.env)(&name) {
+            (None, Some(path), None) => self.secret_file(around, &file_field, &path).map(Some),
+            (None, None, Some(name)) => match (around.env)(&name) {
                 Some(text) => Ok(Some(Secret::new(text))),
                 None => Err(self.error(format!("`{env_field}` names {name}, which is not set: set it to the secret"))),
             },
@@ -147,8 +189,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn secret_file(&self, field: &str, path: &str) -> Result<Secret, ConfigError> {
-        let path = self.around.directory.join(path);
+    fn secret_file(&self, around: &Around<'_>, field: &str, path: &str) -> Result<Secret, ConfigError> {
+        let path = around.directory.join(path);
         let error = |why: String| self.error(format!("`{field}`: cannot read {}: {why}", path.display()));
         let size = std::fs::metadata(&path).map_err(|why| error(why.to_string()))?.len();
         if size > SECRET_FILE_MAX {
@@ -166,9 +208,9 @@ impl<'a> Fields<'a> {
     }
 
     /// Refuses what was not asked for. Called before anything is said to be missing: it may only be mistyped.
-    pub(super) fn finish(&self) -> Result<(), ConfigError> {
+    pub fn finish(&self) -> Result<(), ConfigError> {
         let Some(unknown) = self.dict.keys().next() else { return Ok(()) };
-        let line = line_of(self.around.text, &format!("{}.{unknown}", self.place));
+        let line = self.around.and_then(|around| line_of(around.text, &format!("{}.{unknown}", self.place)));
         let line = line.map(|line| format!(" on line {line}")).unwrap_or_default();
         let hint = match nearest(unknown, self.asked.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -2,6 +2,7 @@
 
 mod client;
 mod fields;
+mod json;
 
 #[cfg(test)]
 mod tests;
@@ -10,8 +11,10 @@ use super::raw::parse_toml;
 use super::values::nearest;
 use super::{ConfigError, Secret};
 use crate::domain::client::ClientSettings;
-use crate::domain::ids::ClientId;
-use fields::{Around, Fields};
+use crate::domain::ids::{AccountId, ClientId};
+use crate::domain::permission::Permission;
+use fields::Around;
+pub use fields::Fields;
 use figment::value::Value;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -21,10 +24,6 @@ use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
 
-/// What an API key may do, in the order in which it is listed.
-pub const PERMISSIONS: [&str; 9] =
-    ["admin", "audit", "audit.personal", "erase", "login", "users", "applications", "tokens", "metrics"];
-
 /// The greatest file that is read: ten thousand clients fit.
 const FILE_MAX: u64 = 16 * 1024 * 1024;
 const NAME_MAX: usize = 64;
@@ -33,6 +32,9 @@ const PASSWORD_MAX: usize = 1024;
 const KEY_MIN: usize = 32;
 const KEY_MAX: usize = 1024;
 const ROLES_MAX: usize = 100;
+
+/// Makes a secret where a body names none.
+pub type MakeSecret<'a> = &'a dyn Fn() -> Secret;
 
 /// What should exist, every value checked.
 #[derive(Debug, Clone, Default)]
@@ -52,7 +54,7 @@ pub struct ApiKeySpec {
     pub name: String,
     /// The key: 32 to 1024 visible ASCII characters.
     pub key: Secret,
-    /// Some of [`PERMISSIONS`], at least one.
+    /// The names of some permissions, at least one.
     pub permissions: BTreeSet<String>,
     /// The clients that it covers; absent: all. They need not stand in the file.
     pub clients: Option<Vec<ClientId>>,
@@ -74,10 +76,14 @@ pub struct ClientSpec {
 /// One of `[[accounts]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountSpec {
+    /// Its id, where another system gave it one.
+    pub id: Option<AccountId>,
     /// The login id as written, trimmed: 1 to 256 bytes.
     pub login: String,
     /// The password or its hash.
     pub credential: Credential,
+    /// Whether the password only serves to set another.
+    pub must_change: bool,
     /// Its roles.
     pub roles: BTreeSet<String>,
     /// Its registrations; absent: all clients. They need not stand in the file.
@@ -132,8 +138,8 @@ impl Bootstrap {
             for (index, entry) in entries.into_iter().enumerate() {
                 let fields = Fields::new(&around, format!("{section}[{index}]"), entry)?;
                 match section.as_str() {
-                    "api_keys" => all.api_keys.push(api_key(fields)?),
-                    "clients" => all.clients.push(client::read(fields)?),
+                    "api_keys" => all.api_keys.push(api_key(fields, None)?),
+                    "clients" => all.clients.push(client::read(fields, None)?),
                     "accounts" => all.accounts.push(account(fields)?),
                     _ => return Err(no_section(&section)),
                 }
@@ -152,6 +158,96 @@ impl Bootstrap {
         }
         Ok(all)
     }
+}
+
+/// A client of a body; without a secret, a confidential one gets one that is made.
+///
+/// # Errors
+/// Something in it is wrong, in a sentence that says what to do.
+pub fn client_of(body: Fields<'_>, make: MakeSecret<'_>) -> Result<ClientSpec, ConfigError> {
+    client::read(body, Some(make))
+}
+
+/// The settings of a client after the changes in a body.
+///
+/// # Errors
+/// As [`client_of`].
+pub fn changed_client(body: Fields<'_>, settings: &ClientSettings) -> Result<ClientSettings, ConfigError> {
+    client::read_changes(body, settings)
+}
+
+/// An API key of a body; without a key, one is made.
+///
+/// # Errors
+/// As [`client_of`].
+pub fn api_key_of(body: Fields<'_>, make: MakeSecret<'_>) -> Result<ApiKeySpec, ConfigError> {
+    api_key(body, Some(make))
+}
+
+/// What an API key may do, and where, after the changes in a body: of each, what is not named stays as it is.
+///
+/// # Errors
+/// As [`client_of`].
+pub fn changed_api_key(
+    mut body: Fields<'_>,
+    (permissions, clients): (&BTreeSet<String>, Option<&BTreeSet<ClientId>>),
+) -> Result<(BTreeSet<String>, Option<BTreeSet<ClientId>>), ConfigError> {
+    let everywhere = body.is_null("clients");
+    let covered = client_ids(&mut body)?.map(BTreeSet::from_iter);
+    let given = permissions_of(&mut body)?;
+    body.finish()?;
+    let clients = if everywhere { None } else { covered.or_else(|| clients.cloned()) };
+    Ok((given.unwrap_or_else(|| permissions.clone()), clients))
+}
+
+/// An account of a body.
+///
+/// # Errors
+/// As [`client_of`].
+pub fn account_of(body: Fields<'_>) -> Result<AccountSpec, ConfigError> {
+    account(body)
+}
+
+/// What is changed of an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccountChanges {
+    /// Another login id.
+    pub login: Option<String>,
+    /// All roles from now on.
+    pub roles: Option<BTreeSet<String>>,
+    /// All registrations from now on; the inner `None`: all clients.
+    pub clients: Option<Option<BTreeSet<ClientId>>>,
+    /// Whether the password must be changed.
+    pub must_change: Option<bool>,
+}
+
+/// The changes of an account in a body.
+///
+/// # Errors
+/// As [`client_of`].
+pub fn changed_account(mut body: Fields<'_>) -> Result<AccountChanges, ConfigError> {
+    if body.has("password") || body.has("password_hash") {
+        return Err(body.error("a password is set by POST …/password"));
+    }
+    let login = login(&mut body, false)?;
+    let roles = roles(&mut body)?;
+    let everywhere = body.is_null("clients");
+    let clients = client_ids(&mut body)?.map(BTreeSet::from_iter);
+    let must_change = body.flag("must_change")?;
+    body.finish()?;
+    let clients = if everywhere { Some(None) } else { clients.map(Some) };
+    Ok(AccountChanges { login, roles, clients, must_change })
+}
+
+/// A new password in a body, and whether it only serves to set another.
+///
+/// # Errors
+/// As [`client_of`].
+pub fn password_of(mut body: Fields<'_>) -> Result<(Credential, bool), ConfigError> {
+    let given = (body.secret("password")?, body.text("password_hash")?);
+    let must_change = body.flag("must_change")?.unwrap_or(false);
+    body.finish()?;
+    Ok((credential(&body, given)?, must_change))
 }
 
 fn no_section(name: &str) -> ConfigError {
@@ -191,50 +287,84 @@ fn client_ids(fields: &mut Fields<'_>) -> Result<Option<Vec<ClientId>>, ConfigEr
     fields.parsed_list("clients", |text| text.parse::<ClientId>().map_err(|why| format!("{text:?}: {why}")))
 }
 
-fn api_key(mut fields: Fields<'_>) -> Result<ApiKeySpec, ConfigError> {
+fn permissions_of(fields: &mut Fields<'_>) -> Result<Option<BTreeSet<String>>, ConfigError> {
+    let permissions = fields.parsed_list("permissions", permission)?.map(BTreeSet::from_iter);
+    if permissions.as_ref().is_some_and(BTreeSet::is_empty) {
+        return Err(fields.error("`permissions` must name at least one permission"));
+    }
+    Ok(permissions)
+}
+
+fn permission(text: &str) -> Result<String, String> {
+    let all = Permission::ALL.map(Permission::as_str);
+    if all.contains(&text) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("{text:?} is not a permission: use {}", all.join(", ")))
+    }
+}
+
+fn api_key(mut fields: Fields<'_>, make: Option<MakeSecret<'_>>) -> Result<ApiKeySpec, ConfigError> {
     let name = fields.title("name")?;
     if !text_without(&name, 1, NAME_MAX, char::is_control) {
         return Err(fields.error("`name` must have 1 to 64 bytes and no control characters"));
     }
     let key = fields.secret("key")?;
-    let permissions = fields.parsed_list("permissions", |text| match PERMISSIONS.contains(&text) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("{text:?} is not a permission: use {}", PERMISSIONS.join(", "))),
-    })?;
+    let permissions = permissions_of(&mut fields)?;
     let clients = client_ids(&mut fields)?;
     fields.finish()?;
+    let key = key.or_else(|| make.map(|make| make()));
     let key = key.ok_or_else(|| fields.error("give exactly one of `key`, `key_file` and `key_env`"))?;
     if !text_without(key.expose(), KEY_MIN, KEY_MAX, |c| !c.is_ascii_graphic()) {
         return Err(fields.error(
             "the key must have 32 to 1024 visible ASCII characters and no spaces; `openssl rand -hex 32` makes one",
         ));
     }
-    let permissions = BTreeSet::from_iter(permissions.unwrap_or_default());
-    if permissions.is_empty() {
-        return Err(fields.error("`permissions` must name at least one permission"));
-    }
+    let permissions = permissions.ok_or_else(|| fields.error("`permissions` must name at least one permission"))?;
     Ok(ApiKeySpec { name, key, permissions, clients })
 }
 
 fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
-    // A login id is personal, and messages end in logs: they say which entry, not who.
-    let login = fields.need("login")?.trim().to_owned();
-    if !text_without(&login, 1, LOGIN_MAX, char::is_control) {
+    let id = fields.parsed("id")?;
+    let login = login(&mut fields, true)?.unwrap_or_default();
+    let given = (fields.secret("password")?, fields.text("password_hash")?);
+    let must_change = fields.flag("must_change")?.unwrap_or(false);
+    let roles = roles(&mut fields)?.unwrap_or_default();
+    let clients = client_ids(&mut fields)?;
+    fields.finish()?;
+    let credential = credential(&fields, given)?;
+    Ok(AccountSpec { id, login, credential, must_change, roles, clients })
+}
+
+/// A login id is personal, and messages end in logs: they say which entry, not who.
+fn login(fields: &mut Fields<'_>, needed: bool) -> Result<Option<String>, ConfigError> {
+    let login = if needed { Some(fields.need("login")?) } else { fields.text("login")? };
+    let login = login.map(|login| login.trim().to_owned());
+    if login.as_ref().is_some_and(|login| !text_without(login, 1, LOGIN_MAX, char::is_control)) {
         return Err(fields.error("`login` must have 1 to 256 bytes and no control characters"));
     }
-    let given = (fields.secret("password")?, fields.text("password_hash")?);
+    Ok(login)
+}
+
+fn roles(fields: &mut Fields<'_>) -> Result<Option<BTreeSet<String>>, ConfigError> {
     let roles = fields.parsed_list("roles", |text| match text_without(text, 1, NAME_MAX, char::is_control) {
         true => Ok(text.to_owned()),
         false => Err(format!("{text:?} is not a role: use 1 to 64 bytes without control characters")),
     })?;
-    let clients = client_ids(&mut fields)?;
-    fields.finish()?;
-    let credential = match given {
+    let roles = roles.map(BTreeSet::from_iter);
+    if roles.as_ref().is_some_and(|roles| roles.len() > ROLES_MAX) {
+        return Err(fields.error("`roles` has more than 100 roles, which would not fit into a token"));
+    }
+    Ok(roles)
+}
+
+fn credential(fields: &Fields<'_>, given: (Option<Secret>, Option<String>)) -> Result<Credential, ConfigError> {
+    match given {
         (Some(password), None) => {
             if !(1..=PASSWORD_MAX).contains(&password.expose().len()) {
                 return Err(fields.error("the password must have 1 to 1024 bytes"));
             }
-            Credential::Password(password)
+            Ok(Credential::Password(password))
         }
         (None, Some(hash)) => {
             if !["$argon2id$", "$2a$", "$2b$", "$2y$"].iter().any(|scheme| hash.starts_with(scheme)) {
@@ -242,17 +372,8 @@ fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
                     fields.error("`password_hash` must be an Argon2id (\"$argon2id$…\") or bcrypt (\"$2b$…\") hash")
                 );
             }
-            Credential::Hash(Secret::new(hash))
+            Ok(Credential::Hash(Secret::new(hash)))
         }
-        _ => {
-            return Err(
-                fields.error("give exactly one of `password`, `password_file`, `password_env` and `password_hash`")
-            );
-        }
-    };
-    let roles = BTreeSet::from_iter(roles.unwrap_or_default());
-    if roles.len() > ROLES_MAX {
-        return Err(fields.error("`roles` has more than 100 roles, which would not fit into a token"));
+        _ => Err(fields.error("give exactly one of `password`, `password_file`, `password_env` and `password_hash`")),
     }
-    Ok(AccountSpec { login, credential, roles, clients })
 }

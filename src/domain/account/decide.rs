@@ -99,6 +99,18 @@ pub fn login(account: &Account, command: &Login, facts: &LoginFacts) -> Decision
     }
 }
 
+/// Refuses to set another password, and records it as far as refusals are recorded.
+pub fn refuse_password_change(
+    account: &Account,
+    class: Denial,
+    context: &Context,
+    seen: &Seen<Denial>,
+) -> Decision<AccountEvent, ()> {
+    let (n, recorded) = account.refusals.next(class, seen, &shown(class, context));
+    let events = if recorded { vec![AccountEvent::PasswordChangeRefused { class, n }] } else { Vec::new() };
+    Decision { events, outcome: Err(class) }
+}
+
 /// What tells one refused login from another. While throttled all are alike: whoever guesses on writes one event, not many.
 pub(super) fn shown(class: Denial, context: &Context) -> Shown {
     if class == Denial::Throttled { Shown::default() } else { Shown::new(None, context) }

@@ -1,0 +1,193 @@
+//! The handle by which operators pull brakes: what each would cost, and that it is done.
+
+use super::administration::NotDone;
+use super::asker::{Asker, Used};
+use super::closer::{Closer, Scope};
+use super::core::{Core, Refused, TRIES, Unavailable, commit};
+use super::hasher::Hasher;
+use crate::domain::brakes::{self, BrakesCommand};
+use crate::domain::command::Command;
+use crate::domain::ids::{AccountId, ClientId, Owner, StreamId, Version};
+use crate::domain::session::Session;
+use crate::domain::{Event, Expected, Proposal};
+use crate::journal::Versioned;
+use ipnet::IpNet;
+use std::sync::Arc;
+
+/// The field under which a braked network is sealed.
+const NETWORK_FIELD: &str = "network";
+/// Sessions read at once to see what a brake costs.
+const PAGE: usize = 512;
+
+/// Whose sessions a brake ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Reach {
+    /// An account's.
+    Account(AccountId),
+    /// A client's.
+    Client(ClientId),
+    /// Those that were last used from a network.
+    Network(IpNet),
+    /// Everybody's.
+    All,
+}
+
+/// What pulling a brake means for people.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Cost {
+    /// Open sessions that end.
+    pub sessions: u64,
+    /// Accounts that must log in again.
+    pub accounts: u64,
+}
+
+/// See the module.
+#[derive(Clone)]
+pub struct Brakes {
+    core: Arc<Core>,
+    closer: Closer,
+    hasher: Hasher,
+}
+
+impl Brakes {
+    /// A handle.
+    pub fn new(core: Arc<Core>, closer: Closer, hasher: Hasher) -> Self {
+        Self { core, closer, hasher }
+    }
+
+    /// The brakes as they are.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn state(&self) -> Result<Versioned<brakes::Brakes>, Refused> {
+        Ok(self.core.reader.brakes()?)
+    }
+
+    /// How many password hashes can be computed at the same time: logins after a brake wait for them.
+    pub fn hash_threads(&self) -> usize {
+        self.hasher.threads()
+    }
+
+    /// What a brake would end now. Reads every open session that may be meant, a page at a time.
+    ///
+    /// # Errors
+    /// Where the store or the keys cannot be read.
+    pub async fn cost(&self, reach: &Reach) -> Result<Cost, Refused> {
+        let mut cost = Cost::default();
+        let mut last = None;
+        let mut after = None;
+        loop {
+            let account = match reach {
+                Reach::Account(account) => Some(*account),
+                Reach::Client(_) | Reach::Network(_) | Reach::All => None,
+            };
+            let (page, next) = self.core.reader.open_sessions_by_account(account, after.as_deref(), PAGE)?;
+            for (account, client, session) in page {
+                let meant = match reach {
+                    Reach::Account(_) | Reach::All => true,
+                    Reach::Client(reached) => client == *reached,
+                    Reach::Network(network) => match self.core.reader.session(session)? {
+                        Some(session) => is_used_from(&self.core, &session.value, network)?,
+                        None => false,
+                    },
+                };
+                if meant {
+                    cost.sessions += 1;
+                    // They come account by account.
+                    cost.accounts += u64::from(last.replace(account) != Some(account));
+                }
+            }
+            let Some(next) = next else { return Ok(cost) };
+            after = Some(next);
+            // Others have something to do, too.
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Ends every session and every token of before.
+    ///
+    /// # Errors
+    /// [`NotDone`]
+    pub async fn revoke_all(&self, asker: &Asker) -> Result<Version, NotDone> {
+        let version = self.pull(BrakesCommand::RevokeAll, asker).await?;
+        self.closer.close(Scope::All);
+        Ok(version)
+    }
+
+    /// Ends the sessions of before that were last used from a network, in commits of a bounded size, and says how many. Each is
+    /// over with the commit that holds its end, and all are when this is answered.
+    ///
+    /// # Errors
+    /// [`NotDone`]: some may have ended; asked again, it goes on.
+    pub async fn revoke_network(&self, network: IpNet, asker: &Asker) -> Result<usize, NotDone> {
+        let id = self.core.commit_id();
+        let key = self.core.data_key(&Owner::System)?.ok_or(Unavailable::Fault)?;
+        let sealed = key.seal(id, 1, NETWORK_FIELD, network.to_string().as_bytes(), &*self.core.entropy);
+        self.append(id, &BrakesCommand::RevokeNetwork(sealed), asker).await?;
+        Ok(self.closer.close_network(network).await?)
+    }
+
+    /// Lets nobody log in, or people again.
+    ///
+    /// # Errors
+    /// [`NotDone`]
+    pub async fn refuse_logins(&self, refuse: bool, asker: &Asker) -> Result<Version, NotDone> {
+        let command = if refuse { BrakesCommand::RefuseLogins } else { BrakesCommand::AllowLogins };
+        self.pull(command, asker).await
+    }
+
+    /// Pulls a brake of the `brakes` stream.
+    ///
+    /// # Errors
+    /// [`NotDone`]
+    pub async fn pull(&self, command: BrakesCommand, asker: &Asker) -> Result<Version, NotDone> {
+        for _ in 0..TRIES {
+            let id = self.core.commit_id();
+            if let Some(version) = self.append(id, &command, asker).await? {
+                return Ok(version);
+            }
+        }
+        Err(Unavailable::Conflict.into())
+    }
+
+    async fn append(
+        &self,
+        id: crate::domain::ids::CommitId,
+        command: &BrakesCommand,
+        asker: &Asker,
+    ) -> Result<Option<Version>, NotDone> {
+        let state = self.core.reader.brakes()?;
+        let events = brakes::decide(&state.value, command);
+        if events.is_empty() {
+            return Ok(Some(state.version));
+        }
+        let now = match command {
+            BrakesCommand::AllowLogins => self.core.now(state.at)?,
+            BrakesCommand::RevokeAll | BrakesCommand::RevokeNetwork(_) | BrakesCommand::RefuseLogins => {
+                self.core.now_to_close(state.at)
+            }
+        };
+        let expected = match command {
+            BrakesCommand::RevokeAll | BrakesCommand::RevokeNetwork(_) => Expected::Any,
+            BrakesCommand::RefuseLogins | BrakesCommand::AllowLogins => Expected::Version(state.version),
+        };
+        let context = self.core.context(asker, &Owner::System, id)?;
+        let events = events.into_iter().map(Event::Brakes).collect();
+        let proposals = vec![Proposal { stream: StreamId::Brakes, expected, events }];
+        let recorded = Command::Brakes { command: command.clone(), brakes: state.version };
+        let appended = self.core.append(commit(id, now, context, Some(recorded), proposals)).await?;
+        Ok(appended.map(|appended| {
+            let folded = appended.states.get(&StreamId::Brakes);
+            folded.map_or(state.version, |folded| folded.version)
+        }))
+    }
+}
+
+/// Whether a session was last used from a network. Who is erased, or was never told, is from nowhere.
+///
+/// # Errors
+/// Where the keys cannot be used.
+pub(super) fn is_used_from(core: &Core, session: &Session, network: &IpNet) -> Result<bool, Refused> {
+    let used = Used::of_session(core, session)?;
+    Ok(used.and_then(|used| used.person.address).is_some_and(|address| network.contains(&address)))
+}

@@ -1,0 +1,499 @@
+//! `/admin/accounts`.
+
+use super::authority::Operator;
+use super::query::{LIMIT_MAX, Query};
+use super::{Answer, Page, body, fields, seen, told};
+use crate::actors::{Account, NewAccount, NewPassword, NotDone, Services};
+use crate::config::bootstrap::{AccountChanges, Credential, account_of, changed_account, password_of};
+use crate::crypto::phc_of;
+use crate::domain::gate::{GateCommand, PasswordHow, Standing};
+use crate::domain::ids::{AccountId, ClientId, Version};
+use crate::domain::permission::Permission;
+use crate::domain::time::Span;
+use crate::domain::verifier::Scheme;
+use crate::http::Doors;
+use crate::http::error::{HttpError, Why};
+use crate::http::openapi::PlainError;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use std::collections::BTreeSet;
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+/// Accounts looked at for one page of a list that is filtered.
+const LOOKED_AT: usize = 10 * LIMIT_MAX;
+/// How long a one-time code may be shown, where nobody says.
+const CODE_TTL: Span = Span::hours(1);
+/// The longest that one may be shown.
+const CODE_TTL_MAX: Span = Span::days(7);
+
+/// An account.
+#[derive(Serialize, ToSchema)]
+pub struct AccountBody {
+    /// Its id: the `sub` of its tokens. It never changes.
+    #[schema(example = "019c133d-4000-7000-8000-00000000000a")]
+    id: String,
+    /// Its login id; `null` where it was erased.
+    #[schema(example = "alice@example.com")]
+    login: Option<String>,
+    /// `enabled`, `disabled` or `erased`.
+    #[schema(example = "enabled")]
+    standing: &'static str,
+    /// The roles in its access tokens.
+    roles: Vec<String>,
+    /// The clients at which it may log in; `null`: all.
+    clients: Option<Vec<String>>,
+    /// Its password.
+    password: PasswordBody,
+    /// When it was created (RFC 3339).
+    created_at: String,
+    /// When somebody last logged in; `null`: nobody did.
+    last_login_at: Option<String>,
+    /// The version of what administration may change of it: its ETag.
+    version: Version,
+}
+
+/// What may be told of a password.
+#[derive(Serialize, ToSchema)]
+pub struct PasswordBody {
+    /// How it is hashed.
+    #[schema(example = "argon2id")]
+    scheme: &'static str,
+    /// When it was set.
+    set_at: String,
+    /// Whether it only serves to set another.
+    must_change: bool,
+}
+
+impl From<&Account> for AccountBody {
+    fn from(account: &Account) -> Self {
+        let gate = &account.gate.value;
+        let names = |clients: &BTreeSet<ClientId>| clients.iter().map(ToString::to_string).collect();
+        Self {
+            id: account.id.to_string(),
+            login: account.login.clone(),
+            standing: standing(gate.standing),
+            roles: gate.roles.iter().cloned().collect(),
+            clients: gate.registrations.as_ref().map(names),
+            password: PasswordBody {
+                scheme: scheme(account.state.verifier(gate).scheme),
+                set_at: gate.password_set_at.to_string(),
+                must_change: gate.must_change,
+            },
+            created_at: account.state.created_at.to_string(),
+            last_login_at: account.state.last_login_at.map(|at| at.to_string()),
+            version: account.gate.version,
+        }
+    }
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Enabled => "enabled",
+        Standing::Disabled => "disabled",
+        Standing::Erased => "erased",
+    }
+}
+
+fn scheme(scheme: Scheme) -> &'static str {
+    scheme.name()
+}
+
+/// What is sent to make an account.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body for /openapi.json; it is read strictly, by name")]
+pub struct NewAccountBody {
+    /// Its login id, such as an e-mail address: 1 to 256 bytes. Upper and lower case are the same.
+    #[schema(example = "alice@example.com")]
+    login: String,
+    /// Its password; or `password_hash`.
+    #[schema(nullable = false)]
+    password: Option<String>,
+    /// The hash of its password from another system: see docs/CONFIG.md.
+    #[schema(nullable = false)]
+    password_hash: Option<String>,
+    /// Whether the password only serves to set another.
+    #[schema(nullable = false)]
+    must_change: Option<bool>,
+    /// The roles in its access tokens.
+    #[schema(nullable = false)]
+    roles: Option<Vec<String>>,
+    /// The clients at which it may log in; left out: all.
+    #[schema(nullable = false)]
+    clients: Option<Vec<String>>,
+    /// Its id, where another system gave it one: a UUID in lower case.
+    #[schema(nullable = false)]
+    id: Option<String>,
+}
+
+/// What is sent to change an account: what is left out stays as it is.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the body for /openapi.json; it is read strictly, by name")]
+pub struct AccountChangesBody {
+    /// Another login id. Sessions go on.
+    #[schema(nullable = false)]
+    login: Option<String>,
+    /// All roles from now on.
+    #[schema(nullable = false)]
+    roles: Option<Vec<String>>,
+    /// All clients at which it may log in from now on; `null`: all there are. Sessions at others end.
+    clients: Option<Vec<String>>,
+    /// Whether its password must be changed before the next login.
+    #[schema(nullable = false)]
+    must_change: Option<bool>,
+}
+
+/// List accounts.
+///
+/// In the order of their ids. With a filter a page may hold fewer items than `limit`, or none, and still have a `next`.
+#[utoipa::path(get, path = "/admin/accounts", tag = "admin",
+    params(
+        ("limit" = Option<u32>, Query, description = "Items at most, 1 to 200; 50 where it is left out.", minimum = 1, maximum = 200),
+        ("after" = Option<String>, Query, description = "`next` of the page before."),
+        ("standing" = Option<String>, Query, description = "`enabled`, `disabled` or `erased`."),
+        ("client" = Option<String>, Query, description = "Accounts that may log in at this client."),
+    ),
+    responses(
+        (status = 200, description = "A page: `{\"items\":[…],\"next\":…}`.", body = serde_json::Value),
+        (status = 400, description = "A parameter is malformed.", body = PlainError),
+        (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
+        (status = 403, description = "The API key lacks the permission `users`.", body = PlainError),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
+    told(&request, listed(&request, &doors).await)
+}
+
+async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
+    let services = doors.services()?;
+    let operator = Operator::who_may(Permission::Users, request, doors, services).await?;
+    let mut query = Query::of(request)?;
+    let (limit, mut after) = (query.limit()?, query.parsed::<AccountId>("after")?);
+    let (wanted, client) = (query.take("standing"), query.parsed::<ClientId>("client")?);
+    query.finish()?;
+    if wanted.as_deref().is_some_and(|wanted| !["enabled", "disabled", "erased"].contains(&wanted)) {
+        return Err(Why::Malformed("standing must be enabled, disabled or erased".to_owned()));
+    }
+    let (mut items, mut looked_at) = (Vec::new(), 0);
+    while items.len() < limit && looked_at < LOOKED_AT {
+        let page = services.administration.accounts(after, limit).map_err(Why::Refused)?;
+        for account in &page {
+            looked_at += 1;
+            after = Some(account.id);
+            let gate = &account.gate.value;
+            let fits = wanted.as_deref().is_none_or(|wanted| standing(gate.standing) == wanted)
+                && client.as_ref().is_none_or(|client| gate.is_registered_at(client))
+                && operator.covers_account(gate.registrations.as_ref());
+            if fits {
+                items.push(AccountBody::from(account));
+            }
+            if items.len() == limit {
+                break;
+            }
+        }
+        if page.len() < limit {
+            after = if items.len() == limit { after } else { None };
+            break;
+        }
+    }
+    Ok(Answer::of(&Page { items, next: after.map(|id| id.to_string()) }))
+}
+
+/// Make an account.
+#[utoipa::path(post, path = "/admin/accounts", tag = "admin",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours.")),
+    request_body(content = NewAccountBody),
+    responses(
+        (status = 201, description = "The account, with its ETag.", body = AccountBody),
+        (status = 400, description = "Something is malformed, or the password is weak (`weak_password`).", body = PlainError),
+        (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
+        (status = 403, description = "The API key lacks the permission `users`, or does not cover the clients.", body = PlainError),
+        (status = 409, description = "The login id, or the id, is taken: `taken`.", body = PlainError),
+        (status = 422, description = "The Idempotency-Key was used for another request.", body = PlainError),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn create(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, HttpError> {
+    told(&request, created(&request, payload, &doors).await)
+}
+
+async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> Result<Answer, Why> {
+    let services = doors.services()?;
+    let operator = Operator::who_may(Permission::Users, request, doors, services).await?;
+    let body = body(request, payload, doors).await?;
+    let work = async {
+        let spec = account_of(fields(request, &body)?)?;
+        let clients = spec.clients.map(BTreeSet::from_iter);
+        if !operator.covers_account(clients.as_ref()) {
+            return Err(operator.elsewhere(services).await);
+        }
+        let password = new_password(spec.credential, &spec.login, doors)?;
+        let (login, must_change, roles) = (spec.login, spec.must_change, spec.roles);
+        let new = NewAccount { id: spec.id, login, password, must_change, roles, clients };
+        let made = services.administration.create_account(new, &operator.asker).await.map_err(Why::Refused)?;
+        let id = made.ok_or(Why::NotDone(NotDone::Taken))?;
+        let account = services.administration.account(id).map_err(Why::Refused)?;
+        let account = account.ok_or(Why::NotDone(NotDone::Missing))?;
+        let made = Answer::created(format!("/admin/accounts/{id}"), &AccountBody::from(&account));
+        Ok(made.at(account.gate.version))
+    };
+    doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await
+}
+
+/// A password as it was sent: one in clear that is weak is refused, and of a hash only what this program works with is taken.
+fn new_password(credential: Credential, login: &str, doors: &Doors) -> Result<NewPassword, Why> {
+    match credential {
+        Credential::Password(password) => {
+            doors.settings.passwords.check(password.expose(), login).map_err(Why::Weak)?;
+            Ok(NewPassword::Plain(Zeroizing::new(password.expose().to_owned())))
+        }
+        Credential::Hash(hash) => {
+            let phc = phc_of(hash.expose()).map_err(|error| Why::Malformed(format!("`password_hash`: {error}")))?;
+            Ok(NewPassword::Hash(phc))
+        }
+    }
+}
+
+/// Look an account up by its login id.
+///
+/// By POST, because a login id is personal and must not stand in an address.
+#[utoipa::path(post, path = "/admin/accounts/find", tag = "admin",
+    request_body(content = serde_json::Value, example = json!({"login": "alice@example.com"})),
+    responses(
+        (status = 200, description = "The account, with its ETag.", body = AccountBody),
+        (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
+        (status = 404, description = "No account has this login id, or none that the API key covers.", body = PlainError),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn find(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, HttpError> {
+    told(&request, found(&request, payload, &doors).await)
+}
+
+async fn found(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> Result<Answer, Why> {
+    let services = doors.services()?;
+    let operator = Operator::who_may(Permission::Users, request, doors, services).await?;
+    let body = body(request, payload, doors).await?;
+    let mut fields = fields(request, &body)?;
+    let login = fields.need("login")?;
+    fields.finish()?;
+    let id = services.administration.find_account(&login).map_err(Why::Refused)?;
+    shown(&operator, services, id.ok_or(Why::NotDone(NotDone::Missing))?)
+}
+
+/// An account that the operator may see.
+fn covered(operator: &Operator, services: &Services, id: AccountId) -> Result<Account, Why> {
+    let account = services.administration.account(id).map_err(Why::Refused)?;
+    let account = account.filter(|account| operator.covers_account(account.gate.value.registrations.as_ref()));
+    account.ok_or(Why::NotDone(NotDone::Missing))
+}
+
+fn shown(operator: &Operator, services: &Services, id: AccountId) -> Result<Answer, Why> {
+    let account = covered(operator, services, id)?;
+    Ok(Answer::of(&AccountBody::from(&account)).at(account.gate.version))
+}
+
+/// The account that a path names.
+fn named(text: &str) -> Result<AccountId, Why> {
+    text.parse().map_err(|_| Why::NotDone(NotDone::Missing))
+}
+
+/// Show an account.
+#[utoipa::path(get, path = "/admin/accounts/{id}", tag = "admin",
+    params(("id" = String, Path, description = "The account's id.")),
+    responses(
+        (status = 200, description = "The account, with its ETag.", body = AccountBody),
+        (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
+        (status = 404, description = "There is no such account, or none that the API key covers.", body = PlainError),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn show(
+    request: HttpRequest,
+    id: web::Path<String>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, HttpError> {
+    let outcome = async {
+        let services = doors.services()?;
+        let operator = Operator::who_may(Permission::Users, &request, &doors, services).await?;
+        shown(&operator, services, named(&id)?)
+    };
+    told(&request, outcome.await)
+}
+
+/// Change an account.
+///
+/// Field by field, each an event of its own, in this order: login, clients, roles, must_change.
+#[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin",
+    params(
+        ("id" = String, Path, description = "The account's id."),
+        ("If-Match" = Option<String>, Header, description = "The ETag on which the change was decided."),
+    ),
+    request_body(content = AccountChangesBody),
+    responses(
+        (status = 200, description = "The account as it is then, with its ETag.", body = AccountBody),
+        (status = 400, description = "Something is malformed.", body = PlainError),
+        (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
+        (status = 404, description = "There is no such account, or none that the API key covers.", body = PlainError),
+        (status = 409, description = "The login id is taken (`taken`), or the account was erased (`over`).", body = PlainError),
+        (status = 412, description = "It was changed since: `precondition_failed`.", body = PlainError),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn change(
+    request: HttpRequest,
+    id: web::Path<String>,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, HttpError> {
+    told(&request, changed(&request, &id, payload, &doors).await)
+}
+
+async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: &Doors) -> Result<Answer, Why> {
+    let services = doors.services()?;
+    let operator = Operator::who_may(Permission::Users, request, doors, services).await?;
+    let body = body(request, payload, doors).await?;
+    let AccountChanges { login, roles, clients, must_change } = changed_account(fields(request, &body)?)?;
+    let account = covered(&operator, services, named(id)?)?;
+    if clients.as_ref().is_some_and(|clients| !operator.covers_account(clients.as_ref())) {
+        return Err(operator.elsewhere(services).await);
+    }
+    let mut seen = seen(request)?;
+    let (administration, asker) = (&services.administration, &operator.asker);
+    if let Some(login) = login {
+        seen = Some(administration.change_login(account.id, &login, seen, asker).await?).filter(|_| seen.is_some());
+    }
+    let registrations = clients.map(|clients| registrations(account.gate.value.registrations.as_ref(), clients));
+    let roles = roles.map(GateCommand::SetRoles);
+    let must_change = must_change.map(GateCommand::SetMustChange);
+    for command in registrations.transpose()?.into_iter().flatten().chain(roles).chain(must_change) {
+        let version = administration.change_account(account.id, command, seen, asker).await?;
+        seen = seen.map(|_| version);
+    }
+    shown(&operator, services, account.id)
+}
+
+/// The commands that lead from some registrations to others.
+fn registrations(
+    has: Option<&BTreeSet<ClientId>>,
+    wanted: Option<BTreeSet<ClientId>>,
+) -> Result<Vec<GateCommand>, Why> {
+    let Some(wanted) = wanted else { return Ok(vec![GateCommand::LiftRegistrations]) };
+    if wanted.is_empty() {
+        return Err(Why::Malformed(
+            "`clients` must name at least one client, or be null for all; POST …/disable shuts an account out"
+                .to_owned(),
+        ));
+    }
+    let none = BTreeSet::new();
+    let has = has.unwrap_or(&none);
+    // First those that are added: from an account that is let in everywhere, the first of them takes all others.
+    let added = wanted.difference(has).cloned().map(GateCommand::AddRegistration);
+    let withdrawn = has.difference(&wanted).cloned().map(GateCommand::WithdrawRegistration);
+    Ok(added.chain(withdrawn).collect())
+}
+
+/// Disable, enable or erase an account, end its sessions, set its password, or issue a code by which a person sets one.
+///
+/// `disable`: nobody is let in, and what is open ends. `enable`: people are let in again. `revoke`: every session ends; people may
+/// log in again. `erase`: the person is forgotten for good; needs the permission `erase`. `password`: `{"password": …}` or
+/// `{"password_hash": …}`, with `"must_change": true` where it only serves to set another; every session ends. `password-code`:
+/// `{"ttl": "1h"}` (7d at most) answers `{"code": …, "expires_at": …}`: whoever has the code may set another password, once, by
+/// `POST /account/password`.
+#[utoipa::path(post, path = "/admin/accounts/{id}/{action}", tag = "admin",
+    params(
+        ("id" = String, Path, description = "The account's id."),
+        ("action" = String, Path, description = "`disable`, `enable`, `erase`, `revoke`, `password` or `password-code`."),
+        ("If-Match" = Option<String>, Header, description = "The ETag on which it was decided."),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours."),
+    ),
+    request_body(content = Option<serde_json::Value>),
+    responses(
+        (status = 200, description = "The account as it is then, with its ETag; or the code.", body = AccountBody),
+        (status = 400, description = "Something is malformed, or the password is weak (`weak_password`).", body = PlainError),
+        (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
+        (status = 403, description = "The API key lacks the permission `users`, or `erase`.", body = PlainError),
+        (status = 404, description = "There is no such account or action, or none that the API key covers.", body = PlainError),
+        (status = 409, description = "The account was erased: `over`.", body = PlainError),
+        (status = 412, description = "It was changed since: `precondition_failed`.", body = PlainError),
+    ),
+    security(("api_key" = []))
+)]
+pub async fn act(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, HttpError> {
+    let (id, action) = path.into_inner();
+    told(&request, acted(&request, &id, &action, payload, &doors).await)
+}
+
+async fn acted(
+    request: &HttpRequest,
+    id: &str,
+    action: &str,
+    payload: web::Payload,
+    doors: &Doors,
+) -> Result<Answer, Why> {
+    let services = doors.services()?;
+    let permission = if action == "erase" { Permission::Erase } else { Permission::Users };
+    let operator = Operator::who_may(permission, request, doors, services).await?;
+    let body = body(request, payload, doors).await?;
+    let id = named(id)?;
+    let work = async {
+        let account = covered(&operator, services, id)?;
+        let seen = seen(request)?;
+        let fields = fields(request, &body)?;
+        let command = match action {
+            "disable" => GateCommand::Disable,
+            "enable" => GateCommand::Enable,
+            "erase" => GateCommand::Erase,
+            "revoke" => GateCommand::RevokeSessions,
+            "password" => {
+                let (credential, must_change) = password_of(fields)?;
+                let password = new_password(credential, account.login.as_deref().unwrap_or_default(), doors)?;
+                let how = (must_change, PasswordHow::Given);
+                services.administration.give_password(id, password, how, seen, &operator.asker).await?;
+                return shown(&operator, services, id);
+            }
+            "password-code" => return password_code(fields, id, &operator, services).await,
+            _ => return Err(Why::NotFound),
+        };
+        fields.finish()?;
+        services.administration.change_account(id, command, seen, &operator.asker).await?;
+        shown(&operator, services, id)
+    };
+    doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await
+}
+
+/// A one-time code, as it is answered.
+#[derive(Serialize)]
+struct CodeBody {
+    code: String,
+    expires_at: String,
+}
+
+async fn password_code(
+    mut fields: crate::config::bootstrap::Fields<'_>,
+    id: AccountId,
+    operator: &Operator,
+    services: &Services,
+) -> Result<Answer, Why> {
+    let ttl = fields.parsed::<Span>("ttl")?.unwrap_or(CODE_TTL);
+    fields.finish()?;
+    if !(Span::seconds(1)..=CODE_TTL_MAX).contains(&ttl) {
+        return Err(Why::Malformed(format!("`ttl` must be a duration from 1s to {CODE_TTL_MAX}")));
+    }
+    let (code, expires_at) = services.passwords.issue_code(id, ttl, &operator.asker).await?;
+    Ok(Answer::of(&CodeBody { code: code.to_string(), expires_at: expires_at.to_string() }))
+}

@@ -1,0 +1,118 @@
+//! Who administers: whoever shows an API key, or the command line on a stopped server's data directory.
+
+use crate::actors::{Asker, AuthenticatedKey, Services};
+use crate::domain::context::ToldBy;
+use crate::domain::denial::Denial;
+use crate::domain::ids::ClientId;
+use crate::domain::permission::Permission;
+use crate::http::Doors;
+use crate::http::error::Why;
+use crate::http::transport::headers;
+use crate::http::who::Caller;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpMessage, HttpRequest};
+use std::collections::BTreeSet;
+
+/// Bytes of an API key at most.
+const KEY_LIMIT: usize = 1024;
+
+/// Marks a request that never came over a socket: the command line opened the data directory with its master key, and may
+/// everything. It stands in the request's extensions, where no peer can put it.
+#[derive(Clone, Copy, Debug)]
+pub struct CommandLine;
+
+/// Who administers, and may do what was asked.
+pub struct Operator {
+    /// The key that was shown; `None`: the command line.
+    pub key: Option<AuthenticatedKey>,
+    /// Who asks, for the record.
+    pub asker: Asker,
+}
+
+impl Operator {
+    /// Whoever asks, if he may.
+    ///
+    /// # Errors
+    /// No key, a wrong one, or one that lacks the permission; the last is recorded.
+    pub async fn who_may(
+        permission: Permission,
+        request: &HttpRequest,
+        doors: &Doors,
+        services: &Services,
+    ) -> Result<Self, Why> {
+        let caller = Caller::of(request, doors);
+        if request.extensions().get::<CommandLine>().is_some() {
+            let asker = Asker::command_line(caller.unproven().request_id);
+            return Ok(Self { key: None, asker });
+        }
+        let asker = caller.unproven();
+        let shown = shown(request).ok_or(Why::Refused(Denial::ApiKeyUnknown.into()))?;
+        let key = services.api_keys.authenticate(&shown, &asker).await.map_err(Why::Refused)?;
+        let asker = Asker { told_by: ToldBy::ApiKey, api_key: Some(key.name.clone()), ..asker };
+        let operator = Self { key: Some(key), asker };
+        if operator.may(permission) { Ok(operator) } else { Err(operator.forbid(services).await) }
+    }
+
+    /// Whether whoever asks has a permission.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.key.as_ref().is_none_or(|key| key.may(permission))
+    }
+
+    /// Whether whoever asks may see and change a client.
+    pub fn covers(&self, client: &ClientId) -> bool {
+        self.key.as_ref().is_none_or(|key| key.covers(client))
+    }
+
+    /// Whether whoever asks may see and change an account with these registrations.
+    pub fn covers_account(&self, registrations: Option<&BTreeSet<ClientId>>) -> bool {
+        self.key.as_ref().is_none_or(|key| key.covers_account(registrations))
+    }
+
+    /// Refuses what concerns more than the clients that a key covers.
+    ///
+    /// # Errors
+    /// The key is limited to some clients; recorded.
+    pub async fn is_everywhere(&self, services: &Services) -> Result<(), Why> {
+        match &self.key {
+            Some(key) if key.clients.is_some() => Err(self.elsewhere(services).await),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The refusal of what a key may not do.
+    pub async fn forbid(&self, services: &Services) -> Why {
+        self.refuse(Denial::ApiKeyForbidden, services).await
+    }
+
+    /// The refusal of what a key does not cover.
+    pub async fn elsewhere(&self, services: &Services) -> Why {
+        self.refuse(Denial::ApiKeyElsewhere, services).await
+    }
+
+    async fn refuse(&self, denial: Denial, services: &Services) -> Why {
+        match &self.key {
+            Some(key) => Why::Refused(services.api_keys.refuse(&key.name, denial, &self.asker).await),
+            None => Why::Refused(denial.into()),
+        }
+    }
+
+    /// The name under which what is asked once is remembered.
+    pub fn name(&self) -> &str {
+        self.key.as_ref().map_or("", |key| key.name.as_str())
+    }
+}
+
+/// The API key of a request: `Authorization: Bearer KEY`, or the key alone.
+fn shown(request: &HttpRequest) -> Option<String> {
+    let headers = headers(request);
+    let mut values = headers.get_all(AUTHORIZATION);
+    let text = values.next()?.to_str().ok()?.trim();
+    if values.next().is_some() || text.len() > KEY_LIMIT + 8 {
+        return None;
+    }
+    match text.split_once(' ') {
+        Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => Some(key.trim().to_owned()),
+        Some(_) => None,
+        None => Some(text.to_owned()),
+    }
+}
