@@ -21,15 +21,32 @@ pub fn headers(request: &HttpRequest) -> Rc<HeaderMap> {
     moved.unwrap_or_else(|| Rc::new(request.headers().clone()))
 }
 
-/// Moves what may be secret out of a head: the headers go to the request's extensions, which end with the request however it
-/// ends, and the query, which no door reads, goes away.
+/// What stood behind the `?`, as it was sent.
+struct Query(Rc<str>);
+
+/// The query of a request, as it was sent, wherever it is. Whatever of actix reads it by itself (`web::Query`) finds none. It may hold
+/// anything, since clients that err put tokens there: it is for doors that know a parameter by its name, and for nobody to write down.
+#[expect(clippy::disallowed_methods, reason = "the one place that knows where it is")]
+pub fn query(request: &HttpRequest) -> Option<Rc<str>> {
+    let moved = request.extensions().get::<Query>().map(|query| Rc::clone(&query.0));
+    // As with the headers: an app behind no transport.
+    moved.or_else(|| Some(request.query_string()).filter(|query| !query.is_empty()).map(Rc::from))
+}
+
+/// Moves what may be secret out of a head: the headers and the query go to the request's extensions, which end with the request
+/// however it ends.
 pub(super) fn move_out(request: &mut Request) {
     let head = request.head_mut();
     let headers = std::mem::replace(&mut head.headers, HeaderMap::with_capacity(0));
-    if head.uri.query().is_some() || head.uri.authority().is_some() {
+    let query = head.uri.query().map(|query| Query(Rc::from(query)));
+    if query.is_some() || head.uri.authority().is_some() {
         head.uri = Uri::try_from(head.uri.path()).unwrap_or_default();
     }
-    request.extensions_mut().insert(Rc::new(headers));
+    let mut extensions = request.extensions_mut();
+    extensions.insert(Rc::new(headers));
+    if let Some(query) = query {
+        extensions.insert(query);
+    }
 }
 
 /// Takes the path away, where it is nobody's: what stands in it is anything.

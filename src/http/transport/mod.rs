@@ -29,7 +29,7 @@ mod watch;
 mod tests;
 
 pub use body::{BodyError, read_body};
-pub use heads::{forget_path, headers};
+pub use heads::{forget_path, headers, query};
 
 use actix_http::body::MessageBody;
 use actix_http::{HttpService, KeepAlive, Request, Response};

@@ -1,12 +1,14 @@
 //! A server to test, and what a client of it does.
 
-use crate::http::transport::{BodyError, Limits, read_body, serve};
+use crate::http::transport::{BodyError, Limits, query, read_body, serve};
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
 use actix_web::web::Bytes;
 use actix_web::{App, HttpRequest, HttpResponse, web};
+use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::{Rc, Weak};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -72,7 +74,22 @@ pub(super) fn app() -> App<
         .route("/peer", web::get().to(|request: HttpRequest| async move { request.peer_addr().unwrap().to_string() }))
         .route("/body", web::post().to(body))
         .route("/upload", web::post().to(upload))
+        .route("/query", web::get().to(asked))
         .route("/unread", web::post().to(|| async { "unread" }))
+}
+
+thread_local! {
+    /// The query of the last request to `/query` on this thread, if it is still in memory.
+    static LAST_QUERY: RefCell<Option<Weak<str>>> = const { RefCell::new(None) };
+}
+
+/// Tells what the head says of the query, what the transport says of it, and whether the one before is still in memory.
+async fn asked(request: HttpRequest) -> String {
+    let query = query(&request);
+    let this = query.as_ref().map(Rc::downgrade);
+    let before = LAST_QUERY.with_borrow_mut(|last| std::mem::replace(last, this));
+    let lives = before.is_some_and(|before| before.upgrade().is_some());
+    format!("head {:?}, moved {query:?}, before {lives};", request.uri().query())
 }
 
 async fn slow() -> &'static str {

@@ -42,6 +42,19 @@ fn a_handler_sees_the_peers_address() {
 }
 
 #[test]
+fn a_query_is_moved_out_of_the_head_and_ends_with_its_request() {
+    let server = Running::start(patient());
+    let mut socket = server.connect();
+    for target in ["/query?limit=2&after=a%20b", "/query?", "/query", "http://other/query?x"] {
+        let sent = target.split_once('?').map(|(_, query)| query);
+        write!(socket, "GET {target} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        let answer = answers(&mut socket, ";", 1);
+        let told = answer.rsplit("\r\n").next().unwrap();
+        assert_eq!(told, format!("head None, moved {sent:?}, before false;"), "{target}");
+    }
+}
+
+#[test]
 fn a_connection_without_a_request_is_closed_silently() {
     let server = Running::start(Limits { keep_alive: Duration::from_secs(3600), ..strict() });
     assert_eq!(until_closed(&mut server.connect()), "");
