@@ -2,6 +2,7 @@
 
 use crate::http::error::Why;
 use crate::http::form::decode;
+use crate::http::transport::query;
 use actix_web::HttpRequest;
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -25,7 +26,8 @@ impl Query {
     /// # Errors
     /// What is malformed, in a sentence.
     pub fn of(request: &HttpRequest) -> Result<Self, Why> {
-        let text = request.query_string();
+        let text = query(request);
+        let text = text.as_deref().unwrap_or_default();
         if text.len() > QUERY_MAX {
             return Err(Why::Malformed(format!("the query has more than {QUERY_MAX} bytes")));
         }
