@@ -9,6 +9,7 @@ mod oauth;
 mod observe;
 mod openapi;
 mod ops;
+mod person;
 pub mod transport;
 mod who;
 
@@ -112,6 +113,7 @@ impl Doors {
 pub fn routes(config: &mut web::ServiceConfig) {
     admin::routes(config);
     oauth::routes(config);
+    person::routes(config);
     ops::routes(config);
     config.service(shown("/openapi.json", openapi::serve));
     config.default_service(fn_service(nothing_here));

@@ -79,6 +79,12 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Why> {
     Ok(Some(Credentials { id, secret: Some(secret).filter(|secret| !secret.is_empty()) }))
 }
 
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
 /// The request's own id, given by [`super::observe`].
 pub fn request_id(request: &HttpRequest) -> Option<RequestId> {
     request.extensions().get::<RequestId>().copied()

@@ -3,8 +3,10 @@
 pub mod accounts;
 mod answer;
 mod authority;
+pub mod brakes;
 mod once;
 mod query;
+pub mod sessions;
 
 pub use answer::{Answer, Page};
 pub use authority::CommandLine;
@@ -13,7 +15,7 @@ pub use once::Answered;
 use super::error::{HttpError, Why};
 use super::transport::{headers, read_body};
 use super::who::request_id;
-use super::{Doors, page};
+use super::{Doors, page, shown};
 use crate::config::ConfigError;
 use crate::config::bootstrap::Fields;
 use crate::domain::ids::Version;
@@ -27,7 +29,11 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(listed("/admin/accounts", accounts::list, accounts::create))
         .service(acted("/admin/accounts/find", accounts::find))
         .service(changed("/admin/accounts/{id}", accounts::show, accounts::change))
-        .service(acted("/admin/accounts/{id}/{action}", accounts::act));
+        .service(acted("/admin/accounts/{id}/{action}", accounts::act))
+        .service(shown("/admin/sessions", sessions::list))
+        .service(shown("/admin/sessions/{sid}", sessions::show))
+        .service(acted("/admin/sessions/{sid}/revoke", sessions::revoke))
+        .service(listed("/admin/brakes", brakes::show, brakes::pull));
 }
 
 /// A page that is listed, and to which something is added.

@@ -4,7 +4,7 @@ use super::token::OAuthError;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why, no_store};
 use crate::http::transport::headers;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use crate::http::who::bearer;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -65,9 +65,4 @@ pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<H
 ), security(("access_token" = [])))]
 pub async fn userinfo_by_post(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     userinfo(request, doors).await
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
