@@ -2,7 +2,12 @@
 
 pub mod accounts;
 mod answer;
+pub mod api_keys;
 mod authority;
+mod client_body;
+pub mod clients;
+pub mod keys;
+mod made;
 mod once;
 mod query;
 
@@ -27,7 +32,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(listed("/admin/accounts", accounts::list, accounts::create))
         .service(acted("/admin/accounts/find", accounts::find))
         .service(changed("/admin/accounts/{id}", accounts::show, accounts::change))
-        .service(acted("/admin/accounts/{id}/{action}", accounts::act));
+        .service(acted("/admin/accounts/{id}/{action}", accounts::act))
+        .service(listed("/admin/api-keys", api_keys::list, api_keys::create))
+        .service(changed("/admin/api-keys/{name}", api_keys::show, api_keys::change))
+        .service(acted("/admin/api-keys/{name}/{action}", api_keys::act))
+        .service(listed("/admin/clients", clients::list, clients::create))
+        .service(changed("/admin/clients/{id}", clients::show, clients::change))
+        .service(acted("/admin/clients/{id}/{action}", clients::act))
+        .service(page("/admin/keys", "GET").route(web::get().to(keys::list)))
+        .service(acted("/admin/keys/rotate", keys::rotate))
+        .service(acted("/admin/keys/{key}/distrust", keys::distrust));
 }
 
 /// A page that is listed, and to which something is added.
