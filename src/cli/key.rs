@@ -3,12 +3,12 @@
 use super::Failure;
 use super::diagnostics::{announce, print};
 use super::stopped::Stopped;
-use crate::actors::{Refused, Rotation, Services};
+use crate::actors::{Asker, Refused, Rotation, Services};
 use crate::app::{self, NewMaster, Rewrapped, World};
 use crate::config::{Config, MasterKeySource};
 use crate::domain::keys::{KeyStatus, SigningAlg};
 use crate::domain::session::RevokeReason;
-use crate::domain::system::{KeyName, System};
+use crate::domain::system::{ListedKey, System, changed_keys, key_named, listed_keys};
 use crate::domain::time::{Span, Timestamp};
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
@@ -150,39 +150,11 @@ pub fn run(command: Command) -> Result<(), Failure> {
     }
 }
 
-/// A line of the list.
-struct Listed {
-    key: String,
-    kind: &'static str,
-    status: KeyStatus,
-    since: Timestamp,
-    /// Whether the JWKS shows it; refresh keys are never shown.
-    published: Option<bool>,
-}
-
-fn listed(system: &System, now: Timestamp) -> Vec<Listed> {
-    let signing = system.signing.iter().map(|key| Listed {
-        key: key.kid.clone(),
-        kind: key.alg.as_str(),
-        status: key.status,
-        since: key.since,
-        published: Some(key.is_published(now)),
-    });
-    let refresh = system.refresh.iter().map(|(number, key)| Listed {
-        key: number.to_string(),
-        kind: "refresh",
-        status: key.status,
-        since: key.since,
-        published: None,
-    });
-    signing.chain(refresh).collect()
-}
-
 fn list(arguments: List) -> Result<(), Failure> {
     let (config, world) = (arguments.stopped.load()?, World::real());
     let data = app::take(&config).map_err(Failure::new)?;
     let system = app::look(&data, &config, &world, |reader| Ok(reader.system()?.value)).map_err(Failure::new)?;
-    let keys = listed(&system, world.clock.wall());
+    let keys = listed_keys(&system, world.clock.wall());
     if arguments.json {
         let keys = keys.iter().map(|key| {
             serde_json::json!({
@@ -193,7 +165,7 @@ fn list(arguments: List) -> Result<(), Failure> {
         return print(&format!("{}\n", serde_json::Value::Array(keys.collect())));
     }
     let mut text = format!("{:43}  {:7}  {:10}  {:24}  {}\n", "KEY", "KIND", "STATE", "SINCE", "JWKS");
-    for Listed { key, kind, status, since, published } in keys {
+    for ListedKey { key, kind, status, since, published, .. } in keys {
         let published = published.map_or("-", |published| if published { "yes" } else { "no" });
         let (status, since) = (status.as_str(), since.to_string());
         let _ = writeln!(text, "{key:43}  {kind:7}  {status:10}  {since:24}  {published}");
@@ -202,9 +174,12 @@ fn list(arguments: List) -> Result<(), Failure> {
 }
 
 /// Runs the engine for a command that changes keys.
-fn change<T>(config: &Config, work: impl AsyncFnOnce(&Services) -> Result<T, Refused>) -> Result<T, Failure> {
+fn change<T>(config: &Config, work: impl AsyncFnOnce(&Services, &Asker) -> Result<T, Refused>) -> Result<T, Failure> {
     let data = app::take(config).map_err(Failure::new)?;
-    let work = async |services: &Services| work(services).await.map_err(|refused| services.core.told(&refused));
+    let work = async |services: &Services| {
+        let asker = Asker::command_line(services.core.request_id());
+        work(services, &asker).await.map_err(|refused| services.core.told(&refused))
+    };
     let done = app::offline(data, config, &World::real(), work).map_err(Failure::new)?;
     done.map_err(|why| Failure::new(format!("{why}: not everything was done; run the command again to go on")))
 }
@@ -216,18 +191,18 @@ fn rotate(arguments: Rotate) -> Result<(), Failure> {
         None if arguments.refresh => Vec::new(),
         None => SigningAlg::ALL.to_vec(),
     };
-    let (before, after) = change(&config, async |services: &Services| {
+    let (before, after) = change(&config, async |services: &Services, asker: &Asker| {
         let system = || Ok::<_, Refused>(services.core.reader.system()?.value);
         let before = system()?;
         for alg in algs {
             if arguments.prepare {
-                services.keys.prepare(alg).await?;
+                services.keys.prepare(alg, asker).await?;
             } else {
-                services.keys.rotate(Rotation::Signing(alg)).await?;
+                services.keys.rotate(Rotation::Signing(alg), asker).await?;
             }
         }
         if arguments.refresh {
-            services.keys.rotate(Rotation::Refresh).await?;
+            services.keys.rotate(Rotation::Refresh, asker).await?;
         }
         Ok((before, system()?))
     })?;
@@ -238,12 +213,9 @@ fn rotate(arguments: Rotate) -> Result<(), Failure> {
 fn what_changed(before: &System, after: &System, jwks_max_age: Span) -> String {
     let mut text = String::new();
     let mut unknown = false;
-    for Listed { key, kind, status, .. } in listed(after, Timestamp::default()) {
-        let name = name_of(after, &key);
-        let was = name.as_ref().and_then(|name| before.key_status(name));
-        if was == Some(status) {
-            continue;
-        }
+    for listed in changed_keys(before, after, Timestamp::default()) {
+        unknown |= listed.unknown_until(jwks_max_age).is_some();
+        let ListedKey { key, kind, status, .. } = listed;
         let does = match (status, kind) {
             (KeyStatus::Next, _) => "is published, and signs when its time has come or at the next `key rotate`",
             (KeyStatus::Active, "refresh") => "is the key of sessions that start from now on",
@@ -252,7 +224,6 @@ fn what_changed(before: &System, after: &System, jwks_max_age: Span) -> String {
             (KeyStatus::Retired, _) => "is retired: what it signed is believed until it expires",
             (KeyStatus::Distrusted, _) => "is distrusted: nothing it made is believed any more",
         };
-        unknown |= status == KeyStatus::Active && is_young(after, &key, jwks_max_age);
         let _ = writeln!(text, "{kind} key {key} {does}");
     }
     if unknown {
@@ -265,27 +236,13 @@ fn what_changed(before: &System, after: &System, jwks_max_age: Span) -> String {
     if text.is_empty() { "nothing was left to change\n".to_owned() } else { text }
 }
 
-/// Whether caches may not know a signing key yet that signs.
-fn is_young(system: &System, kid: &str, jwks_max_age: Span) -> bool {
-    let key = system.signing.iter().find(|key| key.kid == kid);
-    key.is_some_and(|key| key.since < key.added_at + jwks_max_age)
-}
-
-/// The key that goes by this name in lists.
-fn name_of(system: &System, text: &str) -> Option<KeyName> {
-    let signing = KeyName::Signing(text.to_owned());
-    let refresh = || text.parse().ok().map(KeyName::Refresh);
-    let names = std::iter::once(signing).chain(refresh());
-    names.into_iter().find(|name| system.key_status(name).is_some())
-}
-
 fn distrust(arguments: Distrust) -> Result<(), Failure> {
     let (config, kid) = (arguments.stopped.load()?, arguments.kid);
-    let done = change(&config, async |services: &Services| {
+    let done = change(&config, async |services: &Services, asker: &Asker| {
         let system = || Ok::<_, Refused>(services.core.reader.system()?.value);
         let before = system()?;
-        let Some(name) = name_of(&before, &kid) else { return Ok(None) };
-        services.keys.distrust(&name).await?;
+        let Some(name) = key_named(&before, &kid) else { return Ok(None) };
+        services.keys.distrust(&name, asker).await?;
         services.closer.finish().await?;
         let reason = RevokeReason::KeyDistrusted.code();
         let closed = services.core.metrics.revocations_total.with_label_values(&[reason]).get();
