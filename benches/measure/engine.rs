@@ -123,7 +123,7 @@ pub fn asker(clock: &ManualClock, place: u64) -> Asker {
     };
     let request_id = RequestId(uuid_v7(&SystemEntropy, clock.wall()));
     let peer = Some([10, 0, 0, 7].into());
-    Asker { request_id, peer, told_by: ToldBy::Client, person, claimed: None }
+    Asker { request_id, peer, told_by: ToldBy::Client, api_key: None, person, claimed: None }
 }
 
 /// Some number.

@@ -17,6 +17,8 @@ fn opened() -> Gate {
             scheme: SCHEME,
             password: 1,
         },
+        password_set_at: BEGIN,
+        must_change: false,
         registrations: None,
         withdrawn: Default::default(),
         roles: scopes(&[]),
@@ -64,9 +66,7 @@ fn a_gate_opens_with_nothing_else() {
 
 #[test]
 fn another_password_closes_what_was_open() {
-    let given = given()
-        .when(set_password("another"))
-        .then([GateEvent::PasswordSet { verifier: sealed("another"), scheme: SCHEME }], Ok(()));
+    let given = given().when(set_password("another")).then([password_set("another")], Ok(()));
     let password = PasswordVerifier {
         verifier: SealedAt { commit: commit(0), sealed: sealed("another") },
         scheme: SCHEME,
@@ -78,9 +78,7 @@ fn another_password_closes_what_was_open() {
 
 #[test]
 fn the_same_password_set_again_closes_too() {
-    given()
-        .when(set_password("password"))
-        .then([GateEvent::PasswordSet { verifier: sealed("password"), scheme: SCHEME }], Ok(()));
+    given().when(set_password("password")).then([password_set("password")], Ok(()));
 }
 
 #[test]
@@ -90,7 +88,10 @@ fn disabling_closes_and_enabling_opens_the_door_but_not_the_sessions() {
     assert_eq!(given.gate(), &disabled);
     let given = given.when(GateCommand::Enable).then([GateEvent::Enabled], Ok(()));
     assert_eq!(given.gate(), &Gate { standing: Standing::Enabled, ..disabled });
-    assert_eq!(given.current().closed(given.gate(), given.client(&store()), given.now), Some(Closed::ByGate));
+    assert_eq!(
+        given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now),
+        Some(Closed::ByGate)
+    );
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn roles_are_replaced_and_close_nothing() {
         .when(GateCommand::SetRoles(roles.clone()))
         .then([GateEvent::RolesSet { roles: roles.clone() }], Ok(()));
     assert_eq!(given.gate(), &Gate { roles, ..opened() });
-    assert_eq!(given.current().closed(given.gate(), given.client(&store()), given.now), None);
+    assert_eq!(given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now), None);
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn erased_is_final() {
 fn a_close_that_an_erasure_overtook_folds_and_changes_nothing() {
     let given = given().done(GateCommand::Erase);
     let before = given.state(&StreamId::Gate(alice())).cloned().unwrap();
-    let password = GateEvent::PasswordSet { verifier: sealed("another"), scheme: SCHEME };
+    let password = password_set("another");
     for event in [GateEvent::SessionsRevoked, GateEvent::Disabled, GateEvent::Erased, password] {
         assert_eq!(then(&given, event), Ok(before.clone()));
     }
@@ -207,6 +208,6 @@ fn a_session_from_before_a_withdrawal_stays_over_when_the_registration_is_added_
         .done(GateCommand::AddRegistration(store()))
         .done(GateCommand::WithdrawRegistration(store()))
         .done(GateCommand::AddRegistration(store()));
-    let closed = given.session_of(session(0)).closed(given.gate(), given.client(&store()), given.now);
+    let closed = given.session_of(session(0)).closed(given.gate(), given.client(&store()), &given.brakes(), given.now);
     assert_eq!(closed, Some(Closed::ByGate));
 }

@@ -21,7 +21,7 @@ fn of_session(given: &Given) -> bool {
     let client = given.client(&store());
     let basis = Basis::Session(session, given.gate());
     let token = Presented { issued_at: BEGIN, expires_at: session.access.expires_at, client, basis };
-    is_active(&token, system(given), given.now)
+    is_active(&token, system(given), &given.brakes(), given.now)
 }
 
 #[test]
@@ -98,7 +98,8 @@ fn a_close_before_the_login_does_not_touch_it() {
 fn of_client(given: &Given, issued: Span, revoked: bool) -> bool {
     let client = given.client(&store());
     let (issued_at, expires_at) = (at(issued), at(issued + ACCESS_TTL));
-    is_active(&Presented { issued_at, expires_at, client, basis: Basis::Client { revoked } }, system(given), given.now)
+    let token = Presented { issued_at, expires_at, client, basis: Basis::Client { revoked } };
+    is_active(&token, system(given), &given.brakes(), given.now)
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn started(n: u128, when: Span) -> Started {
         refresh_key: 1,
         gate_version: 1,
         client_version: 1,
+        brakes_version: 0,
         absolute_end: at(when + ABSOLUTE_TTL),
         idle_end: at(when + IDLE_TTL),
         access: token(n, when),
@@ -38,7 +39,9 @@ fn events(n: u128, started: &Started) -> Vec<(StreamId, Event)> {
 
 /// The events and the answer of a granted login.
 fn login_gives(given: Given, ask: LogIn, n: u128, expected: Started) -> Given {
-    given.when(ask).then(events(n, &expected), Ok(LoginGranted { session: session(n), started: expected }))
+    given
+        .when(ask)
+        .then(events(n, &expected), Ok(LoginGranted { session: session(n), started: expected, new_context: false }))
 }
 
 fn refusal(class: Denial, n: u64) -> [(StreamId, Event); 1] {
@@ -235,9 +238,9 @@ fn one_session_too_many_ends_the_oldest_in_the_same_decision() {
         .done(log_in())
         .at(mins(2))
         .when(log_in().ending(&[session(0), session(1)]))
-        .then(all, Ok(LoginGranted { session: session(2), started: expected }));
+        .then(all, Ok(LoginGranted { session: session(2), started: expected, new_context: false }));
     for old in [session(0), session(1)] {
-        let closed = given.session_of(old).closed(given.gate(), given.client(&store()), given.now);
+        let closed = given.session_of(old).closed(given.gate(), given.client(&store()), &given.brakes(), given.now);
         assert_eq!(closed, Some(countersign::domain::session::Closed::Ended));
     }
 }
@@ -255,7 +258,7 @@ fn a_login_decided_on_an_older_gate_gives_a_session_that_is_closed_already() {
     let early = given().when(log_in()).decision;
     let mut late = given().done(set_password("another"));
     late.record(early.events, &home(), None);
-    let closed = late.session_of(session(0)).closed(late.gate(), late.client(&store()), late.now);
+    let closed = late.session_of(session(0)).closed(late.gate(), late.client(&store()), &late.brakes(), late.now);
     assert_eq!(closed, Some(countersign::domain::session::Closed::ByGate));
 }
 
@@ -310,7 +313,7 @@ fn a_rehash_counts_only_for_the_password_it_is_of() {
     let rehash = |of| AccountEvent::PasswordRehashed { of, verifier: sealed("rehash"), scheme: SCHEME };
     let given = given().happened(rehash(1));
     assert_eq!(given.account().verifier(given.gate()).verifier.sealed, sealed("rehash"));
-    let given = given.done(GateCommand::SetPassword { verifier: sealed("new"), scheme: SCHEME });
+    let given = given.done(set_password("new"));
     assert_eq!(given.account().verifier(given.gate()).verifier.sealed, sealed("new"));
     // A rehash that was under way while the password changed comes too late and changes nothing.
     let given = given.happened(rehash(1));

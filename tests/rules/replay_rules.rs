@@ -146,6 +146,7 @@ fn a_decision_made_on_an_older_gate_is_made_again_on_that_gate() {
         },
         gate: 1,
         client: 1,
+        brakes: 0,
         unrecorded: Default::default(),
     };
     let mut given = given_login().happened(GateEvent::SessionsRevoked).at(mins(1));

@@ -10,7 +10,7 @@ use countersign::domain::{Event, Recorded, State, apply};
 use std::collections::BTreeSet;
 
 fn closed(given: &Given) -> Option<Closed> {
-    given.current().closed(given.gate(), given.client(&store()), given.now)
+    given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now)
 }
 
 #[test]
