@@ -264,6 +264,9 @@ fn body(error: BodyError) -> Answer {
 }
 
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;
+const DEAD_TOKEN: &str = "the token is not valid for this client, has expired or was revoked: log in again";
+const CHANGE_FIRST: &str =
+    "the password must be changed: POST /account/password with the change_code of this answer and a new password";
 
 /// What the rules refuse. Whoever shows a refresh token learns only that it is dead, not why; and nothing tells an unknown
 /// login id from a wrong password or from too many attempts.
@@ -278,12 +281,7 @@ fn denied(denial: Denial) -> Answer {
         | Denial::LateRetry
         | Denial::ForeignRetry
         | Denial::Superseded
-        | Denial::WrongDoor => (
-            StatusCode::BAD_REQUEST,
-            "invalid_grant",
-            "the token is not valid for this client, has expired or was revoked: log in again",
-            None,
-        ),
+        | Denial::WrongDoor => (StatusCode::BAD_REQUEST, "invalid_grant", DEAD_TOKEN, None),
         Denial::WrongCredentials | Denial::Throttled => {
             (StatusCode::BAD_REQUEST, "invalid_grant", "the login or the password is wrong", None)
         }
@@ -308,12 +306,7 @@ fn denied(denial: Denial) -> Answer {
             "nobody may log in for now: an operator has stopped it; sessions go on",
             None,
         ),
-        Denial::PasswordChangeRequired => (
-            StatusCode::BAD_REQUEST,
-            "invalid_grant",
-            "the password must be changed: POST /account/password with the change_code of this answer and a new password",
-            None,
-        ),
+        Denial::PasswordChangeRequired => (StatusCode::BAD_REQUEST, "invalid_grant", CHANGE_FIRST, None),
         Denial::OldPasswordWrong => (StatusCode::FORBIDDEN, "old_password_wrong", "the old password is wrong", None),
         Denial::PasswordCodeWrong => (
             StatusCode::FORBIDDEN,
