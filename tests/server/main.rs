@@ -13,6 +13,7 @@ mod doors;
 mod flood;
 mod histories;
 mod key;
+mod languages;
 mod markdown;
 mod openapi;
 mod operations;
