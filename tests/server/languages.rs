@@ -176,6 +176,8 @@ fn a_resource_server_sees_through_forgeries(kit: &Kit) {
         ("no token", "not a token".to_owned(), &[""]),
         ("a list", "W10.W10.W10".to_owned(), &[""]),
         ("nothing", ".".to_owned(), &[""]),
+        ("lists in lists", forger::nested(4000), &[""]),
+        ("a list as typ", forger.token(&json!({"typ": ["at+jwt"]}), &json!({})), &[""]),
         ("far too long", "a".repeat(100_000), &[""]),
         ("good again", good.clone(), ok),
     ];

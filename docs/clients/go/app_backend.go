@@ -21,9 +21,10 @@ import (
 )
 
 const (
-	timeout     = 10 * time.Second // for a call
-	attempts    = 4                // calls for one answer
-	longestWait = 5                // seconds between two
+	// Together less than the client's retry_window, after which a refresh that is repeated looks stolen.
+	timeout     = 5 * time.Second // for a call
+	attempts    = 3               // calls for one answer
+	longestWait = 3               // seconds between two
 )
 
 // Refused is the server's no. With the code invalid_grant: show the login form.
@@ -68,8 +69,8 @@ func (c *Client) Post(ctx context.Context, path string, form url.Values, person 
 			var refusal struct {
 				Code string `json:"error"`
 			}
-			if err := json.Unmarshal(body, &refusal); err != nil {
-				return tokens, fmt.Errorf("status %d: %w", status, err)
+			if json.Unmarshal(body, &refusal) != nil {
+				refusal.Code = fmt.Sprint("status ", status) // of something that stands between
 			}
 			return tokens, Refused{refusal.Code}
 		}

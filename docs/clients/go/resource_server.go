@@ -36,7 +36,11 @@ const (
 	longest = time.Hour        // until keys that could not be fetched anew are too old
 )
 
-var client = &http.Client{Timeout: 5 * time.Second} // safe to share; without a timeout a call may hang for ever
+// client is safe to share. Without a timeout a call may hang for ever; secrets go where they are sent, and nowhere else.
+var client = &http.Client{
+	Timeout:       5 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
 
 // Refused means 401: this token lets nobody in.
 type Refused string

@@ -10,6 +10,7 @@ import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -21,9 +22,10 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 public class AppBackend {
-    static final Duration TIMEOUT = Duration.ofSeconds(10); // for a call
-    static final int ATTEMPTS = 4; // calls for one answer
-    static final int LONGEST_WAIT = 5; // seconds between two
+    // Together less than the client's retry_window, after which a refresh that is repeated looks stolen.
+    static final Duration TIMEOUT = Duration.ofSeconds(5); // for a call
+    static final int ATTEMPTS = 3; // calls for one answer
+    static final int LONGEST_WAIT = 3; // seconds between two
 
     /** The server decided: no. With the message invalid_grant: show the login form. */
     static class Refused extends Exception {
@@ -70,12 +72,10 @@ public class AppBackend {
                 long wait = 1;
                 try {
                     var answer = http.send(request.build(), BodyHandlers.ofString());
-                    if (answer.statusCode() < 500) {
-                        var json = answer.body().isEmpty() ? new JsonObject()
-                            : JsonParser.parseString(answer.body()).getAsJsonObject();
-                        if (answer.statusCode() == 200) return json;
-                        throw new Refused(json.get("error").getAsString());
+                    if (answer.statusCode() == 200) {
+                        return answer.body().isEmpty() ? new JsonObject() : JsonParser.parseString(answer.body()).getAsJsonObject();
                     }
+                    if (answer.statusCode() < 500) throw new Refused(codeOf(answer));
                     var after = answer.headers().firstValue("Retry-After").orElse("1");
                     wait = after.matches("[1-9]\\d{0,8}") ? Long.parseLong(after) : 1;
                 } catch (IOException error) {
@@ -84,6 +84,14 @@ public class AppBackend {
                 if (attempt < ATTEMPTS) Thread.sleep(1000 * Math.min(wait, LONGEST_WAIT));
             }
             throw new Unavailable(path);
+        }
+
+        static String codeOf(HttpResponse<String> answer) {
+            try {
+                return JsonParser.parseString(answer.body()).getAsJsonObject().get("error").getAsString();
+            } catch (RuntimeException noJson) {
+                return "status " + answer.statusCode(); // of something that stands between
+            }
         }
 
         JsonObject refresh(String token, Person person) throws Refused, Unavailable, InterruptedException {

@@ -6,9 +6,10 @@
 import assert from "node:assert/strict";
 import { pathToFileURL } from "node:url";
 
-const TIMEOUT = 10_000; // milliseconds that a call may take
-const ATTEMPTS = 4; // calls for one answer
-const LONGEST_WAIT = 5; // seconds between two
+// Together less than the client's `retry_window`, after which a refresh that is repeated looks stolen.
+const TIMEOUT = 5_000; // milliseconds that a call may take
+const ATTEMPTS = 3; // calls for one answer
+const LONGEST_WAIT = 3; // seconds between two
 
 /** The server decided: no. With the code `invalid_grant`: show the login form. */
 export class Refused extends Error {}
@@ -18,6 +19,14 @@ export class Unavailable extends Error {}
 
 const formEncoded = (text) => new URLSearchParams({ "": text }).toString().slice(1);
 const seconds = (count) => new Promise((resolve) => setTimeout(resolve, 1000 * count));
+
+const codeOf = (text) => {
+  try {
+    return JSON.parse(text).error;
+  } catch {
+    return undefined; // of something that stands between
+  }
+};
 
 export class Client {
   #url;
@@ -43,7 +52,7 @@ export class Client {
         const answer = await fetch(this.#url + path, { ...options, signal: AbortSignal.timeout(TIMEOUT) });
         const text = await answer.text();
         if (answer.ok) return text ? JSON.parse(text) : {};
-        if (answer.status < 500) throw new Refused(JSON.parse(text).error);
+        if (answer.status < 500) throw new Refused(codeOf(text) ?? `status ${answer.status}`);
         wait = Number(answer.headers.get("retry-after")) || 1;
       } catch (error) {
         if (error instanceof Refused || error instanceof SyntaxError) throw error;

@@ -21,9 +21,10 @@ final class Person
 
 final class Client
 {
-    private const TIMEOUT = 10; // seconds that a call may take
-    private const ATTEMPTS = 4; // calls for one answer
-    private const LONGEST_WAIT = 5; // seconds between two
+    // Together less than the client's retry_window, after which a refresh that is repeated looks stolen.
+    private const TIMEOUT = 5; // seconds that a call may take
+    private const ATTEMPTS = 3; // calls for one answer
+    private const LONGEST_WAIT = 3; // seconds between two
 
     public function __construct(private string $url, private string $id, private string $secret) {}
 
@@ -50,8 +51,8 @@ final class Client
             $body = curl_exec($call); // false: no connection, no answer in time, or half of one
             $status = curl_getinfo($call, CURLINFO_RESPONSE_CODE);
             if ($body !== false && $status < 500) {
-                $json = $body === '' ? [] : json_decode($body, true, 8, JSON_THROW_ON_ERROR);
-                return $status === 200 ? $json : throw new Refused($json['error']);
+                $json = json_decode($body, true) ?? [];
+                return $status === 200 ? $json : throw new Refused($json['error'] ?? "status $status");
             }
             if ($attempt < self::ATTEMPTS) {
                 sleep(min($wait, self::LONGEST_WAIT));
@@ -76,6 +77,7 @@ final class Session
 {
     public function __construct(private Client $client, private array &$kept) {}
 
+    /** Call session_regenerate_id() before, as at every login. */
     public function logIn(string $login, string $password, Person $person): void
     {
         $asked = microtime(true);

@@ -147,11 +147,11 @@ function verify(string $token, Keys $keys, string $issuer, string $audience): ar
     ($header['alg'] ?? null) === $key->alg() || throw new Refused('wrong alg');
     $key->signed("$parts[0].$parts[1]", decoded($parts[2])) || throw new Refused('wrong signature');
     // Without this an ID token, or whatever else the key signs, would do.
-    strtolower((string) ($header['typ'] ?? '')) === 'at+jwt' || throw new Refused('wrong typ');
+    is_string($header['typ'] ?? null) && strtolower($header['typ']) === 'at+jwt' || throw new Refused('wrong typ');
     $claims = json_decode(decoded($parts[1]), true) ?? throw new Refused('malformed claims');
     ($claims['iss'] ?? null) === $issuer || throw new Refused('wrong iss');
     in_array($audience, (array) ($claims['aud'] ?? []), true) || throw new Refused('wrong aud');
-    is_numeric($claims['exp'] ?? null) && time() - LEEWAY < $claims['exp'] || throw new Refused('expired');
+    is_int($claims['exp'] ?? null) && time() - LEEWAY < $claims['exp'] || throw new Refused('expired');
     return is_string($claims['sub'] ?? null) ? $claims : throw new Refused('no sub');
 }
 

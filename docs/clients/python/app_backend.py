@@ -15,7 +15,9 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote_plus, urlencode
 
-TIMEOUT, ATTEMPTS, LONGEST_WAIT = 10, 4, 5  # seconds a call may take; calls for one answer; seconds between two
+# Seconds a call may take, calls for one answer, seconds between two. Together less than the client's `retry_window`, after which a
+# refresh that is repeated looks stolen.
+TIMEOUT, ATTEMPTS, LONGEST_WAIT = 5, 3, 3
 
 
 class Refused(Exception):
@@ -29,6 +31,13 @@ class Unavailable(Exception):
 class NoRedirects(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_):
         return None  # secrets go where they are sent, and nowhere else
+
+
+def code_of(error):
+    try:
+        return json.load(error)["error"]
+    except (ValueError, TypeError, KeyError):
+        return f"status {error.code}"  # of something that stands between
 
 
 class Client:
@@ -50,7 +59,7 @@ class Client:
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code < 500:
-                        raise Refused(json.load(error)["error"]) from None
+                        raise Refused(code_of(error)) from None
                     after = error.headers.get("Retry-After", "")
                     wait = int(after) if after.isdecimal() else 1
             except (OSError, http.client.HTTPException):

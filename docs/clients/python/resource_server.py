@@ -7,6 +7,7 @@ with CLIENT_SECRET.
 """
 
 import base64
+import http.client
 import json
 import os
 import re
@@ -30,6 +31,11 @@ class Unavailable(Exception):
     """Answer 503: whether it may is not known."""
 
 
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None  # secrets go where they are sent, and nowhere else
+
+
 class Keys:
     """The server's public keys, fetched when their max-age is over, and at most once a minute for a key not among them."""
 
@@ -47,7 +53,7 @@ class Keys:
                         age = re.search(r"max-age=(\d+)", answer.headers.get("Cache-Control", ""))
                         self.keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(json.load(answer)).keys}
                     self.held, self.due = now, now + (int(age[1]) if age else 0)
-                except (OSError, ValueError, jwt.PyJWTError):
+                except (OSError, ValueError, http.client.HTTPException, jwt.PyJWTError):
                     self.due = now + RETRY  # until then with the keys that are there
             if now > self.held + LONGEST:
                 raise Unavailable("the keys cannot be fetched")
@@ -69,7 +75,7 @@ def verify(token, keys, issuer, audience):
             token, key, algorithms=[key.algorithm_name], issuer=issuer, audience=audience, leeway=LEEWAY,
             options={"require": ["exp", "iss", "aud", "sub"]},
         )  # fmt: skip
-    except jwt.PyJWTError as error:
+    except (jwt.PyJWTError, RecursionError) as error:  # the latter of JSON that is a thousand lists deep
         raise Refused(str(error)) from None
 
 
@@ -79,9 +85,9 @@ def is_active(token, url, client_id, secret):
     headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
     request = urllib.request.Request(url + "/oauth2/introspect", urlencode({"token": token}).encode(), headers)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        with urllib.request.build_opener(NoRedirects).open(request, timeout=TIMEOUT) as answer:
             return json.load(answer)["active"] is True
-    except (OSError, ValueError) as error:  # a 503 is one as well: let nobody in
+    except (OSError, ValueError, http.client.HTTPException) as error:  # a 503 is one as well: let nobody in
         raise Unavailable(str(error)) from None
 
 

@@ -12,11 +12,12 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+// Together less than the client's `retry_window`, after which a refresh that is repeated looks stolen.
 /// How long a call may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Calls for one answer, and the longest time between two.
-const ATTEMPTS: u32 = 4;
-const LONGEST_WAIT: u64 = 5;
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Calls for one answer, and the seconds between two.
+const ATTEMPTS: u32 = 3;
+const LONGEST_WAIT: u64 = 3;
 
 #[derive(Debug, PartialEq)]
 enum Failure {

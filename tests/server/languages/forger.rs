@@ -103,3 +103,9 @@ impl Forger {
         [header, overlaid(usual, claims)].map(|part| URL_SAFE_NO_PAD.encode(part.to_string())).join(".")
     }
 }
+
+/// No token: its header is lists in lists, so many deep.
+pub fn nested(depth: usize) -> String {
+    let header = URL_SAFE_NO_PAD.encode("[".repeat(depth) + &"]".repeat(depth));
+    format!("{header}.e30.e30")
+}
