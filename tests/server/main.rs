@@ -17,6 +17,7 @@ mod flood;
 mod histories;
 mod import;
 mod key;
+mod languages;
 mod markdown;
 mod openapi;
 mod operations;
