@@ -36,6 +36,9 @@ pub fn all() -> Vec<(&'static str, Envelope)> {
 
 const NOW: Timestamp = Timestamp(1_769_860_800_123);
 const ARGON2ID: Scheme = Scheme::Argon2id { memory_kib: 19_456, iterations: 2, parallelism: 1 };
+const PBKDF2_SHA256: Scheme = Scheme::Pbkdf2Sha256 { iterations: 29_000 };
+const PBKDF2_SHA512: Scheme = Scheme::Pbkdf2Sha512 { iterations: 210_000 };
+const SCRYPT: Scheme = Scheme::Scrypt { log_n: 15, r: 8, p: 1 };
 
 fn uuid(n: u128) -> Uuid {
     Uuid::from_u128(0x019c_133d_4000_7000_8000_0000_0000_0000 + n)
@@ -250,6 +253,9 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
         ("account.login_refused", entry(AccountEvent::LoginRefused { client, class, n: 3 }, Some(refused))),
         ("account.password_rehashed", entry(rehashed(ARGON2ID), Some(Command::Server))),
         ("account.password_rehashed-bcrypt", entry(rehashed(Scheme::Bcrypt { cost: 10 }), None)),
+        ("account.password_rehashed-pbkdf2_sha256", entry(rehashed(PBKDF2_SHA256), None)),
+        ("account.password_rehashed-pbkdf2_sha512", entry(rehashed(PBKDF2_SHA512), None)),
+        ("account.password_rehashed-scrypt", entry(rehashed(SCRYPT), None)),
         ("session.revoked-cmd_login", envelope(StreamId::Session(session_id(7)), revoked, Some(capped))),
     ]
 }
@@ -265,14 +271,17 @@ fn gates() -> Vec<(&'static str, Envelope)> {
         |scheme, must_change, how| GateEvent::PasswordSet { verifier: verifier.clone(), scheme, must_change, how };
     let (given, changed, reset) = (PasswordHow::Given, PasswordHow::Changed, PasswordHow::Reset);
     let roles = words(&["admin", "shopper"]);
-    let opening = password(Scheme::Bcrypt { cost: 12 }, false, given);
-    let opening = envelope(StreamId::Gate(account_id()), Event::Gate(opening), None);
+    let opening =
+        |scheme| first(envelope(StreamId::Gate(account_id()), Event::Gate(password(scheme, false, given)), None));
     vec![
         ("gate.password_set", entry(password(ARGON2ID, false, given), set(false, given))),
         ("gate.password_set-must_change", by_api_key(entry(password(ARGON2ID, true, given), set(true, given)))),
         ("gate.password_set-changed", entry(password(ARGON2ID, false, changed), set(false, changed))),
         ("gate.password_set-reset", entry(password(ARGON2ID, false, reset), set(false, reset))),
-        ("gate.password_set-bcrypt", first(opening)),
+        ("gate.password_set-bcrypt", opening(Scheme::Bcrypt { cost: 12 })),
+        ("gate.password_set-pbkdf2_sha256", opening(PBKDF2_SHA256)),
+        ("gate.password_set-pbkdf2_sha512", opening(PBKDF2_SHA512)),
+        ("gate.password_set-scrypt", opening(SCRYPT)),
         ("gate.disabled", entry(GateEvent::Disabled, GateCommand::Disable)),
         ("gate.enabled", entry(GateEvent::Enabled, GateCommand::Enable)),
         (

@@ -80,6 +80,9 @@ fn scheme() -> impl Strategy<Value = Scheme> {
             parallelism
         }),
         any::<u32>().prop_map(|cost| Scheme::Bcrypt { cost }),
+        any::<u32>().prop_map(|iterations| Scheme::Pbkdf2Sha256 { iterations }),
+        any::<u32>().prop_map(|iterations| Scheme::Pbkdf2Sha512 { iterations }),
+        any::<(u8, u32, u32)>().prop_map(|(log_n, r, p)| Scheme::Scrypt { log_n, r, p }),
     ]
 }
 

@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::client::{ClientType, Grant, Introspect, LateRetry, Profile, Rotation};
 use crate::domain::keys::SigningAlg;
+use crate::domain::permission::Permission;
 use crate::domain::time::Span;
 use std::os::unix::fs::PermissionsExt;
 
