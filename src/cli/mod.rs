@@ -2,6 +2,7 @@
 //! come from files, the environment or standard input, never from arguments.
 
 mod audit_tail;
+mod certificate;
 mod config;
 mod demo;
 mod demo_script;

@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use transport::tls::Tls;
 
 /// Open connections where only metrics are served: those who ask are few.
 const METRICS_CONNECTIONS: usize = 64;
@@ -72,7 +73,7 @@ impl Doors {
             metrics,
             entropy,
             in_flight,
-            stopping: AtomicBool::new(false),
+                stopping: AtomicBool::new(false),
             replayed: AtomicU64::new(0),
             to_replay: AtomicU64::new(0),
         })
@@ -154,21 +155,22 @@ async fn nothing_here(mut request: ServiceRequest) -> Result<ServiceResponse, ac
     Ok(request.error_response(HttpError::plain(Why::NotFound, id)))
 }
 
-/// Serves the doors on listeners until the server is stopped. Must be called inside an actix system.
+/// Serves the doors on listeners, behind TLS where it is given, until the server is stopped. Must be called inside an actix system.
 ///
 /// # Errors
 /// Where the listeners cannot be used.
 pub fn serve(
     listeners: Vec<TcpListener>,
     limits: transport::Limits,
+    tls: Option<Arc<Tls>>,
     doors: Arc<Doors>,
 ) -> std::io::Result<actix_web::dev::Server> {
-    transport::serve(listeners, limits, move || {
+    transport::serve(listeners, limits, tls, move || {
         App::new().app_data(web::Data::from(doors.clone())).wrap(from_fn(observe::observe)).configure(routes)
     })
 }
 
-/// Serves metrics alone, for `metrics.listen`. Must be called inside an actix system.
+/// Serves metrics alone, for `metrics.listen`, always without TLS. Must be called inside an actix system.
 ///
 /// # Errors
 /// Where the listener cannot be used.
@@ -176,7 +178,7 @@ pub fn serve_metrics(listener: TcpListener, doors: &Arc<Doors>) -> std::io::Resu
     let settings = DoorSettings { metrics: true, ..doors.settings.clone() };
     let doors = Doors::new(settings, doors.metrics.clone(), doors.entropy.clone());
     let limits = transport::Limits { workers: 1, max_connections: METRICS_CONNECTIONS, ..transport::Limits::default() };
-    transport::serve(vec![listener], limits, move || {
+    transport::serve(vec![listener], limits, None, move || {
         App::new().app_data(web::Data::from(doors.clone())).route("/metrics", web::get().to(ops::metrics::metrics))
     })
 }

@@ -27,3 +27,4 @@ mod spoiled;
 mod stopping;
 mod support;
 mod telltale;
+mod tls;
