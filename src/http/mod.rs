@@ -1,6 +1,7 @@
 //! The doors: every way in over HTTP. One file per endpoint, grouped by whose contract it is; [`error`] is the only mapping to
-//! statuses; [`transport`] bounds heads, bodies and connections; [`observe`] counts and names requests.
+//! statuses; `cors` says what pages in a browser may read; [`transport`] bounds heads, bodies and connections; [`observe`] counts and names requests.
 
+mod cors;
 pub mod error;
 mod form;
 mod oauth;
@@ -57,6 +58,7 @@ pub struct Doors {
     pub metrics: Arc<Metrics>,
     entropy: Arc<dyn Entropy>,
     in_flight: Semaphore,
+    origins: cors::Origins,
     stopping: AtomicBool,
     replayed: AtomicU64,
     to_replay: AtomicU64,
@@ -73,7 +75,8 @@ impl Doors {
             metrics,
             entropy,
             in_flight,
-                stopping: AtomicBool::new(false),
+            origins: cors::Origins::default(),
+            stopping: AtomicBool::new(false),
             replayed: AtomicU64::new(0),
             to_replay: AtomicU64::new(0),
         })

@@ -6,6 +6,7 @@ mod bad_start;
 mod canary;
 mod cli;
 mod clients;
+mod cors;
 mod crash;
 mod damage;
 mod demo;
