@@ -3,6 +3,7 @@
 
 mod audit_events;
 mod audit_tail;
+mod certificate;
 mod config;
 mod demo;
 mod demo_script;

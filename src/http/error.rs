@@ -44,6 +44,8 @@ pub enum Why {
     Starting,
     /// More requests under way than allowed.
     TooMany,
+    /// A browser asks for a page that belongs to no public client.
+    OriginNotAllowed,
     /// There is no such page.
     NotFound,
     /// What was to be changed was not.
@@ -212,6 +214,7 @@ fn answer(why: &Why) -> Answer {
             "temporarily_unavailable",
             "the server has more requests than it can take: try again later",
         ),
+        Why::OriginNotAllowed => plain(StatusCode::FORBIDDEN, "origin_not_allowed", NO_SUCH_ORIGIN),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
         Why::NotDone(why) => not_done(why),
         Why::MustChange(_) => denied(Denial::PasswordChangeRequired),
@@ -262,6 +265,9 @@ fn body(error: BodyError) -> Answer {
     };
     Answer { status, error: "invalid_request", text: text.to_owned(), challenge: None }
 }
+
+const NO_SUCH_ORIGIN: &str =
+    "no enabled public client has this origin: add it to the client's `origins`, as the browser sends it";
 
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;
 const DEAD_TOKEN: &str = "the token is not valid for this client, has expired or was revoked: log in again";

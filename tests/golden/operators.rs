@@ -1,14 +1,19 @@
 //! What each golden file means of what operators do beside accounts and clients: passwords and login ids, API keys, brakes.
 
-use super::{NOW, account_id, by_api_key, by_command_line, envelope, first, sealed, session_id, store, words};
+use super::{
+    ARGON2ID, NOW, PBKDF2_SHA256, PBKDF2_SHA512, SCRYPT, account_id, by_api_key, by_command_line, envelope, first,
+    sealed, session_id, store, words,
+};
 use countersign::domain::Event;
 use countersign::domain::account::AccountEvent;
 use countersign::domain::brakes::{BrakesCommand, BrakesEvent};
 use countersign::domain::command::Command;
 use countersign::domain::denial::Denial;
+use countersign::domain::gate::{GateCommand, GateEvent, PasswordHow};
 use countersign::domain::ids::{NameHash, StreamId};
 use countersign::domain::system::SystemEvent;
 use countersign::domain::time::Span;
+use countersign::domain::verifier::Scheme;
 use countersign::journal::schema::Envelope;
 use std::collections::BTreeSet;
 
@@ -55,5 +60,49 @@ pub fn brakes() -> Vec<(&'static str, Envelope)> {
         ("brakes.network_revoked", entry(of_network, BrakesCommand::RevokeNetwork(network), 6)),
         ("brakes.logins_refused", entry(BrakesEvent::LoginsRefused, BrakesCommand::RefuseLogins, 6)),
         ("brakes.logins_allowed", entry(BrakesEvent::LoginsAllowed, BrakesCommand::AllowLogins, 6)),
+    ]
+}
+
+/// What is done with gates.
+pub fn gates() -> Vec<(&'static str, Envelope)> {
+    let entry = |event, cmd| {
+        envelope(StreamId::Gate(account_id()), Event::Gate(event), Some(Command::Gate { command: cmd, gate: 2 }))
+    };
+    let verifier = sealed("dmVyaWZpZXI");
+    let set =
+        |must_change, how| GateCommand::SetPassword { verifier: verifier.clone(), scheme: ARGON2ID, must_change, how };
+    let password =
+        |scheme, must_change, how| GateEvent::PasswordSet { verifier: verifier.clone(), scheme, must_change, how };
+    let (given, changed, reset) = (PasswordHow::Given, PasswordHow::Changed, PasswordHow::Reset);
+    let roles = words(&["admin", "shopper"]);
+    let opening =
+        |scheme| first(envelope(StreamId::Gate(account_id()), Event::Gate(password(scheme, false, given)), None));
+    vec![
+        ("gate.password_set", entry(password(ARGON2ID, false, given), set(false, given))),
+        ("gate.password_set-must_change", by_api_key(entry(password(ARGON2ID, true, given), set(true, given)))),
+        ("gate.password_set-changed", entry(password(ARGON2ID, false, changed), set(false, changed))),
+        ("gate.password_set-reset", entry(password(ARGON2ID, false, reset), set(false, reset))),
+        ("gate.password_set-bcrypt", opening(Scheme::Bcrypt { cost: 12 })),
+        ("gate.password_set-pbkdf2_sha256", opening(PBKDF2_SHA256)),
+        ("gate.password_set-pbkdf2_sha512", opening(PBKDF2_SHA512)),
+        ("gate.password_set-scrypt", opening(SCRYPT)),
+        ("gate.disabled", entry(GateEvent::Disabled, GateCommand::Disable)),
+        ("gate.enabled", entry(GateEvent::Enabled, GateCommand::Enable)),
+        (
+            "gate.registration_added",
+            entry(GateEvent::RegistrationAdded { client: store() }, GateCommand::AddRegistration(store())),
+        ),
+        (
+            "gate.registration_withdrawn",
+            entry(GateEvent::RegistrationWithdrawn { client: store() }, GateCommand::WithdrawRegistration(store())),
+        ),
+        ("gate.registrations_lifted", entry(GateEvent::RegistrationsLifted, GateCommand::LiftRegistrations)),
+        (
+            "gate.must_change_set",
+            entry(GateEvent::MustChangeSet { must_change: true }, GateCommand::SetMustChange(true)),
+        ),
+        ("gate.roles_set", entry(GateEvent::RolesSet { roles: roles.clone() }, GateCommand::SetRoles(roles))),
+        ("gate.sessions_revoked", entry(GateEvent::SessionsRevoked, GateCommand::RevokeSessions)),
+        ("gate.erased", entry(GateEvent::Erased, GateCommand::Erase)),
     ]
 }

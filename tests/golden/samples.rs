@@ -11,7 +11,6 @@ use countersign::domain::command::Command;
 use countersign::domain::context::{Context, InFull, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
 use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past};
-use countersign::domain::gate::{GateCommand, GateEvent, PasswordHow};
 use countersign::domain::ids::{
     AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
 };
@@ -24,7 +23,7 @@ use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::verifier::Scheme;
 use countersign::domain::{Event, Recorded};
 use countersign::journal::schema::Envelope;
-use operators::{api_keys, brakes, passwords};
+use operators::{api_keys, brakes, gates, passwords};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -257,49 +256,6 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
         ("account.password_rehashed-pbkdf2_sha512", entry(rehashed(PBKDF2_SHA512), None)),
         ("account.password_rehashed-scrypt", entry(rehashed(SCRYPT), None)),
         ("session.revoked-cmd_login", envelope(StreamId::Session(session_id(7)), revoked, Some(capped))),
-    ]
-}
-
-fn gates() -> Vec<(&'static str, Envelope)> {
-    let entry = |event, cmd| {
-        envelope(StreamId::Gate(account_id()), Event::Gate(event), Some(Command::Gate { command: cmd, gate: 2 }))
-    };
-    let verifier = sealed("dmVyaWZpZXI");
-    let set =
-        |must_change, how| GateCommand::SetPassword { verifier: verifier.clone(), scheme: ARGON2ID, must_change, how };
-    let password =
-        |scheme, must_change, how| GateEvent::PasswordSet { verifier: verifier.clone(), scheme, must_change, how };
-    let (given, changed, reset) = (PasswordHow::Given, PasswordHow::Changed, PasswordHow::Reset);
-    let roles = words(&["admin", "shopper"]);
-    let opening =
-        |scheme| first(envelope(StreamId::Gate(account_id()), Event::Gate(password(scheme, false, given)), None));
-    vec![
-        ("gate.password_set", entry(password(ARGON2ID, false, given), set(false, given))),
-        ("gate.password_set-must_change", by_api_key(entry(password(ARGON2ID, true, given), set(true, given)))),
-        ("gate.password_set-changed", entry(password(ARGON2ID, false, changed), set(false, changed))),
-        ("gate.password_set-reset", entry(password(ARGON2ID, false, reset), set(false, reset))),
-        ("gate.password_set-bcrypt", opening(Scheme::Bcrypt { cost: 12 })),
-        ("gate.password_set-pbkdf2_sha256", opening(PBKDF2_SHA256)),
-        ("gate.password_set-pbkdf2_sha512", opening(PBKDF2_SHA512)),
-        ("gate.password_set-scrypt", opening(SCRYPT)),
-        ("gate.disabled", entry(GateEvent::Disabled, GateCommand::Disable)),
-        ("gate.enabled", entry(GateEvent::Enabled, GateCommand::Enable)),
-        (
-            "gate.registration_added",
-            entry(GateEvent::RegistrationAdded { client: store() }, GateCommand::AddRegistration(store())),
-        ),
-        (
-            "gate.registration_withdrawn",
-            entry(GateEvent::RegistrationWithdrawn { client: store() }, GateCommand::WithdrawRegistration(store())),
-        ),
-        ("gate.registrations_lifted", entry(GateEvent::RegistrationsLifted, GateCommand::LiftRegistrations)),
-        (
-            "gate.must_change_set",
-            entry(GateEvent::MustChangeSet { must_change: true }, GateCommand::SetMustChange(true)),
-        ),
-        ("gate.roles_set", entry(GateEvent::RolesSet { roles: roles.clone() }, GateCommand::SetRoles(roles))),
-        ("gate.sessions_revoked", entry(GateEvent::SessionsRevoked, GateCommand::RevokeSessions)),
-        ("gate.erased", entry(GateEvent::Erased, GateCommand::Erase)),
     ]
 }
 
