@@ -3,9 +3,11 @@
 //! A password is judged as given: not trimmed, not normalised. Its length (at most 1024 bytes) is limited where it comes
 //! in, not here.
 
+pub mod foreign;
 mod imported;
 mod scheme;
 
+pub use foreign::phc_of;
 pub use scheme::{Params, is_weaker, scheme_of};
 
 use super::{constant_time_eq, sha256};
