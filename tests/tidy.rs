@@ -57,9 +57,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["src/crypto/"]),
     ("postcard", &["src/journal/"]),
     ("prometheus", &["src/metrics"]),
+    ("scrypt", &["src/crypto/"]),
     ("tracing_subscriber", &["src/app", "src/cli"]),
     ("utoipa", &["src/http/"]),
     ("zeroizing_alloc", &["src/main.rs"]),
+    ("zxcvbn", &["src/crypto/"]),
 ];
 
 /// Lints of clippy that hold where the program is not a test.

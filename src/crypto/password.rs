@@ -5,9 +5,11 @@
 
 pub mod foreign;
 mod imported;
+pub mod policy;
 mod scheme;
 
 pub use foreign::phc_of;
+pub use policy::{Policy, WeakPassword};
 pub use scheme::{Params, is_weaker, scheme_of};
 
 use super::{constant_time_eq, sha256};

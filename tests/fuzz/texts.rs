@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::config::bootstrap::Bootstrap;
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{
-    Claims, Jwk, Kernel, KeyKind, KeyRecord, MasterKey, Params, RawKey, RefreshKey, RefreshToken, SigningKey,
+    Claims, Jwk, Kernel, KeyKind, KeyRecord, MasterKey, Params, Policy, RawKey, RefreshKey, RefreshToken, SigningKey,
     TYP, UnverifiedAccessToken, UnverifiedRefreshToken, VerifyingKey, is_weaker, mint, password::foreign::Parts,
     phc_of, scheme_of,
 };
@@ -35,7 +35,7 @@ fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 
 pub fn targets() -> Vec<Target> {
     let mut all = vec![refresh_tokens(), access_tokens(), signed_claims(), jwks(), password_hashes()];
-    all.extend([key_records(), foreign_hashes(), fields_of_hashes()]);
+    all.extend([key_records(), foreign_hashes(), fields_of_hashes(), chosen_passwords()]);
     all.extend([master_keys(), numbers(), events(), lines(), headers(), packed(), bootstraps()]);
     all.extend([configs(), environments()]);
     all
@@ -182,6 +182,19 @@ fn fields_of_hashes() -> Target {
         let &[algorithm, factor, salt, hash] = lines.as_slice() else { return false };
         let Ok(factor) = factor.parse() else { return false };
         Parts { algorithm, factor, salt, hash }.to_phc().is_ok_and(|phc| is_ours(&phc))
+    })
+}
+
+fn chosen_passwords() -> Target {
+    let policy = Policy { min_length: 8 };
+    let strong = [
+        "correct horse battery staple",
+        "k#9vQz!2xRtW",
+        "4@8({[<369!|10$57+%2 4@8({[<369!|10$57+%2",
+        "ünd jeßt, İstanbul?",
+    ];
+    Target::new("passwords that are chosen", bytes(&strong), move |input| {
+        policy.check(&text(input), "alice.liddell@example.com").is_ok()
     })
 }
 
