@@ -3,7 +3,7 @@
 use super::authority::Operator;
 use super::query::{LIMIT_MAX, Query};
 use super::{Answer, Page, body, fields, seen, told};
-use crate::actors::{Account, NewAccount, NewPassword, NotDone, Services};
+use crate::actors::{Account, Asker, NewAccount, NewPassword, NotDone, Services};
 use crate::config::bootstrap::{AccountChanges, AccountSpec, Credential, account_of, changed_account, password_of};
 use crate::crypto::phc_of;
 use crate::domain::gate::{GateCommand, PasswordHow, Standing};
@@ -231,7 +231,7 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
     let body = body(request, payload, doors).await?;
     let work = async {
         let spec = account_of(fields(request, &body)?)?;
-        let new = new_account(spec, doors)?;
+        let new = new_account(spec, &operator.asker, services).await?;
         if !operator.covers_account(new.clients.as_ref()) {
             return Err(operator.elsewhere(services).await);
         }
@@ -246,10 +246,10 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
 }
 
 /// An account as it was sent.
-pub(super) fn new_account(spec: AccountSpec, doors: &Doors) -> Result<NewAccount, Why> {
+pub(super) async fn new_account(spec: AccountSpec, asker: &Asker, services: &Services) -> Result<NewAccount, Why> {
     Ok(NewAccount {
         id: spec.id,
-        password: new_password(spec.credential, &spec.login, doors)?,
+        password: new_password(spec.credential, &spec.login, asker, services).await?,
         login: spec.login,
         must_change: spec.must_change,
         enabled: spec.enabled,
@@ -259,10 +259,16 @@ pub(super) fn new_account(spec: AccountSpec, doors: &Doors) -> Result<NewAccount
 }
 
 /// A password as it was sent: one in clear that is weak is refused, and of a hash only what this program works with is taken.
-fn new_password(credential: Credential, login: &str, doors: &Doors) -> Result<NewPassword, Why> {
+async fn new_password(
+    credential: Credential,
+    login: &str,
+    asker: &Asker,
+    services: &Services,
+) -> Result<NewPassword, Why> {
     match credential {
         Credential::Password(password) => {
-            doors.settings.passwords.check(password.expose(), login).map_err(Why::Weak)?;
+            let judged = services.passwords.judge(password.expose(), login, asker).await.map_err(Why::Refused)?;
+            judged.map_err(Why::Weak)?;
             Ok(NewPassword::Plain(Zeroizing::new(password.expose().to_owned())))
         }
         Credential::Hash(hash) => {
@@ -474,7 +480,8 @@ async fn acted(
             "revoke" => GateCommand::RevokeSessions,
             "password" => {
                 let (credential, must_change) = password_of(fields)?;
-                let password = new_password(credential, account.login.as_deref().unwrap_or_default(), doors)?;
+                let login = account.login.as_deref().unwrap_or_default();
+                let password = new_password(credential, login, &operator.asker, services).await?;
                 let how = (must_change, PasswordHow::Given);
                 services.administration.give_password(id, password, how, seen, &operator.asker).await?;
                 return shown(&operator, services, id);

@@ -90,7 +90,7 @@ async fn imported(request: &HttpRequest, payload: web::Payload, doors: &Doors) -
     let lines = lines.into_iter().filter(|(_, line)| !line.trim_ascii().is_empty());
     let made = lines.map(|(number, line)| {
         let operator = &operator;
-        async move { (number, one(line, operator, doors, services).await) }
+        async move { (number, one(line, operator, services).await) }
     });
     let mut made = stream::iter(made).buffered(AT_ONCE);
     let mut all = Imported::default();
@@ -105,10 +105,15 @@ async fn imported(request: &HttpRequest, payload: web::Payload, doors: &Doors) -
 }
 
 /// One line. What cannot be decided now stops the import; what is wrong with the line does not.
-async fn one(line: &[u8], operator: &Operator, doors: &Doors, services: &Services) -> Result<Line, Why> {
+async fn one(line: &[u8], operator: &Operator, services: &Services) -> Result<Line, Why> {
     let read = Fields::of_json(line).and_then(account_of).map_err(Why::from);
-    let new = match read.and_then(|spec| new_account(spec, doors)) {
+    let new = match read {
+        Ok(spec) => new_account(spec, &operator.asker, services).await,
+        Err(why) => Err(why),
+    };
+    let new = match new {
         Ok(new) => new,
+        Err(Why::Refused(refused)) => return Err(Why::Refused(refused)),
         Err(why) => return Ok(Line::Refused(HttpError::plain(why, None).text())),
     };
     if !operator.covers_account(new.clients.as_ref()) {
