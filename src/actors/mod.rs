@@ -10,6 +10,7 @@ mod administration;
 mod archivist;
 mod asker;
 mod attempts;
+mod brakes;
 mod clients;
 mod closer;
 mod core;
@@ -37,6 +38,7 @@ pub use administration::{Administration, NewAccount, NewApiKey, NewClient, NewPa
 pub use archivist::{archive, run as archive_as_sealed};
 pub use asker::{Asker, Person, cut};
 pub use attempts::AttemptsTable;
+pub use brakes::pull;
 pub use clients::{AuthenticatedClient, Clients};
 pub use closer::{Closer, Closing, Scope};
 pub use core::{Core, Refused, Unavailable};
