@@ -1,5 +1,8 @@
 //! The real binary, asked over HTTP as its users ask it.
 
+mod admin_api_keys;
+mod admin_clients;
+mod admin_keys;
 mod backup;
 mod bad_input;
 mod bad_start;

@@ -1,7 +1,9 @@
 //! Starts the real binary on a data directory of its own and asks it over HTTP.
 
+mod admin;
 mod answer;
 
+pub use admin::{ADMIN, API_KEYS, AUDITOR, CLERK, Call, OFF, USERS};
 pub use answer::Answer;
 
 use rustix::process::Signal;
@@ -258,6 +260,7 @@ impl Server {
         match method {
             "get" => Answer::of(self.agent.get(url).call().unwrap()).unwrap().status,
             "post" => Answer::of(self.agent.post(url).send_empty().unwrap()).unwrap().status,
+            "patch" => Answer::of(self.agent.patch(url).send_empty().unwrap()).unwrap().status,
             other => panic!("{other} is not known here"),
         }
     }
