@@ -91,8 +91,12 @@ fn endpoint(out: &mut String, name: &str, operation: &Value, document: &Value) {
     }
     for content in operation["requestBody"]["content"].as_object().into_iter().flatten() {
         let _ = write!(out, "Body: `{}`\n\n", content.0);
-        fields(out, resolved(&content.1["schema"], document), ["required", "optional"]);
-        out.push('\n');
+        let schema = resolved(&content.1["schema"], document);
+        // What is said of it in words has no fields.
+        if schema["properties"].is_object() {
+            fields(out, schema, ["required", "optional"]);
+            out.push('\n');
+        }
     }
     out.push_str("| answer | meaning | body |\n|---|---|---|\n");
     for (status, answer) in operation["responses"].as_object().unwrap() {
@@ -132,7 +136,6 @@ fn body(answer: &Value) -> String {
 
 /// The fields of a shape: first those that must be there. `words` are for them and for the others.
 fn fields(out: &mut String, schema: &Value, words: [&str; 2]) {
-    // What is said of it in words has no fields here.
     let Some(properties) = schema["properties"].as_object() else { return };
     out.push_str("| field | type | | meaning |\n|---|---|---|---|\n");
     let is_optional =
