@@ -1,7 +1,9 @@
 //! The command line: one file per subcommand. Data goes to standard output, everything else to standard error, and secrets
 //! come from files, the environment or standard input, never from arguments.
 
+mod audit_events;
 mod audit_tail;
+mod certificate;
 mod config;
 mod demo;
 mod demo_script;
@@ -65,6 +67,8 @@ enum Command {
 enum Audit {
     /// Print events, oldest first
     Tail(audit_tail::Arguments),
+    /// What each type of event means, and every field of it
+    Events(audit_events::Arguments),
 }
 
 /// Where the configuration comes from. Flags win over the environment, the environment over the file.
@@ -124,6 +128,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Audit(Audit::Tail(arguments)) => audit_tail::run(arguments),
+        Command::Audit(Audit::Events(arguments)) => audit_events::run(&arguments),
         Command::Key(command) => key::run(command),
         Command::Journal(command) => journal::run(command),
         Command::Config(command) => config::run(command),

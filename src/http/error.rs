@@ -2,6 +2,7 @@
 
 use super::transport::BodyError;
 use crate::actors::{NotDone, Refused, Unavailable};
+use crate::config::Secret;
 use crate::crypto::WeakPassword;
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
@@ -43,10 +44,14 @@ pub enum Why {
     Starting,
     /// More requests under way than allowed.
     TooMany,
+    /// A browser asks for a page that belongs to no public client.
+    OriginNotAllowed,
     /// There is no such page.
     NotFound,
     /// What was to be changed was not.
     NotDone(NotDone),
+    /// The password was right and must be changed first, with this one-time code.
+    MustChange(Secret),
     /// The new password is too weak.
     Weak(WeakPassword),
     /// The `Idempotency-Key` was used for another request.
@@ -85,6 +90,11 @@ impl HttpError {
         Self { why, shape: Shape::Plain, request_id }
     }
 
+    /// What is told to people.
+    pub fn text(&self) -> String {
+        answer(&self.why).text
+    }
+
     /// The stable code: the denial's where the rules refused, for diagnostics.
     pub fn code(&self) -> &'static str {
         match &self.why {
@@ -92,6 +102,7 @@ impl HttpError {
             Why::Refused(Refused::Unavailable(why)) | Why::NotDone(NotDone::Refused(Refused::Unavailable(why))) => {
                 why.code()
             }
+            Why::MustChange(_) => Denial::PasswordChangeRequired.code(),
             Why::Starting => "starting",
             Why::TooMany => "too_many",
             other => answer(other).error,
@@ -203,8 +214,10 @@ fn answer(why: &Why) -> Answer {
             "temporarily_unavailable",
             "the server has more requests than it can take: try again later",
         ),
+        Why::OriginNotAllowed => plain(StatusCode::FORBIDDEN, "origin_not_allowed", NO_SUCH_ORIGIN),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
         Why::NotDone(why) => not_done(why),
+        Why::MustChange(_) => denied(Denial::PasswordChangeRequired),
         Why::Weak(why) => plain(StatusCode::BAD_REQUEST, "weak_password", &why.to_string()),
         Why::KeyReused => plain(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -253,7 +266,13 @@ fn body(error: BodyError) -> Answer {
     Answer { status, error: "invalid_request", text: text.to_owned(), challenge: None }
 }
 
+const NO_SUCH_ORIGIN: &str =
+    "no enabled public client has this origin: add it to the client's `origins`, as the browser sends it";
+
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;
+const DEAD_TOKEN: &str = "the token is not valid for this client, has expired or was revoked: log in again";
+const CHANGE_FIRST: &str =
+    "the password must be changed: POST /account/password with the change_code of this answer and a new password";
 
 /// What the rules refuse. Whoever shows a refresh token learns only that it is dead, not why; and nothing tells an unknown
 /// login id from a wrong password or from too many attempts.
@@ -268,12 +287,7 @@ fn denied(denial: Denial) -> Answer {
         | Denial::LateRetry
         | Denial::ForeignRetry
         | Denial::Superseded
-        | Denial::WrongDoor => (
-            StatusCode::BAD_REQUEST,
-            "invalid_grant",
-            "the token is not valid for this client, has expired or was revoked: log in again",
-            None,
-        ),
+        | Denial::WrongDoor => (StatusCode::BAD_REQUEST, "invalid_grant", DEAD_TOKEN, None),
         Denial::WrongCredentials | Denial::Throttled => {
             (StatusCode::BAD_REQUEST, "invalid_grant", "the login or the password is wrong", None)
         }
@@ -298,12 +312,7 @@ fn denied(denial: Denial) -> Answer {
             "nobody may log in for now: an operator has stopped it; sessions go on",
             None,
         ),
-        Denial::PasswordChangeRequired => (
-            StatusCode::BAD_REQUEST,
-            "invalid_grant",
-            "the password must be changed: POST /account/password with the change_code of this answer and a new password",
-            None,
-        ),
+        Denial::PasswordChangeRequired => (StatusCode::BAD_REQUEST, "invalid_grant", CHANGE_FIRST, None),
         Denial::OldPasswordWrong => (StatusCode::FORBIDDEN, "old_password_wrong", "the old password is wrong", None),
         Denial::PasswordCodeWrong => (
             StatusCode::FORBIDDEN,
@@ -368,6 +377,8 @@ fn unavailable(why: Unavailable) -> Answer {
 struct OAuthBody<'a> {
     error: &'a str,
     error_description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_code: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -397,7 +408,13 @@ impl ResponseError for HttpError {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));
         }
         let body = match self.shape {
-            Shape::OAuth => serde_json::to_string(&OAuthBody { error, error_description: &text }),
+            Shape::OAuth => {
+                let change_code = match &self.why {
+                    Why::MustChange(code) => Some(code.expose()),
+                    _ => None,
+                };
+                serde_json::to_string(&OAuthBody { error, error_description: &text, change_code })
+            }
             Shape::Plain => serde_json::to_string(&PlainBody { error, message: &text, request_id: self.request_id }),
         };
         response.body(body.unwrap_or_default())

@@ -1,6 +1,6 @@
 //! `/openapi.json`: generated from the annotations beside the handlers and pinned by a test.
 
-use super::{admin, oauth, ops};
+use super::{admin, oauth, ops, person};
 use actix_web::HttpResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -10,6 +10,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
     info(title = "Countersign", description = "An auth engine for app backends: logins, access tokens, rotating refresh tokens, and a durable journal of every decision."),
     tags(
         (name = "oauth", description = "OAuth 2, for app backends and resource servers"),
+        (name = "person", description = "A person's own sessions and password, with an own access token"),
         (name = "admin", description = "Accounts, clients, sessions, keys, API keys and brakes, for those who administer"),
         (name = "operations", description = "Health, metrics and this document, for those who run it"),
     ),
@@ -28,6 +29,16 @@ use utoipa::{Modify, OpenApi, ToSchema};
         admin::accounts::show,
         admin::accounts::change,
         admin::accounts::act,
+        admin::import::import,
+        admin::sessions::list,
+        admin::sessions::show,
+        admin::sessions::revoke,
+        admin::brakes::show,
+        admin::brakes::pull,
+        person::sessions::list,
+        person::sessions::end,
+        person::sessions::end_all,
+        person::password::set,
         admin::api_keys::list,
         admin::api_keys::create,
         admin::api_keys::show,

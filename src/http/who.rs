@@ -58,6 +58,11 @@ impl Credentials {
         }
         Ok(found)
     }
+
+    /// The client's id, as the request names it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Why> {
@@ -77,6 +82,12 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Why> {
     let id = decode(&plain[..colon]).filter(|id| !id.is_empty()).ok_or_else(malformed)?;
     let secret = decode(&plain[colon + 1..]).ok_or_else(malformed)?;
     Ok(Some(Credentials { id, secret: Some(secret).filter(|secret| !secret.is_empty()) }))
+}
+
+/// The token of `Authorization: Bearer` (RFC 6750 section 2.1).
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 /// The request's own id, given by [`super::observe`].

@@ -241,8 +241,8 @@ fn only_a_key_with_admin_that_covers_all_clients_sees_api_keys() {
         Call::new(ADMIN, method, path).refused(&server, 404, "not_found");
     }
     for (method, path, allowed) in [
-        ("DELETE", "/admin/api-keys", "GET, POST"),
-        ("DELETE", "/admin/api-keys/users", "GET, PATCH"),
+        ("DELETE", "/admin/api-keys", "GET, HEAD, POST"),
+        ("DELETE", "/admin/api-keys/users", "GET, HEAD, PATCH"),
         ("GET", "/admin/api-keys/users/revoke", "POST"),
     ] {
         let answer = Call::new(ADMIN, method, path).refused(&server, 405, "method_not_allowed");

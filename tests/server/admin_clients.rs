@@ -317,15 +317,19 @@ fn unknown_clients_actions_and_methods_are_refused() {
         Call::new(ADMIN, method, path).refused(&server, 404, "not_found");
     }
     for (method, path, allowed) in [
-        ("DELETE", "/admin/clients", "GET, POST"),
-        ("DELETE", "/admin/clients/store", "GET, PATCH"),
-        ("PUT", "/admin/clients/store", "GET, PATCH"),
+        ("DELETE", "/admin/clients", "GET, HEAD, POST"),
+        ("DELETE", "/admin/clients/store", "GET, HEAD, PATCH"),
+        ("PUT", "/admin/clients/store", "GET, HEAD, PATCH"),
         ("GET", "/admin/clients/store/disable", "POST"),
     ] {
         let answer = Call::new(ADMIN, method, path).refused(&server, 405, "method_not_allowed");
         assert_eq!(answer.header("allow"), Some(allowed), "{method} {path}");
     }
     Call::new(ADMIN, "POST", "/admin/clients").body(r#"{"id": "store"}"#).refused(&server, 409, "taken");
+    for path in ["/admin/clients", "/admin/clients/store", "/admin/api-keys/admin", "/admin/keys"] {
+        let head = Call::new(ADMIN, "HEAD", path).to(&server);
+        assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
+    }
 }
 
 #[test]

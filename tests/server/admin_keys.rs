@@ -161,7 +161,7 @@ fn what_is_wrong_is_refused_and_changes_nothing() {
         "invalid_request",
     );
     for (method, path, allowed) in [
-        ("POST", "/admin/keys", "GET"),
+        ("POST", "/admin/keys", "GET, HEAD"),
         ("GET", "/admin/keys/rotate", "POST"),
         ("DELETE", "/admin/keys/1/distrust", "POST"),
     ] {

@@ -1,25 +1,32 @@
 //! The real binary, asked over HTTP as its users ask it.
 
+mod admin_accounts;
 mod admin_api_keys;
 mod admin_clients;
 mod admin_keys;
 mod backup;
 mod bad_input;
 mod bad_start;
+mod brakes;
 mod canary;
 mod cli;
 mod clients;
+mod cors;
 mod crash;
 mod damage;
 mod demo;
 mod doors;
+mod events;
 mod flood;
 mod histories;
+mod import;
 mod key;
+mod languages;
 mod markdown;
 mod openapi;
 mod operations;
 mod order;
+mod person;
 mod python;
 mod race;
 mod random;
@@ -30,3 +37,4 @@ mod spoiled;
 mod stopping;
 mod support;
 mod telltale;
+mod tls;

@@ -96,6 +96,31 @@ impl RevokeReason {
     }
 }
 
+impl RevokeReason {
+    /// What it means, in a sentence: for `docs/EVENTS.md`.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Revoked => "the client revoked its token (RFC 7009)",
+            Self::Logout => "the person logged out",
+            Self::PasswordChanged => "the password was changed",
+            Self::AccountDisabled => "the account was disabled",
+            Self::AccountErased => "the account was erased",
+            Self::AllRevoked => "all sessions of the account were revoked",
+            Self::RegistrationWithdrawn => "the account may not log in at the client any more",
+            Self::ClientBrake => "the client's brake was pulled",
+            Self::KeyDistrusted => "the key of its refresh tokens is distrusted",
+            Self::SessionCap => "one session more than the client allows the account; this was the oldest",
+            Self::Reuse => "a refresh token was used again",
+            Self::HistoryLost => "a token of a future that the journal does not know was shown",
+            Self::Admin => "an administrator ended it",
+            Self::Restored => "the journal was brought back from a back-up",
+            Self::AllBraked => "everything was revoked",
+            Self::NetworkBraked => "the sessions that were last used from a network were revoked",
+            Self::Person => "the person ended it",
+        }
+    }
+}
+
 /// Whether a session goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Status {
@@ -161,9 +186,9 @@ pub struct Session {
     pub redeemed_by: Option<Traits>,
     /// Where its stream last told in full who asked: an entry of the very same person refers to it.
     pub last_in_full: Option<LastInFull>,
-    /// What that entry told.
+    /// What that entry told, where that was of somebody who was refused, and not of who used it last.
     pub in_full: Option<SealedAt>,
-    /// Who used it last, in full, where that is not what that entry told: it was of somebody who was refused.
+    /// Who used it last, in full: logged in, refreshed, or asked again for a lost answer. `None` where that is not known.
     pub used_by: Option<SealedAt>,
     /// The access token issued with the current generation.
     pub access: Access,
@@ -206,9 +231,9 @@ impl Session {
         self.idle_end.min(self.absolute_end)
     }
 
-    /// Who used it last, in full: logged in, refreshed, or asked again for a lost answer.
+    /// Who used it last, in full; `None` where that is not known.
     pub fn last_used_by(&self) -> Option<&SealedAt> {
-        self.used_by.as_ref().or(self.in_full.as_ref())
+        self.used_by.as_ref()
     }
 
     /// When it was last used.

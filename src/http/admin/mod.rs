@@ -4,12 +4,15 @@ pub mod accounts;
 mod answer;
 pub mod api_keys;
 mod authority;
+pub mod brakes;
 mod client_body;
 pub mod clients;
+pub mod import;
 pub mod keys;
 mod made;
 mod once;
 mod query;
+pub mod sessions;
 
 pub use answer::{Answer, Page};
 pub use authority::CommandLine;
@@ -18,7 +21,7 @@ pub use once::Answered;
 use super::error::{HttpError, Why};
 use super::transport::{headers, read_body};
 use super::who::request_id;
-use super::{Doors, page};
+use super::{Doors, page, shown};
 use crate::config::ConfigError;
 use crate::config::bootstrap::Fields;
 use crate::domain::ids::Version;
@@ -31,15 +34,20 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(listed("/admin/accounts", accounts::list, accounts::create))
         .service(acted("/admin/accounts/find", accounts::find))
+        .service(acted("/admin/accounts/import", import::import))
         .service(changed("/admin/accounts/{id}", accounts::show, accounts::change))
         .service(acted("/admin/accounts/{id}/{action}", accounts::act))
+        .service(shown("/admin/sessions", sessions::list))
+        .service(shown("/admin/sessions/{sid}", sessions::show))
+        .service(acted("/admin/sessions/{sid}/revoke", sessions::revoke))
+        .service(listed("/admin/brakes", brakes::show, brakes::pull))
         .service(listed("/admin/api-keys", api_keys::list, api_keys::create))
         .service(changed("/admin/api-keys/{name}", api_keys::show, api_keys::change))
         .service(acted("/admin/api-keys/{name}/{action}", api_keys::act))
         .service(listed("/admin/clients", clients::list, clients::create))
         .service(changed("/admin/clients/{id}", clients::show, clients::change))
         .service(acted("/admin/clients/{id}/{action}", clients::act))
-        .service(page("/admin/keys", "GET").route(web::get().to(keys::list)))
+        .service(shown("/admin/keys", keys::list))
         .service(acted("/admin/keys/rotate", keys::rotate))
         .service(acted("/admin/keys/{key}/distrust", keys::distrust));
 }
@@ -47,27 +55,29 @@ pub fn routes(config: &mut ServiceConfig) {
 /// A page that is listed, and to which something is added.
 fn listed<F, G, A, B>(path: &str, list: F, create: G) -> Resource
 where
-    F: Handler<A>,
+    F: Handler<A> + Clone,
     G: Handler<B>,
     A: FromRequest + 'static,
     B: FromRequest + 'static,
     F::Output: Responder + 'static,
     G::Output: Responder + 'static,
 {
-    page(path, "GET, POST").route(web::get().to(list)).route(web::post().to(create))
+    let page = page(path, "GET, HEAD, POST").route(web::get().to(list.clone())).route(web::head().to(list));
+    page.route(web::post().to(create))
 }
 
 /// A page that is shown and changed.
 fn changed<F, G, A, B>(path: &str, show: F, change: G) -> Resource
 where
-    F: Handler<A>,
+    F: Handler<A> + Clone,
     G: Handler<B>,
     A: FromRequest + 'static,
     B: FromRequest + 'static,
     F::Output: Responder + 'static,
     G::Output: Responder + 'static,
 {
-    page(path, "GET, PATCH").route(web::get().to(show)).route(web::patch().to(change))
+    let page = page(path, "GET, HEAD, PATCH").route(web::get().to(show.clone())).route(web::head().to(show));
+    page.route(web::patch().to(change))
 }
 
 /// A page by which something is done.

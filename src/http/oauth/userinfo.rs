@@ -2,9 +2,10 @@
 
 use super::token::OAuthError;
 use crate::http::Doors;
+use crate::http::cors::let_client_read;
 use crate::http::error::{HttpError, Why, no_store};
 use crate::http::transport::headers;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use crate::http::who::bearer;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -41,6 +42,7 @@ pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<H
     let headers = headers(&request);
     let token = bearer(&headers).ok_or(Why::NoBearer)?;
     let inspected = services.tokens.inspect(token)?.ok_or(Why::InvalidBearer)?;
+    let_client_read(&request, services, inspected.claims.client_id.as_str());
     let has = |scope: &str| inspected.claims.scope.split(' ').any(|granted| granted == scope);
     if inspected.account.is_none() || !has("openid") {
         return Err(Why::InsufficientScope("openid").into());
@@ -65,9 +67,4 @@ pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<H
 ), security(("access_token" = [])))]
 pub async fn userinfo_by_post(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     userinfo(request, doors).await
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
