@@ -1,8 +1,8 @@
 //! Marked secrets go through every door at the finest level of diagnostics. Afterwards they are looked for everywhere.
 
 mod core;
-mod places;
-mod search;
+pub mod places;
+pub mod search;
 mod walk;
 
 use crate::support::{Plan, Server, Stopped, wait_until};

@@ -48,7 +48,9 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Num(Tag::Default, Num::U64(value)))
+        // As TOML has them: figment reads an unsigned number as no signed one, however small it is.
+        let number = i64::try_from(value).map_or(Num::U64(value), Num::I64);
+        Ok(Value::Num(Tag::Default, number))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
@@ -94,6 +96,18 @@ mod tests {
             let error = object(bad).unwrap_err().to_string();
             assert!(!error.contains("hunter"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_number_is_read_as_in_the_file() {
+        let read = |text: &str| match object(text.as_bytes()).unwrap().remove("n") {
+            Some(Value::Num(_, number)) => number.to_i128(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(r#"{"n": 7}"#), Some(7));
+        assert_eq!(read(r#"{"n": -7}"#), Some(-7));
+        assert_eq!(read(r#"{"n": 7.0}"#), None);
+        assert_eq!(read(r#"{"n": 18446744073709551615}"#), None);
     }
 
     #[test]
