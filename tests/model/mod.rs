@@ -228,7 +228,8 @@ struct Client {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Doors {
     Open,
-    /// They were shut while whoever asks now was under way: he may have come in, and be refused like one with a wrong password.
+    /// They were shut while whoever asks now was under way: where he had passed them already, he is refused behind the look at his
+    /// password, and that is recorded.
     JustShut,
     /// Nobody comes in, and nothing is recorded of whoever tries.
     Shut,
