@@ -289,6 +289,7 @@ impl Administration {
         match command {
             GateCommand::Enable
             | GateCommand::AddRegistration(_)
+            | GateCommand::SetRegistrations(_)
             | GateCommand::LiftRegistrations
             | GateCommand::SetMustChange(_)
             | GateCommand::SetRoles(_) => self.core.now(gate_at),

@@ -351,7 +351,8 @@ pub async fn show(
 
 /// Change an account.
 ///
-/// Field by field, each an event of its own, in this order: login, clients, roles, must_change.
+/// Field by field, each recorded by itself, in this order: login, clients, roles, must_change. Sessions at clients where it may not log in
+/// any more end; all others go on.
 #[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin",
     params(
         ("id" = String, Path, description = "The account's id."),
@@ -391,34 +392,26 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     if let Some(login) = login {
         seen = Some(administration.change_login(account.id, &login, seen, asker).await?).filter(|_| seen.is_some());
     }
-    let registrations = clients.map(|clients| registrations(account.gate.value.registrations.as_ref(), clients));
+    let registrations = clients.map(registrations).transpose()?;
     let roles = roles.map(GateCommand::SetRoles);
     let must_change = must_change.map(GateCommand::SetMustChange);
-    for command in registrations.transpose()?.into_iter().flatten().chain(roles).chain(must_change) {
+    for command in registrations.into_iter().chain(roles).chain(must_change) {
         let version = administration.change_account(account.id, command, seen, asker).await?;
         seen = seen.map(|_| version);
     }
     shown(&operator, services, account.id)
 }
 
-/// The commands that lead from some registrations to others.
-fn registrations(
-    has: Option<&BTreeSet<ClientId>>,
-    wanted: Option<BTreeSet<ClientId>>,
-) -> Result<Vec<GateCommand>, Why> {
-    let Some(wanted) = wanted else { return Ok(vec![GateCommand::LiftRegistrations]) };
-    if wanted.is_empty() {
-        return Err(Why::Malformed(
+/// The command by which an account may log in at these clients and no others; `None`: at all.
+fn registrations(wanted: Option<BTreeSet<ClientId>>) -> Result<GateCommand, Why> {
+    match wanted {
+        None => Ok(GateCommand::LiftRegistrations),
+        Some(wanted) if !wanted.is_empty() => Ok(GateCommand::SetRegistrations(wanted)),
+        Some(_) => Err(Why::Malformed(
             "`clients` must name at least one client, or be null for all; POST …/disable shuts an account out"
                 .to_owned(),
-        ));
+        )),
     }
-    let none = BTreeSet::new();
-    let has = has.unwrap_or(&none);
-    // First those that are added: from an account that is let in everywhere, the first of them takes all others.
-    let added = wanted.difference(has).cloned().map(GateCommand::AddRegistration);
-    let withdrawn = has.difference(&wanted).cloned().map(GateCommand::WithdrawRegistration);
-    Ok(added.chain(withdrawn).collect())
 }
 
 /// Disable, enable or erase an account, end its sessions, set its password, or issue a code by which a person sets one.
