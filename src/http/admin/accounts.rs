@@ -1,23 +1,22 @@
 //! `/admin/accounts`.
 
+use super::account_body::{AccountBody, AccountChangesBody, NewAccountBody, standing};
 use super::authority::Operator;
 use super::query::{LIMIT_MAX, Query};
 use super::{Answer, Page, body, fields, seen, told};
 use crate::actors::{Account, Asker, NewAccount, NewPassword, NotDone, Services};
 use crate::config::bootstrap::{AccountChanges, AccountSpec, Credential, account_of, changed_account, password_of};
 use crate::crypto::phc_of;
-use crate::domain::gate::{GateCommand, PasswordHow, Standing};
-use crate::domain::ids::{AccountId, ClientId, Version};
+use crate::domain::gate::{GateCommand, PasswordHow};
+use crate::domain::ids::{AccountId, ClientId};
 use crate::domain::permission::Permission;
 use crate::domain::time::Span;
-use crate::domain::verifier::Scheme;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 /// Accounts looked at for one page of a list that is filtered.
@@ -27,129 +26,10 @@ const CODE_TTL: Span = Span::hours(1);
 /// The longest that one may be shown.
 const CODE_TTL_MAX: Span = Span::days(7);
 
-/// An account.
-#[derive(Serialize, ToSchema)]
-pub struct AccountBody {
-    /// Its id: the `sub` of its tokens. It never changes.
-    #[schema(example = "019c133d-4000-7000-8000-00000000000a")]
-    id: String,
-    /// Its login id; `null` where it was erased.
-    #[schema(example = "alice@example.com")]
-    login: Option<String>,
-    /// `enabled`, `disabled` or `erased`.
-    #[schema(example = "enabled")]
-    standing: &'static str,
-    /// The roles in its access tokens.
-    roles: Vec<String>,
-    /// The clients at which it may log in; `null`: all.
-    clients: Option<Vec<String>>,
-    /// Its password.
-    password: PasswordBody,
-    /// When it was created (RFC 3339).
-    created_at: String,
-    /// When somebody last logged in; `null`: nobody did.
-    last_login_at: Option<String>,
-    /// The version of what administration may change of it: its ETag.
-    version: Version,
-}
-
-/// What may be told of a password.
-#[derive(Serialize, ToSchema)]
-pub struct PasswordBody {
-    /// How it is hashed.
-    #[schema(example = "argon2id")]
-    scheme: &'static str,
-    /// When it was set.
-    set_at: String,
-    /// Whether it only serves to set another.
-    must_change: bool,
-}
-
-impl From<&Account> for AccountBody {
-    fn from(account: &Account) -> Self {
-        let gate = &account.gate.value;
-        let names = |clients: &BTreeSet<ClientId>| clients.iter().map(ToString::to_string).collect();
-        Self {
-            id: account.id.to_string(),
-            login: account.login.clone(),
-            standing: standing(gate.standing),
-            roles: gate.roles.iter().cloned().collect(),
-            clients: gate.registrations.as_ref().map(names),
-            password: PasswordBody {
-                scheme: scheme(account.state.verifier(gate).scheme),
-                set_at: gate.password_set_at.to_string(),
-                must_change: gate.must_change,
-            },
-            created_at: account.state.created_at.to_string(),
-            last_login_at: account.state.last_login_at.map(|at| at.to_string()),
-            version: account.gate.version,
-        }
-    }
-}
-
-fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Enabled => "enabled",
-        Standing::Disabled => "disabled",
-        Standing::Erased => "erased",
-    }
-}
-
-fn scheme(scheme: Scheme) -> &'static str {
-    scheme.name()
-}
-
-/// What is sent to make an account.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body for /openapi.json; it is read strictly, by name")]
-pub struct NewAccountBody {
-    /// Its login id, such as an e-mail address: 1 to 256 bytes. Upper and lower case are the same.
-    #[schema(example = "alice@example.com")]
-    login: String,
-    /// Its password; or `password_hash`.
-    #[schema(nullable = false)]
-    password: Option<String>,
-    /// The hash of its password from another system: see docs/CONFIG.md.
-    #[schema(nullable = false)]
-    password_hash: Option<String>,
-    /// Whether the password only serves to set another.
-    #[schema(nullable = false)]
-    must_change: Option<bool>,
-    /// Whether anybody may log in; left out: yes.
-    #[schema(nullable = false)]
-    enabled: Option<bool>,
-    /// The roles in its access tokens.
-    #[schema(nullable = false)]
-    roles: Option<Vec<String>>,
-    /// The clients at which it may log in; left out: all.
-    #[schema(nullable = false)]
-    clients: Option<Vec<String>>,
-    /// Its id, where another system gave it one: a UUID in lower case.
-    #[schema(nullable = false)]
-    id: Option<String>,
-}
-
-/// What is sent to change an account: what is left out stays as it is.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body for /openapi.json; it is read strictly, by name")]
-pub struct AccountChangesBody {
-    /// Another login id. Sessions go on.
-    #[schema(nullable = false)]
-    login: Option<String>,
-    /// All roles from now on.
-    #[schema(nullable = false)]
-    roles: Option<Vec<String>>,
-    /// All clients at which it may log in from now on; `null`: all there are. Sessions at others end.
-    clients: Option<Vec<String>>,
-    /// Whether its password must be changed before the next login.
-    #[schema(nullable = false)]
-    must_change: Option<bool>,
-}
-
 /// List accounts.
 ///
 /// In the order of their ids. With a filter a page may hold fewer items than `limit`, or none, and still have a `next`.
-#[utoipa::path(get, path = "/admin/accounts", tag = "admin",
+#[utoipa::path(get, path = "/admin/accounts", tag = "admin", operation_id = "list_accounts",
     params(
         ("limit" = Option<u32>, Query, description = "Items at most, 1 to 200; 50 where it is left out.", minimum = 1, maximum = 200),
         ("after" = Option<String>, Query, description = "`next` of the page before."),
@@ -204,7 +84,7 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
 }
 
 /// Make an account.
-#[utoipa::path(post, path = "/admin/accounts", tag = "admin",
+#[utoipa::path(post, path = "/admin/accounts", tag = "admin", operation_id = "create_account",
     params(("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours.")),
     request_body(content = NewAccountBody),
     responses(
@@ -281,7 +161,7 @@ async fn new_password(
 /// Look an account up by its login id.
 ///
 /// By POST, because a login id is personal and must not stand in an address.
-#[utoipa::path(post, path = "/admin/accounts/find", tag = "admin",
+#[utoipa::path(post, path = "/admin/accounts/find", tag = "admin", operation_id = "find_account",
     request_body(content = serde_json::Value, example = json!({"login": "alice@example.com"})),
     responses(
         (status = 200, description = "The account, with its ETag.", body = AccountBody),
@@ -327,7 +207,7 @@ fn named(text: &str) -> Result<AccountId, Why> {
 }
 
 /// Show an account.
-#[utoipa::path(get, path = "/admin/accounts/{id}", tag = "admin",
+#[utoipa::path(get, path = "/admin/accounts/{id}", tag = "admin", operation_id = "show_account",
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "The account, with its ETag.", body = AccountBody),
@@ -353,7 +233,7 @@ pub async fn show(
 ///
 /// Field by field, each recorded by itself, in this order: login, clients, roles, must_change. Sessions at clients where it may not log in
 /// any more end; all others go on.
-#[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin",
+#[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin", operation_id = "change_account",
     params(
         ("id" = String, Path, description = "The account's id."),
         ("If-Match" = Option<String>, Header, description = "The ETag on which the change was decided."),
@@ -421,7 +301,7 @@ fn registrations(wanted: Option<BTreeSet<ClientId>>) -> Result<GateCommand, Why>
 /// `{"password_hash": …}`, with `"must_change": true` where it only serves to set another; every session ends. `password-code`:
 /// `{"ttl": "1h"}` (7d at most) answers `{"code": …, "expires_at": …}`: whoever has the code may set another password, once, by
 /// `POST /account/password`.
-#[utoipa::path(post, path = "/admin/accounts/{id}/{action}", tag = "admin",
+#[utoipa::path(post, path = "/admin/accounts/{id}/{action}", tag = "admin", operation_id = "act_on_account",
     params(
         ("id" = String, Path, description = "The account's id."),
         ("action" = String, Path, description = "`disable`, `enable`, `erase`, `revoke`, `password` or `password-code`."),

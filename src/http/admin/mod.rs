@@ -1,5 +1,6 @@
 //! Administration: accounts, clients, sessions, keys, API keys and brakes, for whoever has an API key that may.
 
+mod account_body;
 pub mod accounts;
 mod answer;
 pub mod api_keys;
