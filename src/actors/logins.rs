@@ -48,6 +48,21 @@ pub struct LoginAsk {
     pub asker: Asker,
 }
 
+/// A login that gave no session.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NoLogin {
+    /// Why.
+    pub refused: Refused,
+    /// The account whose password was right but must be changed first; nobody else may be told of an account.
+    pub must_change: Option<AccountId>,
+}
+
+impl<E: Into<Refused>> From<E> for NoLogin {
+    fn from(refused: E) -> Self {
+        Self { refused: refused.into(), must_change: None }
+    }
+}
+
 /// An account as it was before the password work.
 struct Before {
     id: AccountId,
@@ -73,10 +88,10 @@ impl Logins {
     /// Logs a person in with a password (RFC 6749 section 4.3).
     ///
     /// # Errors
-    /// [`Refused`]. Unknown login id, wrong password and too many attempts cost the same work and must be answered alike.
-    pub async fn login(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<Issued, Refused> {
+    /// [`NoLogin`]. Unknown login id, wrong password and too many attempts cost the same work and must be answered alike.
+    pub async fn login(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<Issued, NoLogin> {
         let answer = self.decide(client, ask).await;
-        let outcome = match &answer {
+        let outcome = match answer.as_ref().map_err(|no| &no.refused) {
             Ok(_) => "ok",
             Err(Refused::Denied(denial)) => denial.code(),
             Err(Refused::Unavailable(why)) => why.code(),
@@ -89,7 +104,7 @@ impl Logins {
         Ok(Issued { new_context, ..issued })
     }
 
-    async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, Refused> {
+    async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, NoLogin> {
         // A login that could not be granted now must not cost a hash. On a full disk a refusal could not be recorded either, and
         // that must not tell known login ids from unknown ones: not here, nor where the disk fills up meanwhile.
         let now = self.core.now(Default::default())?;
@@ -148,7 +163,7 @@ impl Logins {
         before: Before,
         verdict: PasswordVerdict,
         weak: bool,
-    ) -> Result<LoggedIn, Refused> {
+    ) -> Result<LoggedIn, NoLogin> {
         let (id, gate_version, password) = (before.id, before.gate.version, before.verifier.password);
         let asker = ask.asker.clone();
         let finish = FinishLogin {
@@ -164,7 +179,8 @@ impl Logins {
             Finished::LoggedIn(logged_in) => logged_in,
             Finished::Refused(denial, commit) => {
                 self.core.refuse(*commit).await?;
-                return Err(denial.into());
+                let must_change = (denial == Denial::PasswordChangeRequired).then_some(id);
+                return Err(NoLogin { refused: denial.into(), must_change });
             }
         };
         if weak {

@@ -55,7 +55,7 @@ pub use held::Held;
 pub use keeper::KeeperHandle;
 pub use keyring::{KeyMaintenance, Keyrings, Rotation};
 pub use listed::Listed;
-pub use logins::{LoginAsk, Logins};
+pub use logins::{LoginAsk, Logins, NoLogin};
 pub use passwords::{Passwords, Shown};
 pub use session::SessionActor;
 pub use sessions::Sessions;

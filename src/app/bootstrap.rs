@@ -98,6 +98,7 @@ fn account(spec: &AccountSpec) -> NewAccount {
     NewAccount {
         id: spec.id,
         must_change: spec.must_change,
+        enabled: spec.enabled,
         login: spec.login.clone(),
         password: match &spec.credential {
             Credential::Password(password) => NewPassword::Plain(text(password)),

@@ -2,6 +2,7 @@
 
 use super::transport::BodyError;
 use crate::actors::{NotDone, Refused, Unavailable};
+use crate::config::Secret;
 use crate::crypto::WeakPassword;
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
@@ -47,6 +48,8 @@ pub enum Why {
     NotFound,
     /// What was to be changed was not.
     NotDone(NotDone),
+    /// The password was right and must be changed first, with this one-time code.
+    MustChange(Secret),
     /// The new password is too weak.
     Weak(WeakPassword),
     /// The `Idempotency-Key` was used for another request.
@@ -85,6 +88,11 @@ impl HttpError {
         Self { why, shape: Shape::Plain, request_id }
     }
 
+    /// What is told to people.
+    pub fn text(&self) -> String {
+        answer(&self.why).text
+    }
+
     /// The stable code: the denial's where the rules refused, for diagnostics.
     pub fn code(&self) -> &'static str {
         match &self.why {
@@ -92,6 +100,7 @@ impl HttpError {
             Why::Refused(Refused::Unavailable(why)) | Why::NotDone(NotDone::Refused(Refused::Unavailable(why))) => {
                 why.code()
             }
+            Why::MustChange(_) => Denial::PasswordChangeRequired.code(),
             Why::Starting => "starting",
             Why::TooMany => "too_many",
             other => answer(other).error,
@@ -205,6 +214,7 @@ fn answer(why: &Why) -> Answer {
         ),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
         Why::NotDone(why) => not_done(why),
+        Why::MustChange(_) => denied(Denial::PasswordChangeRequired),
         Why::Weak(why) => plain(StatusCode::BAD_REQUEST, "weak_password", &why.to_string()),
         Why::KeyReused => plain(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -366,6 +376,8 @@ fn unavailable(why: Unavailable) -> Answer {
 struct OAuthBody<'a> {
     error: &'a str,
     error_description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_code: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -395,7 +407,13 @@ impl ResponseError for HttpError {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));
         }
         let body = match self.shape {
-            Shape::OAuth => serde_json::to_string(&OAuthBody { error, error_description: &text }),
+            Shape::OAuth => {
+                let change_code = match &self.why {
+                    Why::MustChange(code) => Some(code.expose()),
+                    _ => None,
+                };
+                serde_json::to_string(&OAuthBody { error, error_description: &text, change_code })
+            }
             Shape::Plain => serde_json::to_string(&PlainBody { error, message: &text, request_id: self.request_id }),
         };
         response.body(body.unwrap_or_default())

@@ -29,6 +29,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
         admin::accounts::show,
         admin::accounts::change,
         admin::accounts::act,
+        admin::import::import,
         admin::sessions::list,
         admin::sessions::show,
         admin::sessions::revoke,

@@ -73,7 +73,7 @@ impl Engine {
         let client = self.client(client).await;
         let password = Zeroizing::new(password.as_bytes().to_vec());
         let ask = LoginAsk { login: login.to_owned(), password, scope: None, asker: self.person() };
-        self.services.logins.login(&client, ask).await
+        self.services.logins.login(&client, ask).await.map_err(|no| no.refused)
     }
 
     pub async fn refresh(&self, client: &str, token: &str, asker: Asker) -> Result<Issued, Refused> {

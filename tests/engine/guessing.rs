@@ -23,7 +23,7 @@ async fn at_once(running: &Running, address: &str, login: &str, passwords: &[Str
         let ask = LoginAsk { login: login.to_owned(), password, scope: None, asker: person_at(address) };
         running.services.logins.login(&client, ask)
     });
-    join_all(logins).await
+    join_all(logins).await.into_iter().map(|answer| answer.map_err(|no| no.refused)).collect()
 }
 
 /// Wrong passwords, and the right one behind them.

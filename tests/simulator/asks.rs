@@ -171,7 +171,7 @@ impl Known {
                 let client = running.client(client_name(client)).await;
                 let password = Zeroizing::new(password(n).into_bytes());
                 let ask = LoginAsk { login: login_id(account), password, scope: None, asker: asker(person) };
-                services.logins.login(&client, ask).await.into()
+                services.logins.login(&client, ask).await.map_err(|no| no.refused).into()
             }
             Ask::Refresh { client, token, person } => {
                 let client = running.client(client_name(client)).await;

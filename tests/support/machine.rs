@@ -396,7 +396,7 @@ impl Running {
         let client = self.client(client).await;
         let password = Zeroizing::new(password.as_bytes().to_vec());
         let ask = LoginAsk { login: login.to_owned(), password, scope: None, asker: person() };
-        self.services.logins.login(&client, ask).await
+        self.services.logins.login(&client, ask).await.map_err(|no| no.refused)
     }
 
     pub async fn refresh(&self, token: &str) -> Result<Issued, Refused> {

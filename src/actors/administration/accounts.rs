@@ -36,6 +36,8 @@ pub struct NewAccount {
     pub password: NewPassword,
     /// Whether that password only serves to set another.
     pub must_change: bool,
+    /// Whether anybody may log in.
+    pub enabled: bool,
     /// Its roles.
     pub roles: BTreeSet<String>,
     /// The clients it is registered at; `None`: all.
@@ -107,7 +109,7 @@ impl Administration {
         if self.is_taken(name, new.id)? {
             return Ok(None);
         }
-        let phc = self.phc(new.password).await?;
+        let phc = self.phc(&new.password).await?;
         for _ in 0..TRIES {
             if self.is_taken(name, new.id)? {
                 return Ok(None);
@@ -118,7 +120,7 @@ impl Administration {
             let id = self.core.commit_id();
             let (record, key) = self.core.keys.new_owner(Owner::Account(account), &*self.core.entropy);
             let login = key.seal(id, 1, LOGIN_FIELD, new.login.trim().as_bytes(), &*self.core.entropy);
-            let gate = self.opening(id, &phc, new.must_change, &new.roles, new.clients.as_ref())?;
+            let gate = self.opening(id, &phc, &new)?;
             let streams = [
                 (
                     StreamId::Name(name),
@@ -152,30 +154,27 @@ impl Administration {
         Ok(known || matches!(held, Some(Name::Taken(_))))
     }
 
-    fn opening(
-        &self,
-        id: CommitId,
-        phc: &str,
-        must_change: bool,
-        roles: &BTreeSet<String>,
-        clients: Option<&BTreeSet<ClientId>>,
-    ) -> Result<Vec<GateEvent>, Refused> {
+    fn opening(&self, id: CommitId, phc: &str, new: &NewAccount) -> Result<Vec<GateEvent>, Refused> {
         let scheme = scheme_of(phc).map_err(|_| Unavailable::Fault)?;
         let verifier = self.core.keys.seal().seal(id, 2, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
-        let mut events = vec![GateEvent::PasswordSet { verifier, scheme, must_change, how: PasswordHow::Given }];
-        if !roles.is_empty() {
-            events.push(GateEvent::RolesSet { roles: roles.clone() });
+        let (must_change, how) = (new.must_change, PasswordHow::Given);
+        let mut events = vec![GateEvent::PasswordSet { verifier, scheme, must_change, how }];
+        if !new.enabled {
+            events.push(GateEvent::Disabled);
         }
-        for client in clients.into_iter().flatten() {
+        if !new.roles.is_empty() {
+            events.push(GateEvent::RolesSet { roles: new.roles.clone() });
+        }
+        for client in new.clients.iter().flatten() {
             events.push(GateEvent::RegistrationAdded { client: client.clone() });
         }
         Ok(events)
     }
 
     /// The text of a password's hash: made here, or given.
-    pub(in super::super) async fn phc(&self, password: NewPassword) -> Result<Zeroizing<String>, Refused> {
+    async fn phc(&self, password: &NewPassword) -> Result<Zeroizing<String>, Refused> {
         let plain = match password {
-            NewPassword::Hash(phc) => return Ok(phc),
+            NewPassword::Hash(phc) => return Ok(phc.clone()),
             NewPassword::Plain(plain) => Zeroizing::new(plain.as_bytes().to_vec()),
         };
         let mut salt = [0; 16];
@@ -213,7 +212,7 @@ impl Administration {
         seen: Option<Version>,
         asker: &Asker,
     ) -> Result<Version, NotDone> {
-        let phc = self.phc(password).await?;
+        let phc = self.phc(&password).await?;
         let scheme = scheme_of(&phc).map_err(|_| Unavailable::Fault)?;
         let seal = |id| self.core.keys.seal().seal(id, 1, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
         let set = |id| GateCommand::SetPassword { verifier: seal(id), scheme, must_change, how };

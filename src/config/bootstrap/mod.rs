@@ -84,6 +84,8 @@ pub struct AccountSpec {
     pub credential: Credential,
     /// Whether the password only serves to set another.
     pub must_change: bool,
+    /// Whether anybody may log in.
+    pub enabled: bool,
     /// Its roles.
     pub roles: BTreeSet<String>,
     /// Its registrations; absent: all clients. They need not stand in the file.
@@ -329,11 +331,12 @@ fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
     let login = login(&mut fields, true)?.unwrap_or_default();
     let given = (fields.secret("password")?, fields.text("password_hash")?);
     let must_change = fields.flag("must_change")?.unwrap_or(false);
+    let enabled = fields.flag("enabled")?.unwrap_or(true);
     let roles = roles(&mut fields)?.unwrap_or_default();
     let clients = client_ids(&mut fields)?;
     fields.finish()?;
     let credential = credential(&fields, given)?;
-    Ok(AccountSpec { id, login, credential, must_change, roles, clients })
+    Ok(AccountSpec { id, login, credential, must_change, enabled, roles, clients })
 }
 
 /// A login id is personal, and messages end in logs: they say which entry, not who.

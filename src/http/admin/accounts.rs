@@ -4,7 +4,7 @@ use super::authority::Operator;
 use super::query::{LIMIT_MAX, Query};
 use super::{Answer, Page, body, fields, seen, told};
 use crate::actors::{Account, NewAccount, NewPassword, NotDone, Services};
-use crate::config::bootstrap::{AccountChanges, Credential, account_of, changed_account, password_of};
+use crate::config::bootstrap::{AccountChanges, AccountSpec, Credential, account_of, changed_account, password_of};
 use crate::crypto::phc_of;
 use crate::domain::gate::{GateCommand, PasswordHow, Standing};
 use crate::domain::ids::{AccountId, ClientId, Version};
@@ -115,6 +115,9 @@ pub struct NewAccountBody {
     /// Whether the password only serves to set another.
     #[schema(nullable = false)]
     must_change: Option<bool>,
+    /// Whether anybody may log in; left out: yes.
+    #[schema(nullable = false)]
+    enabled: Option<bool>,
     /// The roles in its access tokens.
     #[schema(nullable = false)]
     roles: Option<Vec<String>>,
@@ -228,13 +231,10 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
     let body = body(request, payload, doors).await?;
     let work = async {
         let spec = account_of(fields(request, &body)?)?;
-        let clients = spec.clients.map(BTreeSet::from_iter);
-        if !operator.covers_account(clients.as_ref()) {
+        let new = new_account(spec, doors)?;
+        if !operator.covers_account(new.clients.as_ref()) {
             return Err(operator.elsewhere(services).await);
         }
-        let password = new_password(spec.credential, &spec.login, doors)?;
-        let (login, must_change, roles) = (spec.login, spec.must_change, spec.roles);
-        let new = NewAccount { id: spec.id, login, password, must_change, roles, clients };
         let made = services.administration.create_account(new, &operator.asker).await.map_err(Why::Refused)?;
         let id = made.ok_or(Why::NotDone(NotDone::Taken))?;
         let account = services.administration.account(id).map_err(Why::Refused)?;
@@ -243,6 +243,19 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
         Ok(made.at(account.gate.version))
     };
     doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await
+}
+
+/// An account as it was sent.
+pub(super) fn new_account(spec: AccountSpec, doors: &Doors) -> Result<NewAccount, Why> {
+    Ok(NewAccount {
+        id: spec.id,
+        password: new_password(spec.credential, &spec.login, doors)?,
+        login: spec.login,
+        must_change: spec.must_change,
+        enabled: spec.enabled,
+        roles: spec.roles,
+        clients: spec.clients.map(BTreeSet::from_iter),
+    })
 }
 
 /// A password as it was sent: one in clear that is weak is refused, and of a hash only what this program works with is taken.

@@ -4,6 +4,7 @@ pub mod accounts;
 mod answer;
 mod authority;
 pub mod brakes;
+pub mod import;
 mod once;
 mod query;
 pub mod sessions;
@@ -28,6 +29,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         .service(listed("/admin/accounts", accounts::list, accounts::create))
         .service(acted("/admin/accounts/find", accounts::find))
+        .service(acted("/admin/accounts/import", import::import))
         .service(changed("/admin/accounts/{id}", accounts::show, accounts::change))
         .service(acted("/admin/accounts/{id}/{action}", accounts::act))
         .service(shown("/admin/sessions", sessions::list))

@@ -2,9 +2,11 @@
 
 use super::read_form;
 use crate::actors::Services;
-use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk};
+use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, NoLogin};
+use crate::config::Secret;
 use crate::domain::client::Grant;
 use crate::domain::denial::Denial;
+use crate::domain::time::Span;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why, no_store};
 use crate::http::form::Form;
@@ -19,6 +21,8 @@ use zeroize::Zeroizing;
 const LOGIN_LIMIT: usize = 256;
 /// Bytes of a password at most.
 const PASSWORD_LIMIT: usize = 1024;
+/// How long the code may be shown that a login is answered with whose password must be changed.
+const CHANGE_CODE_TTL: Span = Span::minutes(15);
 /// Bytes of a refresh token at most: ours are shorter.
 const TOKEN_LIMIT: usize = 512;
 
@@ -72,6 +76,9 @@ pub struct TokenResponse {
     /// The access token's scopes, separated by spaces.
     #[schema(example = "cart email openid")]
     scope: String,
+    /// `true` where a login came from a network and a device that the account did not know, and it knew some: tell the person.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    new_context: bool,
 }
 
 /// An error (RFC 6749 section 5.2).
@@ -83,6 +90,9 @@ pub struct OAuthError {
     /// A sentence for people; it may change.
     #[schema(example = "the login or the password is wrong")]
     error_description: String,
+    /// A one-time code for `POST /account/password`, good for 15 minutes: where the password was right and must be changed first.
+    #[schema(nullable = false)]
+    change_code: Option<String>,
 }
 
 /// Log in, refresh, or get a token for a client itself.
@@ -167,7 +177,16 @@ async fn password(
     if let Some(denial) = refused {
         return Err(services.clients.refuse(&client.id, denial, &asker).await.into());
     }
-    Ok(services.logins.login(client, LoginAsk { login, password, scope, asker }).await?)
+    let told = asker.clone();
+    match services.logins.login(client, LoginAsk { login, password, scope, asker }).await {
+        Ok(issued) => Ok(issued),
+        Err(NoLogin { must_change: Some(account), .. }) => {
+            let code = services.passwords.issue_code(account, CHANGE_CODE_TTL, &told).await;
+            let (code, _) = code.map_err(Why::NotDone)?;
+            Err(Why::MustChange(Secret::new(code.to_string())).into())
+        }
+        Err(NoLogin { refused, must_change: None }) => Err(refused.into()),
+    }
 }
 
 fn answer(issued: Issued) -> HttpResponse {
@@ -178,5 +197,6 @@ fn answer(issued: Issued) -> HttpResponse {
         expires_in: issued.expires_in.as_seconds(),
         refresh_token: issued.refresh_token,
         scope,
+        new_context: issued.new_context,
     })
 }
