@@ -205,7 +205,7 @@ fn list(arguments: List) -> Result<(), Failure> {
 fn change<T>(config: &Config, work: impl AsyncFnOnce(&Services) -> Result<T, Refused>) -> Result<T, Failure> {
     let data = app::take(config).map_err(Failure::new)?;
     let work = async |services: &Services| work(services).await.map_err(|refused| services.core.told(&refused));
-    let done = app::offline(data, config, &World::real(), work).map_err(Failure::new)?;
+    let done = app::offline(data, config, app::Start::default(), &World::real(), work).map_err(Failure::new)?;
     done.map_err(|why| Failure::new(format!("{why}: not everything was done; run the command again to go on")))
 }
 

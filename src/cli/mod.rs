@@ -1,7 +1,10 @@
 //! The command line: one file per subcommand. Data goes to standard output, everything else to standard error, and secrets
 //! come from files, the environment or standard input, never from arguments.
 
+mod account;
 mod audit_tail;
+mod batches;
+mod brake;
 mod config;
 mod demo;
 mod demo_script;
@@ -10,9 +13,13 @@ mod dumps;
 mod journal;
 mod key;
 mod open_files;
+mod reach;
 mod repair;
+mod secret;
 mod serve;
 mod server;
+mod session;
+mod show;
 mod stopped;
 
 use crate::config::{Config, Flags, Sources};
@@ -50,6 +57,15 @@ enum Command {
     /// Look into the journal, beside a running server or without one; never writes
     #[command(subcommand, after_help = AFTER_HELP)]
     Audit(Audit),
+    /// Accounts: the people who can log in
+    #[command(subcommand, after_help = account::HELP)]
+    Account(account::Command),
+    /// Sessions: who is logged in
+    #[command(subcommand, after_help = session::HELP)]
+    Session(session::Command),
+    /// Emergency brakes: end much at once, or let nobody log in
+    #[command(subcommand, after_help = brake::HELP)]
+    Brake(brake::Command),
     /// List, rotate and distrust the keys of tokens, and exchange the master key
     #[command(subcommand, after_help = key::HELP)]
     Key(key::Command),
@@ -105,6 +121,11 @@ impl Failure {
         Self { code: FAILED, text: text.to_string() }
     }
 
+    /// The same, said of something.
+    fn about(self, what: &str) -> Self {
+        Self { text: format!("{what}: {}", self.text), ..self }
+    }
+
     /// Nobody reads any more: no failure at all.
     fn enough() -> Self {
         Self { code: OK, text: String::new() }
@@ -124,6 +145,9 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Audit(Audit::Tail(arguments)) => audit_tail::run(arguments),
+        Command::Account(command) => account::run(command),
+        Command::Session(command) => session::run(command),
+        Command::Brake(command) => brake::run(command),
         Command::Key(command) => key::run(command),
         Command::Journal(command) => journal::run(command),
         Command::Config(command) => config::run(command),

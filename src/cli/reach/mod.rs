@@ -168,19 +168,19 @@ impl Doors {
     /// # Errors
     /// It was not reached.
     pub async fn send(&self, method: &str, path: &str, body: Option<Body>) -> Result<Told, Failure> {
-        if method == "GET" { self.send_again(method, path, body).await } else { self.once(method, path, body).await }
+        if method == "GET" { self.send_again(method, path, body, TRIES).await } else { self.once(method, path, body).await }
     }
 
     /// The same for what may be asked twice: where the door has no time for it, it is asked again, a few times.
     ///
     /// # Errors
     /// It was not reached.
-    pub async fn send_again(&self, method: &str, path: &str, body: Option<Body>) -> Result<Told, Failure> {
-        let mut tries = 0;
+    pub async fn send_again(&self, method: &str, path: &str, body: Option<Body>, tries: u32) -> Result<Told, Failure> {
+        let mut tried = 0;
         loop {
-            tries += 1;
+            tried += 1;
             let told = self.once(method, path, body.clone()).await?;
-            if told.status != 503 || tries == TRIES {
+            if told.status != 503 || tried >= tries {
                 return Ok(told);
             }
             let wait = Duration::from_secs(told.retry_after.unwrap_or(1).max(1)).min(WAIT_MAX);
@@ -197,6 +197,17 @@ impl Doors {
                 sent.await.map_err(Failure::new)?
             }
         }
+    }
+}
+
+impl Answer {
+    /// The same with one more field, where there is one.
+    pub fn with(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            self.json[name] = Value::from(value);
+            self.text = self.json.to_string();
+        }
+        self
     }
 }
 
