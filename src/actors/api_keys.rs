@@ -1,6 +1,6 @@
 //! The handle by which doors find out who shows an API key, and what it may do.
 
-use super::administration::DIGEST_FIELD;
+use super::administration::key_digest;
 use super::asker::Asker;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::crypto::sha256;
@@ -99,13 +99,7 @@ impl ApiKeys {
         }
         let mut names = HashMap::new();
         for (name, key) in keys {
-            let opened = self.core.keys.seal().open(key.digest.commit, DIGEST_FIELD, &key.digest.sealed);
-            let opened = opened.map_err(|error| {
-                tracing::error!(%error, %name, "the sealed digest of an API key does not open");
-                Unavailable::Fault
-            })?;
-            let digest = <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| Unavailable::Fault)?;
-            names.insert(digest, name.clone());
+            names.insert(key_digest(&self.core, name, key)?, name.clone());
         }
         let found = names.get(digest).cloned();
         *self.by_digest.write().unwrap_or_else(PoisonError::into_inner) = ByDigest { of: version, names };

@@ -7,7 +7,7 @@ use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::hasher::Hasher;
 use crate::domain::brakes::{self, BrakesCommand};
 use crate::domain::command::Command;
-use crate::domain::ids::{AccountId, ClientId, Owner, StreamId, Version};
+use crate::domain::ids::{AccountId, ClientId, Owner, RefreshKeyId, StreamId, Version};
 use crate::domain::session::Session;
 use crate::domain::{Event, Expected, Proposal};
 use crate::journal::Versioned;
@@ -28,6 +28,8 @@ pub enum Reach {
     Client(ClientId),
     /// Those that were last used from a network.
     Network(IpNet),
+    /// Those whose refresh tokens were made with a key.
+    RefreshKey(RefreshKeyId),
     /// Everybody's.
     All,
 }
@@ -79,7 +81,7 @@ impl Brakes {
         loop {
             let account = match reach {
                 Reach::Account(account) => Some(*account),
-                Reach::Client(_) | Reach::Network(_) | Reach::All => None,
+                Reach::Client(_) | Reach::Network(_) | Reach::RefreshKey(_) | Reach::All => None,
             };
             let (page, next) = self.core.reader.open_sessions_by_account(account, after.as_deref(), PAGE)?;
             for (account, client, session) in page {
@@ -90,6 +92,9 @@ impl Brakes {
                         Some(session) => is_used_from(&self.core, &session.value, network)?,
                         None => false,
                     },
+                    Reach::RefreshKey(key) => {
+                        self.core.reader.session(session)?.is_some_and(|session| session.value.refresh_key == *key)
+                    }
                 };
                 if meant {
                     cost.sessions += 1;

@@ -13,7 +13,7 @@ use crate::domain::account::Account;
 use crate::domain::command::Command;
 use crate::domain::context::{Context, LastInFull};
 use crate::domain::denial::Denial;
-use crate::domain::ids::{AccountId, CommitId, Owner, TokenId};
+use crate::domain::ids::{AccountId, CommitId, Owner, RequestId, TokenId};
 use crate::domain::time::{Span, Timestamp};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::{AppendError, Appended, Commit, Keys, KeysError, Reader, StoreError};
@@ -140,6 +140,11 @@ impl Core {
     /// A new commit's id.
     pub fn commit_id(&self) -> CommitId {
         CommitId(uuid_v7(&*self.entropy, self.clock.read().wall))
+    }
+
+    /// The id of what is asked by no request.
+    pub fn request_id(&self) -> RequestId {
+        RequestId(uuid_v7(&*self.entropy, self.clock.read().wall))
     }
 
     /// A new access token's `jti`.

@@ -6,14 +6,14 @@ use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::crypto::{Jwk, Keyring, RawKey, RefreshPart, SigningKey, SigningPart};
 use crate::domain::command::Command;
 use crate::domain::context::SealedAt;
-use crate::domain::ids::{CommitId, Owner, RefreshKeyId, RequestId, StreamId};
+use crate::domain::ids::{CommitId, Owner, RefreshKeyId, StreamId};
 use crate::domain::keys::{KeyStatus, SigningAlg};
 use crate::domain::system::{
     KeyName, RotationPolicy, RotationStep, System, SystemEvent, distrust, newest, rotation_asked, rotation_due,
 };
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
-use crate::entropy::{Entropy, uuid_v7};
+use crate::entropy::Entropy;
 use crate::journal::Keys;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -156,6 +156,14 @@ impl KeyMaintenance {
         self.policy.jwks_max_age
     }
 
+    /// The server's state, with all keys.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn system(&self) -> Result<System, Refused> {
+        Ok(self.core.reader.system()?.value)
+    }
+
     /// Takes the steps of rotation that are due, one commit each, and renews the keyring, from which retired keys fall out
     /// with time.
     ///
@@ -169,10 +177,10 @@ impl KeyMaintenance {
             tracing::info!(?step, "rotating signing keys");
             // Somebody else may have taken the step meanwhile.
             let due = |system: &System| rotation_due(system, &self.policy, now).contains(&step);
-            self.append(|system, id| if due(system) { self.step(&step, id).map(Some) } else { Ok(None) }).await?;
+            self.append(None, |system, id| if due(system) { self.step(&step, id).map(Some) } else { Ok(None) }).await?;
         }
         // A refresh key for new sessions, should the active one have been distrusted; also where a stop came in between.
-        self.replace_refresh_key(None).await?;
+        self.replace_refresh_key(None, None).await?;
         let system = self.core.keyrings.renew(&self.core, now)?;
         self.note_published(&system);
         self.show(&system, now);
@@ -195,17 +203,19 @@ impl KeyMaintenance {
     ///
     /// # Errors
     /// [`Refused`]: asked again, it goes on where it stopped.
-    pub async fn rotate(&self, which: Rotation) -> Result<(), Refused> {
+    pub async fn rotate(&self, which: Rotation, asker: &Asker) -> Result<(), Refused> {
         let system = self.core.reader.system()?.value;
         let alg = match which {
             Rotation::Signing(alg) => alg,
-            Rotation::Refresh => return self.replace_refresh_key(newest_refresh(&system, KeyStatus::Active)).await,
+            Rotation::Refresh => {
+                return self.replace_refresh_key(newest_refresh(&system, KeyStatus::Active), Some(asker)).await;
+            }
         };
         let replaced = newest(&system, alg, KeyStatus::Active).map(|key| key.kid.as_str());
         // One round adds a key that is missing, the next lets it sign.
         for _ in 0..2 {
             let next = |system: &System| rotation_asked(system, alg, replaced);
-            self.append(|system, id| next(system).map(|step| self.step(&step, id)).transpose()).await?;
+            self.append(Some(asker), |system, id| next(system).map(|step| self.step(&step, id)).transpose()).await?;
         }
         Ok(())
     }
@@ -214,8 +224,8 @@ impl KeyMaintenance {
     ///
     /// # Errors
     /// [`Refused`]
-    pub async fn prepare(&self, alg: SigningAlg) -> Result<(), Refused> {
-        self.append(|system, id| match newest(system, alg, KeyStatus::Next) {
+    pub async fn prepare(&self, alg: SigningAlg, asker: &Asker) -> Result<(), Refused> {
+        self.append(Some(asker), |system, id| match newest(system, alg, KeyStatus::Next) {
             Some(_) => Ok(None),
             None => self.step(&RotationStep::AddNext(alg), id).map(Some),
         })
@@ -223,9 +233,9 @@ impl KeyMaintenance {
     }
 
     /// Makes another refresh key than `replaced` the active one, unless it is so.
-    async fn replace_refresh_key(&self, replaced: Option<RefreshKeyId>) -> Result<(), Refused> {
+    async fn replace_refresh_key(&self, replaced: Option<RefreshKeyId>, asker: Option<&Asker>) -> Result<(), Refused> {
         for _ in 0..2 {
-            self.append(|system, id| {
+            self.append(asker, |system, id| {
                 let active = newest_refresh(system, KeyStatus::Active);
                 if active.is_some() && active != replaced {
                     return Ok(None);
@@ -267,8 +277,8 @@ impl KeyMaintenance {
     ///
     /// # Errors
     /// [`Refused`]
-    pub async fn distrust(&self, name: &KeyName) -> Result<(), Refused> {
-        self.append(|system, _| Ok(distrust(system, name))).await?;
+    pub async fn distrust(&self, name: &KeyName, asker: &Asker) -> Result<(), Refused> {
+        self.append(Some(asker), |system, _| Ok(distrust(system, name))).await?;
         // The keyring that knows of the distrust first; whatever follows may take its time.
         self.core.keyrings.renew(&self.core, self.core.now_to_close(Timestamp::default()))?;
         if let KeyName::Refresh(_) = name {
@@ -284,8 +294,10 @@ impl KeyMaintenance {
         Ok(())
     }
 
+    /// Appends what an operator asked for; of nobody, what the server does by itself.
     async fn append(
         &self,
+        asker: Option<&Asker>,
         event: impl Fn(&System, CommitId) -> Result<Option<SystemEvent>, String>,
     ) -> Result<(), Refused> {
         for _ in 0..TRIES {
@@ -297,7 +309,7 @@ impl KeyMaintenance {
             })?;
             let Some(event) = event else { return Ok(()) };
             let now = self.core.now_to_close(system.at);
-            let asker = Asker::server(RequestId(uuid_v7(&*self.core.entropy, now)));
+            let asker = asker.cloned().unwrap_or_else(|| Asker::server(self.core.request_id()));
             let context = self.core.context(&asker, &Owner::System, id)?;
             let proposal = Proposal {
                 stream: StreamId::System,

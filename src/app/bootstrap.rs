@@ -2,7 +2,7 @@
 //! what was erased is never made again; and what differs is said.
 
 use super::StartError;
-use crate::actors::{Administration, Asker, NewAccount, NewApiKey, NewClient, NewPassword, Refused};
+use crate::actors::{Administration, Asker, NewAccount, NewApiKey, NewClient, NewPassword, NotDone, Refused};
 use crate::config::bootstrap::{AccountSpec, ApiKeySpec, Bootstrap, ClientSpec, Credential};
 use crate::crypto::scheme_of;
 use zeroize::Zeroizing;
@@ -37,8 +37,15 @@ pub fn check(bootstrap: &Bootstrap) -> Result<(), StartError> {
 pub async fn apply(bootstrap: &Bootstrap, administration: &Administration, asker: &Asker) -> Result<Applied, Refused> {
     let mut applied = Applied::default();
     for spec in &bootstrap.api_keys {
-        if administration.create_api_key(&api_key(spec), asker).await? {
-            applied.created.push(format!("API key {:?}", spec.name));
+        match administration.create_api_key(&api_key(spec), asker).await {
+            Ok(_) => applied.created.push(format!("API key {:?}", spec.name)),
+            Err(NotDone::Refused(refused)) => return Err(refused),
+            // The name is taken: it exists. If it is not, another name has this key.
+            Err(_) if administration.api_keys()?.contains_key(&spec.name) => {}
+            Err(_) => applied.differs.push(format!(
+                "API key {:?} was not created, because its key is that of another one: give it its own",
+                spec.name
+            )),
         }
     }
     for spec in &bootstrap.clients {

@@ -1,10 +1,10 @@
 //! `countersign brake`: what ends much at once. It says what it costs, and is pulled by whoever says yes.
 
+use super::Failure;
 use super::account::id_of;
 use super::diagnostics::{announce, tell};
 use super::reach::{Answer, Does, Doors, Reach};
 use super::show::{self, Shape};
-use super::Failure;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use std::io::{self, IsTerminal};
@@ -145,9 +145,9 @@ pub struct Logins {
 pub fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Status(arguments) => status(arguments),
-        Command::Account(Account { pull: how, account }) => pull(how, async |doors: &Doors| {
-            Ok(json!({"brake": "account", "account": id_of(doors, &account).await?}))
-        }),
+        Command::Account(Account { pull: how, account }) => {
+            pull(how, async |doors: &Doors| Ok(json!({"brake": "account", "account": id_of(doors, &account).await?})))
+        }
         Command::Client(Client { pull: how, client }) => {
             pull(how, async |_: &Doors| Ok(json!({"brake": "client", "client": client})))
         }
@@ -191,11 +191,16 @@ fn printed(answer: &Answer, shape: Shape) -> String {
 fn cost(body: &Value, asked: &Value) -> String {
     if body["brake"] == "logins" {
         let refuse = body["refuse"] == json!(true);
-        return if refuse { "nobody can log in until it is lifted; sessions go on" } else { "people can log in again" }.to_owned();
+        return if refuse { "nobody can log in until it is lifted; sessions go on" } else { "people can log in again" }
+            .to_owned();
     }
     let count = |name: &str| asked["cost"][name].as_u64().unwrap_or(0);
     let (sessions, accounts, threads) = (count("sessions"), count("accounts"), count("hash_threads"));
-    let tokens = if body["brake"] == "all" || body["brake"] == "client" { ", and every token that a client got for itself" } else { "" };
+    let tokens = if body["brake"] == "all" || body["brake"] == "client" {
+        ", and every token that a client got for itself"
+    } else {
+        ""
+    };
     format!(
         "it ends {sessions} open sessions of {accounts} accounts{tokens}; as they log in again, {threads} passwords can be checked at a time"
     )

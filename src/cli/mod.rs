@@ -2,9 +2,14 @@
 //! come from files, the environment or standard input, never from arguments.
 
 mod account;
+mod api_key;
+mod audit_events;
 mod audit_tail;
 mod batches;
+mod bootstrap;
 mod brake;
+mod client;
+mod completions;
 mod config;
 mod demo;
 mod demo_script;
@@ -12,6 +17,7 @@ mod diagnostics;
 mod dumps;
 mod journal;
 mod key;
+mod man;
 mod open_files;
 mod reach;
 mod repair;
@@ -23,7 +29,7 @@ mod show;
 mod stopped;
 
 use crate::config::{Config, Flags, Sources};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -60,12 +66,21 @@ enum Command {
     /// Accounts: the people who can log in
     #[command(subcommand, after_help = account::HELP)]
     Account(account::Command),
+    /// Clients: the applications that ask for tokens
+    #[command(subcommand, after_help = client::HELP)]
+    Client(client::Command),
     /// Sessions: who is logged in
     #[command(subcommand, after_help = session::HELP)]
     Session(session::Command),
     /// Emergency brakes: end much at once, or let nobody log in
     #[command(subcommand, after_help = brake::HELP)]
     Brake(brake::Command),
+    /// API keys: what may administer
+    #[command(subcommand, after_help = api_key::HELP)]
+    ApiKey(api_key::Command),
+    /// Make what a file declares
+    #[command(subcommand, after_help = bootstrap::HELP)]
+    Bootstrap(bootstrap::Command),
     /// List, rotate and distrust the keys of tokens, and exchange the master key
     #[command(subcommand, after_help = key::HELP)]
     Key(key::Command),
@@ -75,12 +90,18 @@ enum Command {
     /// Check or show the configuration
     #[command(subcommand, after_help = AFTER_HELP)]
     Config(config::Command),
+    /// Print completions for a shell
+    Completions(completions::Arguments),
+    /// Print the manual
+    Man(man::Arguments),
 }
 
 #[derive(Subcommand)]
 enum Audit {
     /// Print events, oldest first
     Tail(audit_tail::Arguments),
+    /// What each type of event means, and every field of it
+    Events(audit_events::Arguments),
 }
 
 /// Where the configuration comes from. Flags win over the environment, the environment over the file.
@@ -145,7 +166,13 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Audit(Audit::Tail(arguments)) => audit_tail::run(arguments),
+        Command::Audit(Audit::Events(arguments)) => audit_events::run(&arguments),
         Command::Account(command) => account::run(command),
+        Command::Client(command) => client::run(command),
+        Command::ApiKey(command) => api_key::run(command),
+        Command::Bootstrap(command) => bootstrap::run(command),
+        Command::Completions(arguments) => completions::run(&arguments, Cli::command()),
+        Command::Man(arguments) => man::run(&arguments, Cli::command()),
         Command::Session(command) => session::run(command),
         Command::Brake(command) => brake::run(command),
         Command::Key(command) => key::run(command),
@@ -164,7 +191,6 @@ pub fn run() -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -120,8 +120,7 @@ async fn open(config: &Config, options: Options, world: &World, doors: &Arc<Door
     let (config, doors) = (config.clone(), doors.clone());
     let world = World { clock: world.clock.clone(), entropy: world.entropy.clone(), metrics: world.metrics.clone() };
     let opened = actix_rt::task::spawn_blocking(move || {
-        let start =
-            Start { accept_clock: options.accept_clock, check_all: options.check_all, ..Start::default() };
+        let start = Start { accept_clock: options.accept_clock, check_all: options.check_all, ..Start::default() };
         app::open(&config, start, &world, |replayed, of| doors.progress(replayed, of))
     });
     match opened.await {

@@ -1,8 +1,8 @@
 //! What doors answer, as people read it: lists as tables, one thing as lines of a name and a value. Programs take `--json`.
 
+use super::Failure;
 use super::diagnostics::{announce, print};
 use super::reach::{Answer, Doors};
-use super::Failure;
 use clap::Args;
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -142,7 +142,13 @@ pub fn one(answer: &Answer, shape: Shape, first: &[&str]) -> Result<(), Failure>
 ///
 /// # Errors
 /// A page was refused, or standard output cannot be written.
-pub async fn list(doors: &Doors, path: &str, query: &[(&str, Option<String>)], how: &Listing, columns: &[Column]) -> Result<(), Failure> {
+pub async fn list(
+    doors: &Doors,
+    path: &str,
+    query: &[(&str, Option<String>)],
+    how: &Listing,
+    columns: &[Column],
+) -> Result<(), Failure> {
     let mut table = Table::new(columns);
     let (mut left, mut begun) = (how.limit.unwrap_or(usize::MAX), false);
     let mut pages = Pages::new(path, query);
@@ -159,6 +165,27 @@ pub async fn list(doors: &Doors, path: &str, query: &[(&str, Option<String>)], h
         }
     }
     if how.json { print(if begun { "\n]\n" } else { "[]\n" }) } else { print(&table.rows(&[])) }
+}
+
+/// Prints a list that a door answers whole.
+///
+/// # Errors
+/// It was refused, or standard output cannot be written.
+pub async fn whole(doors: &Doors, path: &str, how: &Listing, columns: &[Column]) -> Result<(), Failure> {
+    let mut items = items_of(&mut doors.get(path).await?.json)?;
+    items.truncate(how.limit.unwrap_or(usize::MAX));
+    if how.json {
+        let text = json_of(&items, &mut false);
+        return print(&if items.is_empty() { "[]\n".to_owned() } else { format!("{text}\n]\n") });
+    }
+    print(&Table::new(columns).rows(&items))
+}
+
+fn items_of(page: &mut Value) -> Result<Vec<Value>, Failure> {
+    match page["items"].take() {
+        Value::Array(items) => Ok(items),
+        _ => Err(Failure::new("the server answered no list: is it a Countersign of this version?")),
+    }
 }
 
 fn json_of(items: &[Value], begun: &mut bool) -> String {
@@ -181,7 +208,8 @@ impl Pages {
     /// All of them, of a path with some filters.
     pub fn new(path: &str, query: &[(&str, Option<String>)]) -> Self {
         let given = query.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-        let query = given.fold(String::new(), |text, (name, value)| format!("{text}&{name}={}", super::reach::segment(value)));
+        let query =
+            given.fold(String::new(), |text, (name, value)| format!("{text}&{name}={}", super::reach::segment(value)));
         Self { path: format!("{path}?{}", query.trim_start_matches('&')), after: None, over: false }
     }
 
@@ -194,15 +222,13 @@ impl Pages {
             return Ok(None);
         }
         let limit = wanted.clamp(1, PAGE);
-        let after = self.after.take().map_or(String::new(), |after| format!("&after={}", super::reach::segment(&after)));
+        let after =
+            self.after.take().map_or(String::new(), |after| format!("&after={}", super::reach::segment(&after)));
         let path = format!("{}&limit={limit}{after}", self.path).replace("?&", "?");
         let mut page = doors.get(&path).await?.json;
         self.after = page["next"].as_str().map(str::to_owned);
         self.over = self.after.is_none();
-        match page["items"].take() {
-            Value::Array(items) => Ok(Some(items)),
-            _ => Err(Failure::new("the server answered no list: is it a Countersign of this version?")),
-        }
+        items_of(&mut page).map(Some)
     }
 }
 

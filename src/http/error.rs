@@ -245,7 +245,9 @@ fn not_done(why: &NotDone) -> Answer {
         NotDone::Over => {
             plain(StatusCode::CONFLICT, "over", "it was erased or revoked: nothing changes it any more".to_owned())
         }
-        NotDone::Taken => plain(StatusCode::CONFLICT, "taken", "the name or id is taken: choose another".to_owned()),
+        NotDone::Taken => {
+            plain(StatusCode::CONFLICT, "taken", "the name, id or key is taken: choose another".to_owned())
+        }
         NotDone::Refused(Refused::Denied(denial)) => denied(*denial),
         NotDone::Refused(Refused::Unavailable(why)) => unavailable(*why),
     }

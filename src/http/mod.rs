@@ -2,6 +2,7 @@
 //! statuses; [`transport`] bounds heads, bodies and connections; [`observe`] counts and names requests.
 
 pub mod admin;
+mod api_page;
 pub mod error;
 mod form;
 pub mod inside;
@@ -116,6 +117,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     person::routes(config);
     ops::routes(config);
     config.service(shown("/openapi.json", openapi::serve));
+    config.service(shown("/api-docs", api_page::home)).service(shown("/api-docs/{file:.*}", api_page::file));
     config.default_service(fn_service(nothing_here));
 }
 

@@ -213,8 +213,8 @@ impl Story {
     async fn change_keys(&mut self, engine: &Engine) {
         let keys = &engine.services.keys;
         let line = self.begin(engine, "of a distrusted refresh key", "store", "alice").await;
-        keys.rotate(Rotation::Refresh).await.unwrap();
-        keys.distrust(&KeyName::Refresh(1)).await.unwrap();
+        keys.rotate(Rotation::Refresh, &engine.operator()).await.unwrap();
+        keys.distrust(&KeyName::Refresh(1), &engine.operator()).await.unwrap();
         engine.services.closer.finish().await.unwrap();
         // Nothing that the key made can be told from a forgery.
         self.expect(&line, 0, "bad_tag", None);
@@ -223,10 +223,10 @@ impl Story {
         let system = engine.services.core.reader.system().unwrap().value;
         let is_active = |alg| move |key: &&_| is_active_for(key, alg);
         let old = system.signing.iter().find(is_active(SigningAlg::Es256)).unwrap().kid.clone();
-        keys.rotate(Rotation::Signing(SigningAlg::Es256)).await.unwrap();
-        keys.distrust(&KeyName::Signing(old)).await.unwrap();
-        keys.rotate(Rotation::Signing(SigningAlg::EdDsa)).await.unwrap();
-        keys.prepare(SigningAlg::Rs256).await.unwrap();
+        keys.rotate(Rotation::Signing(SigningAlg::Es256), &engine.operator()).await.unwrap();
+        keys.distrust(&KeyName::Signing(old), &engine.operator()).await.unwrap();
+        keys.rotate(Rotation::Signing(SigningAlg::EdDsa), &engine.operator()).await.unwrap();
+        keys.prepare(SigningAlg::Rs256, &engine.operator()).await.unwrap();
     }
 
     async fn tokens_of_machines(&mut self, engine: &Engine) {
@@ -273,7 +273,7 @@ async fn prepare(engine: &Engine) -> Vec<AccountId> {
     let key = Zeroizing::new("an API key of sufficient length, 0123456789".to_owned());
     let clients = Some(["store".parse().unwrap()].into());
     let new = NewApiKey { name: "backoffice".to_owned(), key, permissions: words(&["accounts"]), clients };
-    assert!(administration.create_api_key(&new, &operator).await.unwrap());
+    administration.create_api_key(&new, &operator).await.unwrap();
     let mut accounts = Vec::new();
     for name in ["alice", "bob", "carol", "dave", "erin"] {
         let (login, password) = (format!("{name}@example.com"), hashed(&format!("password of {name}")));

@@ -58,14 +58,14 @@ async fn a_distrusted_refresh_key_ends_its_sessions_and_another_takes_its_place(
     let running = machine.start();
     running.prepare(|_| ()).await;
     let before = running.login().await.unwrap();
-    running.services.keys.distrust(&KeyName::Refresh(1)).await.unwrap();
+    running.services.keys.distrust(&KeyName::Refresh(1), &operator()).await.unwrap();
     assert!(running.services.tokens.inspect(&before.access_token).unwrap().is_none());
     assert_eq!(running.refresh(token(&before)).await.err(), Some(Denial::BadTag.into()));
     assert_eq!(running.wait_for_end(&before).await, "key_distrusted");
     let after = running.login().await.unwrap();
     assert_eq!(running.session(after.session.unwrap()).refresh_key, 2);
     assert!(running.is_alive(&after).await);
-    running.services.keys.distrust(&KeyName::Refresh(1)).await.unwrap();
+    running.services.keys.distrust(&KeyName::Refresh(1), &operator()).await.unwrap();
     assert!(running.services.tokens.inspect(&after.access_token).unwrap().is_some(), "asked twice, done once");
     running.stop();
 
@@ -82,7 +82,7 @@ async fn a_distrusted_signing_key_is_believed_at_no_door_and_another_signs() {
     running.prepare(|_| ()).await;
     let before = running.login().await.unwrap();
     let kid = key_of(&before.access_token);
-    running.services.keys.distrust(&KeyName::Signing(kid.clone())).await.unwrap();
+    running.services.keys.distrust(&KeyName::Signing(kid.clone()), &operator()).await.unwrap();
     assert!(running.services.tokens.inspect(&before.access_token).unwrap().is_none());
     assert!(running.services.tokens.verify(&before.access_token).is_none());
     assert!(!running.services.tokens.jwks().contains(&kid));
@@ -113,7 +113,7 @@ async fn a_distrusted_key_stays_so_however_busy_the_keyring_is() {
             })
             .collect();
         let kid = key_of(&issued.access_token);
-        running.services.keys.distrust(&KeyName::Signing(kid)).await.unwrap();
+        running.services.keys.distrust(&KeyName::Signing(kid), &operator()).await.unwrap();
         while housekeepers.iter().any(|housekeeper| !housekeeper.is_finished()) {
             assert!(running.services.tokens.inspect(&issued.access_token).unwrap().is_none(), "round {round}");
             tokio::task::yield_now().await;

@@ -1,8 +1,10 @@
 //! The real binary, asked over HTTP as its users ask it.
 
+mod admin_accounts;
 mod backup;
 mod bad_input;
 mod bad_start;
+mod brakes;
 mod canary;
 mod cli;
 mod clients;
@@ -10,13 +12,16 @@ mod crash;
 mod damage;
 mod demo;
 mod doors;
+mod events;
 mod flood;
 mod histories;
+mod import;
 mod key;
 mod markdown;
 mod openapi;
 mod operations;
 mod order;
+mod person;
 mod python;
 mod race;
 mod random;

@@ -1,7 +1,9 @@
 //! Starts the real binary on a data directory of its own and asks it over HTTP.
 
+mod admin;
 mod answer;
 
+pub use admin::{ADMIN, API_KEYS, AUDITOR, CLERK, Call, OFF, USERS};
 pub use answer::Answer;
 
 use rustix::process::Signal;

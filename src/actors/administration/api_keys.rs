@@ -1,7 +1,7 @@
 //! API keys: made and changed. Who shows one is found out by [`super::super::api_keys`].
 
 use super::super::asker::Asker;
-use super::super::core::{Refused, TRIES, Unavailable, commit};
+use super::super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::{Administration, DIGEST_FIELD, NotDone};
 use crate::crypto::sha256;
 use crate::domain::command::Command;
@@ -23,6 +23,21 @@ pub struct NewApiKey {
     pub clients: Option<BTreeSet<ClientId>>,
 }
 
+/// The digest of an API key, opened.
+///
+/// # Errors
+/// It does not open.
+pub(in super::super) fn key_digest(core: &Core, name: &str, key: &ApiKey) -> Result<[u8; 32], Refused> {
+    let opened = core.keys.seal().open(key.digest.commit, DIGEST_FIELD, &key.digest.sealed);
+    let digest = opened.map_err(|error| error.to_string()).and_then(|opened| {
+        <[u8; 32]>::try_from(opened.as_slice()).map_err(|_| format!("it has {} bytes", opened.len()))
+    });
+    digest.map_err(|error| {
+        tracing::error!(%error, name, "the sealed digest of an API key does not open");
+        Unavailable::Fault.into()
+    })
+}
+
 impl Administration {
     /// All API keys, by name; those that were revoked too.
     ///
@@ -32,19 +47,22 @@ impl Administration {
         Ok(self.core.reader.system()?.value.api_keys)
     }
 
-    /// Creates an API key; `false` where the name is taken.
+    /// Creates an API key, and says its version.
     ///
     /// # Errors
-    /// [`Refused`]
-    pub async fn create_api_key(&self, new: &NewApiKey, asker: &Asker) -> Result<bool, Refused> {
+    /// [`NotDone`]; [`NotDone::Taken`] where the name is taken, or the key is one that exists, in force or not: what was revoked
+    /// never opens anything again, under no name.
+    pub async fn create_api_key(&self, new: &NewApiKey, asker: &Asker) -> Result<Version, NotDone> {
         for _ in 0..TRIES {
             let system = self.core.reader.system()?;
-            if system.value.api_keys.contains_key(&new.name) {
-                return Ok(false);
+            let digest = sha256(new.key.as_bytes());
+            let known = system.value.api_keys.iter().map(|(name, key)| key_digest(&self.core, name, key));
+            let known = known.collect::<Result<Vec<_>, _>>()?;
+            if system.value.api_keys.contains_key(&new.name) || known.contains(&digest) {
+                return Err(NotDone::Taken);
             }
             let now = self.core.now(system.at)?;
             let id = self.core.commit_id();
-            let digest = sha256(new.key.as_bytes());
             let event = SystemEvent::ApiKeyCreated {
                 name: new.name.clone(),
                 digest: self.core.keys.seal().seal(id, 1, DIGEST_FIELD, &digest, &*self.core.entropy),
@@ -59,7 +77,7 @@ impl Administration {
             let context = self.core.context(asker, &Owner::System, id)?;
             let commit = commit(id, now, context, Some(Command::Server), proposals);
             if self.core.append(commit).await?.is_some() {
-                return Ok(true);
+                return Ok(system.version + 1);
             }
         }
         Err(Unavailable::Conflict.into())

@@ -7,6 +7,7 @@ mod export;
 
 pub use accounts::{Account, NewAccount, NewPassword};
 pub use api_keys::NewApiKey;
+pub(super) use api_keys::key_digest;
 pub use clients::NewClient;
 
 use super::closer::Closer;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 /// The field under which an account's login id is sealed.
 pub(super) const LOGIN_FIELD: &str = "login";
 /// The field under which the digest of an API key is sealed.
-pub(super) const DIGEST_FIELD: &str = "digest";
+const DIGEST_FIELD: &str = "digest";
 
 /// Why something was not changed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -32,8 +33,8 @@ pub enum NotDone {
     /// It was erased or revoked: nothing changes it any more.
     #[error("it was erased or revoked: nothing changes it any more")]
     Over,
-    /// The login id, client id or name is taken.
-    #[error("the name is taken")]
+    /// The login id, client id or name is taken, or the key is another one's.
+    #[error("the name or key is taken")]
     Taken,
     /// It was not decided.
     #[error(transparent)]

@@ -63,9 +63,9 @@ impl Out {
     fn write(&mut self, text: &str) -> Result<(), Failure> {
         match &mut self.file {
             None => print(text),
-            Some((file, path)) => file
-                .write_all(text.as_bytes())
-                .map_err(|error| Failure::new(format!("{}: {error}", path.display()))),
+            Some((file, path)) => {
+                file.write_all(text.as_bytes()).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+            }
         }
     }
 }
@@ -100,7 +100,8 @@ fn hash_of(administration: &Administration, account: &Value) -> Result<Option<Va
 fn line(mut account: Value, hash: Option<Value>) -> Option<Value> {
     account["login"].as_str()?;
     let mut line = Map::new();
-    for field in ["id", "login", "standing", "roles"] {
+    line.insert("enabled".to_owned(), Value::from(account["standing"] == "enabled"));
+    for field in ["id", "login", "roles"] {
         line.insert(field.to_owned(), account[field].take());
     }
     // Left out: at all clients.

@@ -113,7 +113,7 @@ Exit codes: 0 made; 1 it could not be done, standard error says why; 2 wrong com
 
 pub const IMPORT: &str = "\
 Each line is one JSON object, with the fields of `[[accounts]]` in docs/CONFIG.md: login, password_hash (argon2id, bcrypt, scrypt,
-pbkdf2) or password, and if you like id, roles, clients, must_change, standing. The file is read once, in batches; memory does not
+pbkdf2) or password, and if you like id, roles, clients, must_change, enabled. The file is read once, in batches; memory does not
 grow with it. A line whose login id exists counts as existed and changes nothing, so an import that was cut short is run again.
 
 Lines with `password_hash` go at about the speed of the disk's syncs. Each password in clear costs a hash of the server's time.
@@ -127,7 +127,7 @@ Exit codes: 0 all lines created or existed; 1 some were refused, or it was cut s
 on; 2 wrong command line or configuration.";
 
 pub const EXPORT: &str = "\
-Each line is one JSON object in the shape that `import` takes: id, login, standing, roles, clients (left out: all), must_change.
+Each line is one JSON object in the shape that `import` takes: id, login, enabled, roles, clients (left out: all), must_change.
 Erased accounts are left out. Hashes of passwords come only with --with-password-hashes, and only from the data directory of a
 stopped server: no door gives them away. Without them the list can be read, and not imported. The file holds personal data: it is
 made for this user alone, and nothing is overwritten. Nothing is recorded.

@@ -73,7 +73,9 @@ pub fn run(arguments: Import) -> Result<(), Failure> {
     match refused {
         0 => Ok(()),
         1 => Err(Failure::new("a line was refused: mend it and import it again; what exists is left alone")),
-        many => Err(Failure::new(format!("{many} lines were refused: mend them and import them again; what exists is left alone"))),
+        many => Err(Failure::new(format!(
+            "{many} lines were refused: mend them and import them again; what exists is left alone"
+        ))),
     }
 }
 
@@ -191,7 +193,7 @@ async fn send(doors: &Doors, batch: Batch) -> Result<Done, Failure> {
     done.refused.extend(batch.refused.iter().cloned());
     let mut parts = vec![batch];
     while let Some(part) = parts.pop() {
-        let body = Body { content_type: "application/x-ndjson", bytes: part.bytes.clone() };
+        let body = Body { content_type: "application/x-ndjson", bytes: part.bytes.clone(), header: None };
         let told = doors.send_again("POST", "/admin/accounts/import", Some(body), TRIES).await?;
         if told.status == 413 {
             match part.halves() {

@@ -8,6 +8,7 @@ mod import;
 mod look;
 mod password;
 
+pub use change::listed;
 pub use help::HELP;
 
 use super::Failure;

@@ -31,7 +31,8 @@ pub fn run<T>(
     let start = Start { unrecorded: does == Does::Look, ..Start::default() };
     let work = async |services: &Services| {
         let issuer = config.issuer_at(config.http.listen);
-        let doors = http::Doors::new(door_settings(config, issuer, false), world.metrics.clone(), world.entropy.clone());
+        let doors =
+            http::Doors::new(door_settings(config, issuer, false), world.metrics.clone(), world.entropy.clone());
         doors.open(services.clone());
         let here = Doors::Here(Box::new(Here { doors, services: services.clone(), config: config.clone() }));
         let done = work(&here).await;
@@ -53,10 +54,14 @@ impl Here {
         let ask = inside::Ask {
             method: method.to_owned(),
             path: path.to_owned(),
-            headers: Vec::new(),
+            headers: body
+                .iter()
+                .filter_map(|body| body.header)
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             body: body.map(|body| (body.content_type.to_owned(), body.bytes)),
         };
         let told = inside::ask(&self.doors, ask).await.map_err(Failure::new)?;
-        Ok(Told { status: told.status, retry_after: None, max_age: None, body: told.body })
+        Ok(Told { status: told.status, retry_after: None, body: told.body })
     }
 }

@@ -71,12 +71,14 @@ pub struct Body {
     pub content_type: &'static str,
     /// The body.
     pub bytes: Vec<u8>,
+    /// A header besides.
+    pub header: Option<(&'static str, &'static str)>,
 }
 
 impl Body {
     /// A body of JSON.
     pub fn json(value: &Value) -> Self {
-        Self { content_type: "application/json", bytes: value.to_string().into_bytes() }
+        Self { content_type: "application/json", bytes: value.to_string().into_bytes(), header: None }
     }
 }
 
@@ -86,8 +88,6 @@ pub struct Told {
     pub status: u16,
     /// After how many seconds to ask again, where the door said so.
     pub retry_after: Option<u64>,
-    /// For how many seconds it may be kept, where the door said so.
-    pub max_age: Option<u64>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -121,11 +121,6 @@ impl Reach {
         let config = Common { config, data_dir, master_key, listen: None }.load()?;
         diagnostics::start(&LogConfig { level: LogLevel::Warn, ..config.log.clone() });
         Ok(config)
-    }
-
-    /// Whether a running server is meant.
-    pub fn is_server(&self) -> bool {
-        self.server.is_some()
     }
 }
 
@@ -168,7 +163,11 @@ impl Doors {
     /// # Errors
     /// It was not reached.
     pub async fn send(&self, method: &str, path: &str, body: Option<Body>) -> Result<Told, Failure> {
-        if method == "GET" { self.send_again(method, path, body, TRIES).await } else { self.once(method, path, body).await }
+        if method == "GET" {
+            self.send_again(method, path, body, TRIES).await
+        } else {
+            self.once(method, path, body).await
+        }
     }
 
     /// The same for what may be asked twice: where the door has no time for it, it is asked again, a few times.

@@ -9,7 +9,7 @@ use crate::entropy::{SystemEntropy, token};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Request, Response, Uri};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Error};
@@ -94,8 +94,12 @@ impl Server {
         if method == "GET" {
             return self.agent.run(request.body(()).map_err(Error::Http)?);
         }
-        let request = request.header("Idempotency-Key", key);
-        let (content_type, bytes) = body.map_or(("application/json", &b"{}"[..]), |body| (body.content_type, &body.bytes));
+        let mut request = request.header("Idempotency-Key", key);
+        if let Some((name, value)) = body.and_then(|body| body.header) {
+            request = request.header(name, value);
+        }
+        let (content_type, bytes) =
+            body.map_or(("application/json", &b"{}"[..]), |body| (body.content_type, &body.bytes));
         self.agent.run(request.header(CONTENT_TYPE, content_type).body(bytes).map_err(Error::Http)?)
     }
 }
@@ -103,11 +107,9 @@ impl Server {
 fn told(mut response: Response<ureq::Body>) -> Result<Told, Error> {
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header(RETRY_AFTER).and_then(|text| text.parse().ok());
-    let max_age = header(CACHE_CONTROL).and_then(|text| text.split("max-age=").nth(1));
-    let max_age = max_age.and_then(|text| text.split(',').next()?.trim().parse().ok());
     let status = response.status().as_u16();
     let body = response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec()?;
-    Ok(Told { status, retry_after, max_age, body })
+    Ok(Told { status, retry_after, body })
 }
 
 /// The address, checked, without a slash at its end.
@@ -178,8 +180,13 @@ mod tests {
 
     #[test]
     fn another_machine_is_asked_in_clear_only_by_those_who_say_so() {
-        for url in ["https://auth.example.com", "http://127.0.0.1:8080", "http://localhost:1/", "http://[::1]:8080", "https://a/b"]
-        {
+        for url in [
+            "https://auth.example.com",
+            "http://127.0.0.1:8080",
+            "http://localhost:1/",
+            "http://[::1]:8080",
+            "https://a/b",
+        ] {
             assert_eq!(base(url, false).unwrap(), url.trim_end_matches('/'));
         }
         for url in ["http://auth.example.com", "http://10.0.0.1", "http://127.0.0.1.example.com", "http://0.0.0.0:1"] {

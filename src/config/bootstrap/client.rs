@@ -1,7 +1,7 @@
 //! `[[clients]]`, and clients over HTTP.
 
-use super::super::ConfigError;
 use super::super::values::{network, origin};
+use super::super::{ConfigError, Secret};
 use super::fields::Fields;
 use super::{ClientSpec, MakeSecret, text_without};
 use crate::domain::client::{ClientSettings, ClientType, Grant, Introspect, LateRetry, Profile, Rotation};
@@ -9,6 +9,10 @@ use crate::domain::time::Span;
 use std::collections::BTreeSet;
 
 const SECRET_MAX: usize = 1024;
+/// Bytes of a secret over HTTP at least: 128 bits, where each byte is drawn.
+const BODY_SECRET_MIN: usize = 16;
+/// Bytes of a secret over HTTP at most: longer ones are not read where clients authenticate.
+const BODY_SECRET_MAX: usize = 512;
 const AUDIENCE_MAX: usize = 255;
 
 /// Reads a client. Where a confidential one comes without a secret, one is made, if that may be.
@@ -16,10 +20,9 @@ pub(super) fn read(mut fields: Fields<'_>, make: Option<MakeSecret<'_>>) -> Resu
     let id = fields.title("id")?.parse().map_err(|why| fields.error(format!("`id`: {why}")))?;
     let secret = fields.secret("secret")?;
     let enabled = fields.flag("enabled")?.unwrap_or(true);
-    let types = [("confidential", ClientType::Confidential), ("public", ClientType::Public)];
+    let types = [ClientType::Confidential, ClientType::Public].map(|of| (of.as_str(), of));
     let client_type = fields.choice("type", &types)?.unwrap_or(ClientType::Confidential);
-    let profiles =
-        [("standard", Profile::Standard), ("fusionauth", Profile::Fusionauth), ("gateway", Profile::Gateway)];
+    let profiles = [Profile::Standard, Profile::Fusionauth, Profile::Gateway].map(|of| (of.as_str(), of));
     let profile = fields.choice("profile", &profiles)?.unwrap_or(Profile::Standard);
     let mut settings = ClientSettings::new(client_type, profile);
     read_rights(&mut fields, &mut settings)?;
@@ -36,11 +39,32 @@ pub(super) fn read(mut fields: Fields<'_>, make: Option<MakeSecret<'_>>) -> Resu
         (Some(_), ClientType::Public) => {
             Err(fields.error("a public client cannot keep a secret: leave it out, or set `type = \"confidential\"`"))
         }
-        (Some(secret), _) if !text_without(secret.expose(), 1, SECRET_MAX, char::is_control) => {
-            Err(fields.error("the secret must have 1 to 1024 bytes and no control characters"))
+        (Some(secret), _) => {
+            check_secret(&fields, secret, make.is_some())?;
+            Ok(ClientSpec { id, secret: Some(secret.clone()), enabled, settings })
         }
-        _ => Ok(ClientSpec { id, secret, enabled, settings }),
+        (None, ClientType::Public) => Ok(ClientSpec { id, secret: None, enabled, settings }),
     }
+}
+
+/// Reads another secret for a client; without one, it is made.
+pub(super) fn read_secret(mut fields: Fields<'_>, make: MakeSecret<'_>) -> Result<Secret, ConfigError> {
+    let secret = fields.secret("secret")?;
+    fields.finish()?;
+    let secret = secret.unwrap_or_else(make);
+    check_secret(&fields, &secret, true)?;
+    Ok(secret)
+}
+
+/// Whether a secret may be one. A body could have left it out and got one that nobody guesses, so more is asked of it there than in
+/// the file; and a longer one would be refused where the client shows it.
+fn check_secret(fields: &Fields<'_>, secret: &Secret, in_body: bool) -> Result<(), ConfigError> {
+    let (min, max) = if in_body { (BODY_SECRET_MIN, BODY_SECRET_MAX) } else { (1, SECRET_MAX) };
+    if text_without(secret.expose(), min, max, char::is_control) {
+        return Ok(());
+    }
+    let advice = if in_body { "; left out, one is made" } else { "" };
+    Err(fields.error(format!("the secret must have {min} to {max} bytes and no control characters{advice}")))
 }
 
 /// Reads what changes of a client's settings: what is not named stays as it is.
@@ -80,7 +104,7 @@ fn read_rights(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result
         return Err(fields.error("`audience` must have 1 to 255 bytes and no spaces; leave it out for the issuer"));
     }
     settings.signing_alg = fields.parsed("signing_alg")?.unwrap_or(settings.signing_alg);
-    let introspect = [("own", Introspect::Own), ("all", Introspect::All)];
+    let introspect = [Introspect::Own, Introspect::All].map(|of| (of.as_str(), of));
     settings.introspect = fields.choice("introspect", &introspect)?.unwrap_or(settings.introspect);
     let origins = fields.parsed_list("origins", |text| origin(text).map(|()| text.to_owned()))?;
     if let Some(origins) = origins {
@@ -94,13 +118,13 @@ fn read_rights(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result
 
 /// How its sessions and tokens live.
 fn read_times(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result<(), ConfigError> {
-    let rotations = [("always", Rotation::Always), ("never", Rotation::Never)];
+    let rotations = [Rotation::Always, Rotation::Never].map(|of| (of.as_str(), of));
     settings.rotation = fields.choice("rotation", &rotations)?.unwrap_or(settings.rotation);
     settings.access_ttl = fields.parsed("access_ttl")?.unwrap_or(settings.access_ttl);
     settings.refresh_idle_ttl = fields.parsed("refresh_idle_ttl")?.unwrap_or(settings.refresh_idle_ttl);
     settings.refresh_absolute_ttl = fields.parsed("refresh_absolute_ttl")?.unwrap_or(settings.refresh_absolute_ttl);
     settings.retry_window = fields.parsed("retry_window")?.unwrap_or(settings.retry_window);
-    let late = [("revoke", LateRetry::Revoke), ("reissue", LateRetry::Reissue)];
+    let late = [LateRetry::Revoke, LateRetry::Reissue].map(|of| (of.as_str(), of));
     settings.late_retry = fields.choice("late_retry", &late)?.unwrap_or(settings.late_retry);
     settings.max_sessions = fields.count("max_sessions", 1, 1000)?.unwrap_or(settings.max_sessions);
     let without = fields.flag("refresh_without_scope")?;

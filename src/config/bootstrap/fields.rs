@@ -54,7 +54,7 @@ impl<'a> Fields<'a> {
 
     /// Whether a field was given at all, `null` included.
     pub fn has(&mut self, field: &str) -> bool {
-        self.asked.push(field.to_owned());
+        self.ask(field);
         self.dict.contains_key(field)
     }
 
@@ -64,7 +64,7 @@ impl<'a> Fields<'a> {
         if null {
             self.dict.remove(field);
         }
-        self.asked.push(field.to_owned());
+        self.ask(field);
         null
     }
 
@@ -85,8 +85,15 @@ impl<'a> Fields<'a> {
         ConfigError(format!("{}: {}", self.title, message.as_ref()))
     }
 
+    /// Remembers that there is such a field.
+    fn ask(&mut self, field: &str) {
+        if !self.asked.iter().any(|asked| asked == field) {
+            self.asked.push(field.to_owned());
+        }
+    }
+
     fn take(&mut self, field: &str) -> Option<Value> {
-        self.asked.push(field.to_owned());
+        self.ask(field);
         self.dict.remove(field)
     }
 

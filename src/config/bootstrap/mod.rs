@@ -178,6 +178,14 @@ pub fn changed_client(body: Fields<'_>, settings: &ClientSettings) -> Result<Cli
     client::read_changes(body, settings)
 }
 
+/// Another secret for a client, from a body; without one, it is made.
+///
+/// # Errors
+/// As [`client_of`].
+pub fn secret_of(body: Fields<'_>, make: MakeSecret<'_>) -> Result<Secret, ConfigError> {
+    client::read_secret(body, make)
+}
+
 /// An API key of a body; without a key, one is made.
 ///
 /// # Errors

@@ -16,6 +16,16 @@ pub enum ClientType {
     Public,
 }
 
+impl ClientType {
+    /// The word in the bootstrap file and over HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Confidential => "confidential",
+            Self::Public => "public",
+        }
+    }
+}
+
 /// Whose contract a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,6 +36,17 @@ pub enum Profile {
     Fusionauth,
     /// An API gateway's answers.
     Gateway,
+}
+
+impl Profile {
+    /// The word in the bootstrap file and over HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Fusionauth => "fusionauth",
+            Self::Gateway => "gateway",
+        }
+    }
 }
 
 /// A grant a client may use at the token endpoint.
@@ -61,6 +82,16 @@ pub enum Rotation {
     Never,
 }
 
+impl Rotation {
+    /// The word in the bootstrap file and over HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// What happens when the parent of an unused refresh token comes back after the retry window, from where it came before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +102,16 @@ pub enum LateRetry {
     Reissue,
 }
 
+impl LateRetry {
+    /// The word in the bootstrap file and over HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Reissue => "reissue",
+        }
+    }
+}
+
 /// Which access tokens a client may introspect (RFC 7662).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +120,16 @@ pub enum Introspect {
     Own,
     /// Every client's: for a resource server of many.
     All,
+}
+
+impl Introspect {
+    /// The word in the bootstrap file and over HTTP.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::All => "all",
+        }
+    }
 }
 
 /// The settings of one client.

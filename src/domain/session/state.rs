@@ -96,6 +96,31 @@ impl RevokeReason {
     }
 }
 
+impl RevokeReason {
+    /// What it means, in a sentence: for `docs/EVENTS.md`.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Revoked => "the client revoked its token (RFC 7009)",
+            Self::Logout => "the person logged out",
+            Self::PasswordChanged => "the password was changed",
+            Self::AccountDisabled => "the account was disabled",
+            Self::AccountErased => "the account was erased",
+            Self::AllRevoked => "all sessions of the account were revoked",
+            Self::RegistrationWithdrawn => "the account may not log in at the client any more",
+            Self::ClientBrake => "the client's brake was pulled",
+            Self::KeyDistrusted => "the key of its refresh tokens is distrusted",
+            Self::SessionCap => "one session more than the client allows the account; this was the oldest",
+            Self::Reuse => "a refresh token was used again",
+            Self::HistoryLost => "a token of a future that the journal does not know was shown",
+            Self::Admin => "an administrator ended it",
+            Self::Restored => "the journal was brought back from a back-up",
+            Self::AllBraked => "everything was revoked",
+            Self::NetworkBraked => "the sessions that were last used from a network were revoked",
+            Self::Person => "the person ended it",
+        }
+    }
+}
+
 /// Whether a session goes on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Status {

@@ -3,9 +3,11 @@
 mod apply;
 mod decide;
 mod event;
+mod list;
 mod state;
 
 pub use apply::apply;
 pub use decide::*;
 pub use event::*;
+pub use list::*;
 pub use state::*;

@@ -68,15 +68,17 @@ impl Operator {
         self.key.as_ref().is_none_or(|key| key.covers_account(registrations))
     }
 
+    /// Whether whoever asks may see and change some clients only.
+    pub fn is_limited(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.clients.is_some())
+    }
+
     /// Refuses what concerns more than the clients that a key covers.
     ///
     /// # Errors
     /// The key is limited to some clients; recorded.
     pub async fn is_everywhere(&self, services: &Services) -> Result<(), Why> {
-        match &self.key {
-            Some(key) if key.clients.is_some() => Err(self.elsewhere(services).await),
-            Some(_) | None => Ok(()),
-        }
+        if self.is_limited() { Err(self.elsewhere(services).await) } else { Ok(()) }
     }
 
     /// The refusal of what a key may not do.

@@ -2,9 +2,14 @@
 
 pub mod accounts;
 mod answer;
+pub mod api_keys;
 mod authority;
 pub mod brakes;
+mod client_body;
+pub mod clients;
 pub mod import;
+pub mod keys;
+mod made;
 mod once;
 mod query;
 pub mod sessions;
@@ -35,7 +40,16 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(shown("/admin/sessions", sessions::list))
         .service(shown("/admin/sessions/{sid}", sessions::show))
         .service(acted("/admin/sessions/{sid}/revoke", sessions::revoke))
-        .service(listed("/admin/brakes", brakes::show, brakes::pull));
+        .service(listed("/admin/brakes", brakes::show, brakes::pull))
+        .service(listed("/admin/api-keys", api_keys::list, api_keys::create))
+        .service(changed("/admin/api-keys/{name}", api_keys::show, api_keys::change))
+        .service(acted("/admin/api-keys/{name}/{action}", api_keys::act))
+        .service(listed("/admin/clients", clients::list, clients::create))
+        .service(changed("/admin/clients/{id}", clients::show, clients::change))
+        .service(acted("/admin/clients/{id}/{action}", clients::act))
+        .service(page("/admin/keys", "GET").route(web::get().to(keys::list)))
+        .service(acted("/admin/keys/rotate", keys::rotate))
+        .service(acted("/admin/keys/{key}/distrust", keys::distrust));
 }
 
 /// A page that is listed, and to which something is added.

@@ -82,6 +82,7 @@ impl Query {
     pub fn finish(&self) -> Result<(), Why> {
         match self.given.keys().next() {
             None => Ok(()),
+            Some(_) if self.asked.is_empty() => Err(Why::Malformed("there are no parameters here".to_owned())),
             Some(_) => Err(Why::Malformed(format!("there is an unknown parameter: use {}", self.asked.join(", ")))),
         }
     }

@@ -29,6 +29,7 @@ mod command;
 mod error;
 mod evidence;
 mod gate;
+mod meaning;
 mod session;
 mod system;
 mod text;
@@ -37,6 +38,7 @@ mod types;
 mod upcast;
 
 pub use error::SchemaError;
+pub use meaning::{EVENTS, Meaning};
 pub use types::{EVENT_TYPES, type_name};
 
 use crate::domain::context::{Context, InFull, Sealed, ToldBy};
