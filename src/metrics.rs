@@ -150,6 +150,10 @@ metrics! {
     http_requests_total: IntCounterVec["route", "method", "class"],
     /// Seconds from a request's head to its answer, by route.
     http_request_seconds: HistogramVec["route"] in SECONDS,
+    /// TLS handshakes by outcome: ok, failed (no TLS that we speak, or no certificate that the peer believes), left (the peer closed the connection), cut_off (too slow, or the server was stopping).
+    tls_handshakes_total: IntCounterVec["outcome"],
+    /// When the certificate that is served ends, in seconds since 1970; 0 without TLS.
+    tls_certificate_expires_seconds: IntGauge,
     /// Always 1: the version of the program.
     build_info: IntGaugeVec["version"],
 }

@@ -105,11 +105,13 @@ fn every_command_stands_in_a_golden_file() {
         })
         .collect();
     let gate = ["set_password", "disable", "enable", "add_registration", "withdraw_registration", "set_roles"];
-    let gate = gate.into_iter().chain(["revoke_sessions", "erase"]).map(|word| format!("gate.{word}"));
+    let more = ["revoke_sessions", "erase", "lift_registrations", "set_must_change"];
+    let gate = gate.into_iter().chain(more).map(|word| format!("gate.{word}"));
     let client = ["change", "set_secret", "disable", "enable", "revoke_sessions"].map(|word| format!("client.{word}"));
+    let brakes = ["revoke_all", "revoke_network", "refuse_logins", "allow_logins"].map(|word| format!("brakes.{word}"));
     let session = ["login", "refresh", "revoke", "expire", "show", "wrong_door", "evidence"].map(str::to_owned);
     let rest = ["issue_token", "refuse_client", "server"].map(str::to_owned);
-    assert_eq!(words, gate.chain(client).chain(session).chain(rest).collect());
+    assert_eq!(words, gate.chain(client).chain(brakes).chain(session).chain(rest).collect());
 }
 
 #[test]
@@ -141,7 +143,11 @@ fn the_fields_of_an_entry_stand_in_the_order_of_the_design() {
 
 #[test]
 fn sealed_values_are_not_said_twice() {
-    for (name, secret) in [("gate.password_set", "dmVyaWZpZXI"), ("client.secret_set", "ZGlnZXN0")] {
+    for (name, secret) in [
+        ("gate.password_set", "dmVyaWZpZXI"),
+        ("client.secret_set", "ZGlnZXN0"),
+        ("brakes.network_revoked", "MTkyLjAuMi4wLzI0"),
+    ] {
         let text = String::from_utf8(encode(&sample(name)).unwrap()).unwrap();
         assert_eq!(text.matches(secret).count(), 1, "{text}");
     }

@@ -58,6 +58,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["src/crypto/"]),
     ("postcard", &["src/journal/"]),
     ("prometheus", &["src/metrics"]),
+    ("rustls", &["src/http/", "src/cli"]),
+    ("tokio_rustls", &["src/http/"]),
     ("tracing_subscriber", &["src/app", "src/cli"]),
     ("utoipa", &["src/http/"]),
     ("zeroizing_alloc", &["src/main.rs"]),

@@ -104,7 +104,15 @@ async fn prepare(services: &Services) {
     let phc = Kernel::new(cheap).hash(PASSWORD.as_bytes(), &[7; 16], cheap).unwrap();
     for account in 0..ACCOUNTS {
         let password = NewPassword::Hash(phc.clone());
-        let new = NewAccount { login: login_id(account), password, roles: BTreeSet::new(), clients: None };
+        let new = NewAccount {
+            id: None,
+            must_change: false,
+            enabled: true,
+            login: login_id(account),
+            password,
+            roles: BTreeSet::new(),
+            clients: None,
+        };
         services.administration.create_account(new, &operator).await.unwrap();
     }
 }
@@ -123,7 +131,7 @@ pub fn asker(clock: &ManualClock, place: u64) -> Asker {
     };
     let request_id = RequestId(uuid_v7(&SystemEntropy, clock.wall()));
     let peer = Some([10, 0, 0, 7].into());
-    Asker { request_id, peer, told_by: ToldBy::Client, person, claimed: None }
+    Asker { request_id, peer, told_by: ToldBy::Client, api_key: None, person, claimed: None }
 }
 
 /// Some number.

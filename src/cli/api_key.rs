@@ -133,18 +133,17 @@ pub struct Create {
 }
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
 pub struct Change {
     #[command(flatten)]
     one: One,
     /// All that it may do, with commas between
-    #[arg(long, value_name = "PERMISSIONS", value_delimiter = ',', group = "what")]
+    #[arg(long, value_name = "PERMISSIONS", value_delimiter = ',')]
     permissions: Option<Vec<String>>,
     /// Only these clients, with commas between
-    #[arg(long, value_name = "CLIENTS", value_delimiter = ',', group = "what")]
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
     clients: Option<Vec<String>>,
     /// All clients
-    #[arg(long, conflicts_with = "clients", group = "what")]
+    #[arg(long, conflicts_with = "clients")]
     all_clients: bool,
 }
 
@@ -189,6 +188,10 @@ fn change(arguments: Change) -> Result<(), Failure> {
     let Change { one, permissions, clients, all_clients } = arguments;
     let clients = if all_clients { Some(Value::Null) } else { clients.map(listed) };
     let given = [("permissions", permissions.map(listed)), ("clients", clients)];
-    let body = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    let body: Map<String, Value> =
+        given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    if body.is_empty() {
+        return Err(Failure::usage("say what to change: --permissions, --clients or --all-clients"));
+    }
     ask(one, Does::Change, "PATCH", "", Some(Value::Object(body)))
 }

@@ -108,6 +108,6 @@ fn document() -> String {
     for reason in RevokeReason::ALL {
         let _ = writeln!(text, "| `{}` | {} |", reason.code(), reason.meaning());
     }
-    text.push_str("\n`scheme` of a password is its name with its cost, such as `{\"argon2id\":{\"m\":19456,\"t\":2,\"p\":1}}`. `class` is a code of [API.md](API.md).\n");
+    text.push_str("\n`scheme` of a password is its name with its cost: `{\"argon2id\":{\"m\":…,\"t\":…,\"p\":…}}`, or of an imported hash `{\"bcrypt\":{\"cost\":…}}`, `{\"pbkdf2-sha256\":{\"i\":…}}`, `{\"pbkdf2-sha512\":{\"i\":…}}` or `{\"scrypt\":{\"ln\":…,\"r\":…,\"p\":…}}`. `class` is a code of [API.md](API.md).\n");
     text
 }

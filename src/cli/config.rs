@@ -1,7 +1,7 @@
 //! `countersign config`: what the configuration is, before anything is started.
 
 use super::diagnostics::print;
-use super::{Common, Failure};
+use super::{Common, Failure, certificate};
 use clap::Subcommand;
 
 #[derive(Subcommand)]
@@ -15,8 +15,8 @@ pub enum Command {
 }
 
 const CHECK_HELP: &str = "\
-Reads what `serve` would read: the file, the environment (COUNTERSIGN__SECTION__KEY) and the flags; starts nothing and
-makes nothing.
+Reads what `serve` would read: the file, the environment (COUNTERSIGN__SECTION__KEY), the flags, and the certificate and key of
+TLS; starts nothing and makes nothing.
 
 Example:
   countersign config check --config countersign.toml
@@ -40,6 +40,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
 
 fn check(common: Common) -> Result<(), Failure> {
     let config = common.load()?;
+    certificate::check(&config)?;
     let warnings: String = config.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
     print(&format!("{warnings}the configuration is right\n"))
 }

@@ -27,14 +27,21 @@ pub struct Arguments {
     /// Address to listen on; port 0 picks one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     listen: String,
+    /// Let tokens and sessions end within seconds, to watch what an app does then
+    #[arg(long)]
+    short_lived: bool,
 }
 
 const AFTER_HELP: &str = "\
 Prints lines to paste into another shell (sh, bash or zsh, with curl): they log in, refresh, lose an answer and ask again,
 replay a stolen token, and show what the journal tells of it. Ctrl-C ends the demo.
 
+With --short-lived an access token is good for 3 seconds, a session ends 20 seconds after its last refresh and 60 seconds after
+its login, and a lost refresh can be asked for again for 2 seconds. An app that is tried against it meets every end within a minute.
+
 Examples:
   countersign demo
+  countersign demo --short-lived
   countersign demo --data-dir ./demo --listen 127.0.0.1:0
 
 Exit codes: 0 stopped; 1 it could not start, standard error says why; 2 wrong command line or configuration; 70 and 74 as
@@ -45,6 +52,19 @@ pub struct Secrets {
     pub client_secret: String,
     pub password: String,
 }
+
+/// How long tokens and sessions of the demo's client live, in seconds.
+pub struct Lifetimes {
+    pub access: u32,
+    pub idle: u32,
+    pub absolute: u32,
+    pub retry: u32,
+}
+
+/// Those of a client that sets none.
+const USUAL: Lifetimes = Lifetimes { access: 300, idle: 14 * 86_400, absolute: 90 * 86_400, retry: 30 };
+/// Those with which every end can be waited for.
+const SHORT: Lifetimes = Lifetimes { access: 3, idle: 20, absolute: 60, retry: 2 };
 
 /// Serves the demo until it is told to stop.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
@@ -62,24 +82,31 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     // Who tries a demo comes alone, and need not be told how many files the machine allows.
     config.http.max_connections = config.http.max_connections.min(100);
     diagnostics::start(&crate::config::LogConfig { level: crate::config::LogLevel::Warn, ..config.log.clone() });
-    let secrets = secrets(&directory)?;
-    let file = bootstrap_file(&secrets);
+    let secrets = secrets(&directory, arguments.short_lived)?;
+    let lifetimes = if arguments.short_lived { SHORT } else { USUAL };
+    let file = bootstrap_file(&secrets, &lifetimes);
     let bootstrap = Bootstrap::parse(&file, PathBuf::from("."), &super::serve::environment).map_err(Failure::new)?;
     let program = std::env::current_exe().map_err(Failure::new)?;
     let outcome = serve(&config, bootstrap, Options::default(), |url| {
-        announce(&script(url, &secrets, &program, &directory, temporary.is_some()))
+        announce(&script(url, &secrets, &lifetimes, &program, &directory, temporary.is_some()))
     });
     drop(temporary);
     outcome
 }
 
-/// The secrets of this demo: kept beside its data directory, or the next start could not say them again.
-fn secrets(directory: &Path) -> Result<Secrets, Failure> {
+/// The secrets of this demo: kept beside its data directory, or the next start could not say them again. A third line there says
+/// that its client is short-lived: a client keeps its lifetimes, whatever a later start says.
+fn secrets(directory: &Path, short_lived: bool) -> Result<Secrets, Failure> {
     let path = secrets_file(directory);
     let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", path.display()));
     if let Ok(text) = fs::read_to_string(&path) {
         let mut lines = text.lines().map(str::to_owned);
         return match (lines.next(), lines.next()) {
+            (Some(_), Some(_)) if lines.next().is_some() != short_lived => Err(Failure::new(format!(
+                "the demo in {} was made {} --short-lived, and goes on so: say the same, or choose another --data-dir",
+                directory.display(),
+                if short_lived { "without" } else { "with" }
+            ))),
             (Some(client_secret), Some(password)) => Ok(Secrets { client_secret, password }),
             _ => Err(Failure::new(format!("{} is damaged: remove it and the data directory", path.display()))),
         };
@@ -96,7 +123,8 @@ fn secrets(directory: &Path) -> Result<Secrets, Failure> {
         fs::create_dir_all(parent).map_err(failed)?;
     }
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(failed)?;
-    writeln!(file, "{}\n{}", secrets.client_secret, secrets.password).map_err(failed)?;
+    let last = if short_lived { "short-lived\n" } else { "" };
+    write!(file, "{}\n{}\n{last}", secrets.client_secret, secrets.password).map_err(failed)?;
     Ok(secrets)
 }
 
@@ -107,14 +135,19 @@ fn secrets_file(directory: &Path) -> PathBuf {
     path.into()
 }
 
-fn bootstrap_file(secrets: &Secrets) -> String {
+fn bootstrap_file(secrets: &Secrets, lifetimes: &Lifetimes) -> String {
     let Secrets { client_secret, password } = secrets;
+    let Lifetimes { access, idle, absolute, retry } = lifetimes;
     format!(
         r#"
 [[clients]]
 id = "{CLIENT}"
 secret = "{client_secret}"
 scopes = ["cart"]
+access_ttl = "{access}s"
+refresh_idle_ttl = "{idle}s"
+refresh_absolute_ttl = "{absolute}s"
+retry_window = "{retry}s"
 
 [[accounts]]
 login = "{LOGIN}"

@@ -1,12 +1,20 @@
 //! What the demo prints: who can log in, and lines that show every answer, to be pasted into a shell one by one or all at
 //! once. Comments hold no quotes, question marks or brackets: zsh reads pasted comments as commands unless told otherwise.
 
-use super::demo::{CLIENT, LOGIN, Secrets};
+use super::demo::{CLIENT, LOGIN, Lifetimes, Secrets};
 use std::path::Path;
 
 /// The demo's text. The lines need a POSIX shell and curl.
-pub fn script(url: &str, secrets: &Secrets, program: &Path, data_dir: &Path, temporary: bool) -> String {
+pub fn script(
+    url: &str,
+    secrets: &Secrets,
+    lifetimes: &Lifetimes,
+    program: &Path,
+    data_dir: &Path,
+    temporary: bool,
+) -> String {
     let Secrets { client_secret, password } = secrets;
+    let (lives, retry) = (lives(lifetimes), lifetimes.retry);
     let (program, data) = (quote(program), quote(data_dir));
     let kept = if temporary { "removed when the demo stops" } else { "kept for the next demo" };
     format!(
@@ -16,6 +24,7 @@ pub fn script(url: &str, secrets: &Secrets, program: &Path, data_dir: &Path, tem
   account   {LOGIN}   password  {password}
   data      {data}
             {kept}
+  lives     {lives}
 
 Paste these lines into another shell, one by one or all at once. Ctrl-C here ends the demo.
 
@@ -40,7 +49,7 @@ R=$(owner "$U/oauth2/token" -d grant_type=refresh_token -d refresh_token="$FIRST
 ACCESS=$(echo "$R" | field access_token); SECOND=$(echo "$R" | field refresh_token)
 
 # 4. That answer was lost, so the app asks again with token 0: the very same token 1 comes back.
-#    This works for 30 seconds, on the same device, and only until token 1 is used.
+#    This works for {retry} seconds, on the same device, and only until token 1 is used.
 R=$(owner "$U/oauth2/token" -d grant_type=refresh_token -d refresh_token="$FIRST")
 if [ "$(echo "$R" | field refresh_token)" = "$SECOND" ]
 then echo the same token 1; else echo "$R"; fi
@@ -62,6 +71,17 @@ sleep 2; {program} audit tail --data-dir {data} \
     )
 }
 
+/// How long things live, in words.
+fn lives(lifetimes: &Lifetimes) -> String {
+    let Lifetimes { access, idle, absolute, retry } = *lifetimes;
+    let [access, idle, absolute, retry] = [access, idle, absolute, retry].map(|seconds| match seconds {
+        60..86_400 if seconds % 60 == 0 => format!("{} min", seconds / 60),
+        86_400.. if seconds % 86_400 == 0 => format!("{} days", seconds / 86_400),
+        _ => format!("{seconds} s"),
+    });
+    format!("access token {access}, session {idle} unused and {absolute} at most, retry {retry}")
+}
+
 /// A path as one word of a POSIX shell.
 fn quote(path: &Path) -> String {
     let text = path.display().to_string();
@@ -75,6 +95,14 @@ fn quote(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lifetimes_are_said_in_the_unit_that_fits() {
+        let usual = Lifetimes { access: 300, idle: 14 * 86_400, absolute: 90 * 86_400, retry: 30 };
+        assert_eq!(lives(&usual), "access token 5 min, session 14 days unused and 90 days at most, retry 30 s");
+        let short = Lifetimes { access: 3, idle: 20, absolute: 61, retry: 2 };
+        assert_eq!(lives(&short), "access token 3 s, session 20 s unused and 61 s at most, retry 2 s");
+    }
 
     #[test]
     fn a_path_is_one_word_of_the_shell() {

@@ -122,11 +122,12 @@ configuration; 70 and 74 as for serve.";
 const DISTRUST_HELP: &str = "\
 For a key that somebody else may have. Another one takes its place at once. Access tokens of a distrusted signing key are
 refused at every door of ours; a resource server believes them until it fetches the key set again (`keys.jwks_max_age`).
-Every session under a distrusted refresh key is over; the end of each is recorded, too. Nothing takes the distrust back. Whoever had one key of the data directory may have had those listed as next, too: distrust them as well.
+Every session under a distrusted refresh key is over; the end of each is recorded, too. Nothing takes the distrust back.
+Whoever had one key of the data directory may have had those listed as next, too: distrust them as well.
 
 Examples:
   countersign key distrust --config countersign.toml 1
-  countersign key distrust --server https://auth.example.com --api-key-file key -- -jJ3UQ…
+  countersign key distrust --server https://auth.example.com --api-key-file key -- KID
 
 Exit codes: 0 distrusted, also if it was before; 1 it could not be done, standard error says why; 2 wrong command line or
 configuration; 70 and 74 as for serve.";

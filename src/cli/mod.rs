@@ -8,6 +8,7 @@ mod audit_tail;
 mod batches;
 mod bootstrap;
 mod brake;
+mod certificate;
 mod client;
 mod completions;
 mod config;

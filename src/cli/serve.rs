@@ -24,8 +24,9 @@ pub struct Arguments {
 }
 
 const AFTER_HELP: &str = "\
-Once requests are let in, `listening on http://HOST:PORT` is printed to standard output, and nothing else; diagnostics go to
-standard error. SIGTERM or SIGINT: requests under way are finished, everything is on disk, exit 0; a second one ends at once.
+Once requests are let in, `listening on http://HOST:PORT` (https where `tls.cert` is set) is printed to standard output, and
+nothing else; diagnostics go to standard error. SIGTERM or SIGINT: requests under way are finished, everything is on disk, exit
+0; a second one ends at once. SIGHUP, where `tls.cert` is set: the certificate is read again.
 
 Every key of the configuration may also be set by the environment: COUNTERSIGN__HTTP__LISTEN is `http.listen`. Flags win
 over the environment, the environment over the file; `countersign config show` says what is in force.

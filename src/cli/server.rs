@@ -1,6 +1,6 @@
 //! Running the server: listen, open the journal, let requests in, and stop in good order.
 
-use super::Failure;
+use super::{Failure, certificate};
 use crate::actors::Asker;
 use crate::app::{self, App, OpenedJournal, Start, StartError, Stopped, World};
 use crate::config::Config;
@@ -9,6 +9,7 @@ use crate::crypto::{DEEP, PasswordPolicy, wipe_stack};
 use crate::domain::ids::RequestId;
 use crate::entropy::uuid_v7;
 use crate::http::transport::Limits;
+use crate::http::transport::tls::Tls;
 use crate::http::{self, DoorSettings, Doors};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub fn serve(
     options: Options,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let world = World::real();
+    let tls = certificate::open(config, &world)?;
     let listen = config.http.listen;
     let listener = bind(listen, "--listen ADDR, COUNTERSIGN__HTTP__LISTEN or http.listen")?;
     let address = listener.local_addr().map_err(Failure::new)?;
@@ -37,8 +40,8 @@ pub fn serve(
         .metrics_listen
         .map(|listen| bind(listen, "COUNTERSIGN__METRICS__LISTEN or metrics.listen"))
         .transpose()?;
-    let bound = Bound { listener, metrics, issuer: config.issuer_at(address), url: format!("http://{address}") };
-    let stopped = actix_rt::System::new().block_on(run(config, bootstrap, options, bound, listening))?;
+    let bound = Bound { listener, metrics, tls, issuer: config.issuer_at(address), url: config.url_at(address) };
+    let stopped = actix_rt::System::new().block_on(run(config, bootstrap, options, world, bound, listening))?;
     // With the runtime went the last hold on the store.
     stopped.compact();
     tracing::info!("stopped in good order");
@@ -49,6 +52,7 @@ pub fn serve(
 struct Bound {
     listener: TcpListener,
     metrics: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
     issuer: String,
     url: String,
 }
@@ -70,20 +74,24 @@ async fn run(
     config: &Config,
     bootstrap: Bootstrap,
     options: Options,
+    world: World,
     bound: Bound,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<Stopped, Failure> {
     let mut stop = Stop::new()?;
-    let world = World::real();
     let on_these_doors = bound.metrics.is_none() && config.http.listen.ip().is_loopback();
     let settings = door_settings(config, bound.issuer.clone(), on_these_doors);
     let doors = Doors::new(settings, world.metrics.clone(), world.entropy.clone());
     // Listening comes first, so that readiness can tell how far a long start has come.
-    let server = http::serve(vec![bound.listener], limits(config), doors.clone()).map_err(Failure::new)?;
+    let server =
+        http::serve(vec![bound.listener], limits(config), bound.tls.clone(), doors.clone()).map_err(Failure::new)?;
     let handle = server.handle();
     let served = actix_rt::spawn(server);
     if let Some(listener) = bound.metrics {
         actix_rt::spawn(http::serve_metrics(listener, &doors).map_err(Failure::new)?);
+    }
+    if let Some(tls) = bound.tls {
+        certificate::keep_fresh(tls, world.clock.clone())?;
     }
     let opened = tokio::select! {
         opened = open(config, options, &world, &doors) => opened?,

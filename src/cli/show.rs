@@ -103,6 +103,9 @@ fn steers(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// What `null` means in lines, where it does not mean nothing.
+const MEANT: &[(&str, &str)] = &[("clients", "all"), ("audience", "issuer")];
+
 /// Lines of a name and a value: `first` in that order, then the rest by name.
 pub fn lines(value: &Value, first: &[&str]) -> String {
     let mut all = Vec::new();
@@ -118,7 +121,8 @@ pub fn lines(value: &Value, first: &[&str]) -> String {
 
 fn flatten(name: &str, value: &Value, into: &mut Vec<(String, String)>) {
     let Value::Object(fields) = value else {
-        into.push((name.to_owned(), text_of(Some(value), "-")));
+        let none = MEANT.iter().find(|(known, _)| *known == name).map_or("-", |(_, none)| none);
+        into.push((name.to_owned(), text_of(Some(value), none)));
         return;
     };
     for (field, value) in fields {

@@ -129,7 +129,7 @@ pub static KEYS: &[Key] = &[
         "http.behind_proxy",
         Kind::Flag,
         "false",
-        "A proxy in front ends TLS; needed for an address that is not loopback.",
+        "A proxy in front ends TLS; needed for an address that is not loopback where `tls.cert` is not set.",
     ),
     key(
         "http.trusted_proxies",
@@ -163,6 +163,13 @@ pub static KEYS: &[Key] = &[
     key("http.write_timeout", seconds(1, 3600), "30s", "How long a client may take to accept 16 KiB of an answer."),
     key("http.keep_alive", seconds(1, 3600), "75s", "How long a connection may wait for its next request."),
     key("http.stop_timeout", seconds(1, 3600), "35s", "How long requests may go on after the server was told to stop."),
+    derived(
+        "tls.cert",
+        Kind::Path,
+        "none: plain HTTP",
+        "PEM file of the server's certificate and its intermediates; read again when it changes.",
+    ),
+    derived("tls.key", Kind::Path, "none", "PEM file of the certificate's private key; read again when it changes."),
     derived("metrics.listen", Kind::Socket, "on `http.listen`", "Moves `/metrics` to an address of its own."),
     derived(
         "hash.threads",

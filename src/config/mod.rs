@@ -8,6 +8,7 @@ pub mod keys;
 mod raw;
 mod secret;
 mod show;
+mod tls;
 mod values;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 
 pub use raw::Source;
 pub use secret::Secret;
+pub use tls::TlsConfig;
 
 use crate::domain::time::Span;
 use ipnet::IpNet;
@@ -84,6 +86,8 @@ pub struct Config {
     pub issuer: Option<String>,
     /// The server's socket and its limits.
     pub http: HttpConfig,
+    /// The files of the server's certificate, where it speaks TLS itself.
+    pub tls: Option<TlsConfig>,
     /// Where `/metrics` is served, if not on `http.listen`.
     pub metrics_listen: Option<SocketAddr>,
     /// Password hashing.
@@ -280,6 +284,7 @@ impl Config {
         let mut config = Self {
             issuer: raw.issuer("issuer")?,
             http: http(&raw)?,
+            tls: tls::read(&raw)?,
             metrics_listen: raw.socket("metrics.listen")?,
             hash: hash(&raw)?,
             passwords: passwords(&raw)?,
@@ -304,19 +309,20 @@ impl Config {
 
     /// The issuer of a server that listens there: the one configured, else its URL.
     pub fn issuer_at(&self, listening: SocketAddr) -> String {
-        self.issuer.clone().unwrap_or_else(|| format!("http://{listening}"))
+        self.issuer.clone().unwrap_or_else(|| self.url_at(listening))
+    }
+
+    /// The URL of a server that listens there.
+    pub fn url_at(&self, listening: SocketAddr) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{listening}")
     }
 
     /// Checks what depends on more than one value.
     fn check(&self) -> Result<(), ConfigError> {
         let (http, hash) = (&self.http, &self.hash);
         let error = |text: String| Err(ConfigError(text));
-        if !http.listen.ip().is_loopback() && !http.behind_proxy {
-            return error(format!(
-                "`http.listen` is {}, which others can reach, but there is no TLS: put a proxy that ends TLS in front and set `http.behind_proxy = true`, or listen on 127.0.0.1",
-                http.listen
-            ));
-        }
+        tls::check_reach(self)?;
         if http.body_timeout > http.request_timeout {
             return error("`http.body_timeout` must not be longer than `http.request_timeout`".into());
         }

@@ -308,9 +308,6 @@ fn unknown(name: &str, place: &str, like: &str) -> ConfigError {
     };
     let hint = match meant {
         Some(meant) => format!("; did you mean `{meant}`?"),
-        None if name.starts_with("tls.") || name == "tls" => {
-            "; let a proxy in front end TLS and set `http.behind_proxy = true`".to_owned()
-        }
         None => "; remove it, or see docs/CONFIG.md for the keys there are".to_owned(),
     };
     ConfigError(format!("unknown key `{name}` in {place}{hint}"))

@@ -58,7 +58,7 @@ fn an_unknown_key_is_refused_by_its_full_name_with_its_place_and_what_was_meant(
     assert!(refusal("[htp]\nlisten = \"x\"\n").contains("unknown key `htp`"));
     assert!(refusal("http = 3\n").contains("unknown key `http`"));
     assert!(refusal("[http.listen]\nx = 1\n").contains("`http.listen`"));
-    assert!(refusal("[tls]\ncert = \"x\"\n").contains("let a proxy in front end TLS"));
+    assert!(refusal("[tls]\ncertificate = \"x\"\n").contains("unknown key `tls.certificate`"));
     let text = env_refusal("COUNTERSIGN__HTTP__LISSTEN", "x");
     assert_eq!(
         text,
@@ -113,12 +113,30 @@ fn values_that_contradict_each_other_are_refused() {
 fn an_address_that_others_can_reach_needs_a_proxy_in_front() {
     for open in ["0.0.0.0:80", "[::]:80", "192.168.1.1:80"] {
         let text = refusal(&format!("[http]\nlisten = \"{open}\""));
-        assert!(text.contains("set `http.behind_proxy = true`"), "{text}");
+        assert!(text.contains("set `http.behind_proxy = true`") && text.contains("set `tls.cert`"), "{text}");
+        let text = refusal(&format!("[metrics]\nlisten = \"{open}\"\n[tls]\ncert = \"c\"\nkey = \"k\""));
+        assert!(text.contains("`metrics.listen` is ") && text.contains("set `http.behind_proxy = true`"), "{text}");
     }
     let config =
         from_file("[http]\nlisten = \"0.0.0.0:80\"\nbehind_proxy = true\ntrusted_proxies = [\"10.0.0.1\"]").unwrap();
     assert_eq!(config.warnings, Vec::<String>::new());
     assert!(from_file("[http]\nlisten = \"[::1]:80\"").is_ok());
+}
+
+#[test]
+fn a_certificate_and_its_key_are_set_together_and_let_others_in() {
+    let pair = "[tls]\ncert = \"/c.pem\"\nkey = \"/k.pem\"\n";
+    let config = from_file(&format!("{pair}[http]\nlisten = \"0.0.0.0:443\"")).unwrap();
+    assert_eq!(config.tls, Some(TlsConfig { cert: "/c.pem".into(), key: "/k.pem".into() }));
+    assert_eq!(config.warnings, Vec::<String>::new());
+    let listening = "192.168.1.1:443".parse().unwrap();
+    assert_eq!(config.issuer_at(listening), "https://192.168.1.1:443");
+    let named = from_file(&format!("issuer = \"https://auth.example.com\"\n{pair}")).unwrap();
+    assert_eq!(named.issuer_at(listening), "https://auth.example.com");
+    assert_eq!(named.url_at(listening), "https://192.168.1.1:443");
+    assert!(refusal("[tls]\ncert = \"/c.pem\"").contains("`tls.cert` is set but `tls.key` is not"));
+    assert!(refusal("[tls]\nkey = \"/k.pem\"").contains("`tls.key` is set but `tls.cert` is not"));
+    assert!(refusal("[tls]\ncert = \"/c.pem\"\nkey = \"\"").contains("`tls.key`"));
 }
 
 #[test]
@@ -130,7 +148,10 @@ fn what_is_unwise_is_allowed_with_a_warning() {
         ("[http]\ntrusted_proxies = [\"0.0.0.0/0\"]", "holds every address"),
         ("issuer = \"http://auth.example.com\"", "`issuer` is http"),
         ("[keys]\nrotation_interval = \"59m\"", "`keys.rotation_interval` is below an hour"),
-        ("[metrics]\nlisten = \"0.0.0.0:9000\"", "`metrics.listen` is not loopback"),
+        (
+            "[metrics]\nlisten = \"0.0.0.0:9000\"\n[http]\nbehind_proxy = true\ntrusted_proxies = [\"10.0.0.1\"]",
+            "`metrics.listen` is not loopback",
+        ),
     ] {
         let warnings = from_file(unwise).unwrap().warnings;
         assert!(warnings.len() == 1 && warnings[0].contains(expected), "{unwise}: {warnings:?}");

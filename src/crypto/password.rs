@@ -1,8 +1,9 @@
-//! Passwords: Argon2id for what we make, Argon2id and bcrypt for what others made and we were given.
+//! Passwords: Argon2id for what we make; Argon2id, bcrypt, PBKDF2 and scrypt for what others made and we were given.
 //!
 //! A password is judged as given: not trimmed, not normalised. Its length (at most 1024 bytes) is limited where it comes
 //! in, not here.
 
+mod imported;
 mod policy;
 mod scheme;
 
@@ -77,6 +78,9 @@ impl Kernel {
     /// the first NUL. Hashes that others made are judged by the same rule, so every password that opened the account
     /// where it came from opens it here; a longer one with the same beginning does too, until the next hash replaces it.
     ///
+    /// scrypt takes its memory for one hash only. It is on the heap, and the program's allocator wipes what is freed. What is more
+    /// than 32 MiB goes back to the system at once, less may stay with the thread's allocator for its next hash.
+    ///
     /// # Errors
     /// [`PasswordHashError`] as [`scheme_of`].
     pub fn verify(&mut self, password: &[u8], phc: &str) -> Result<bool, PasswordHashError> {
@@ -93,6 +97,11 @@ impl Kernel {
                 self.hashes += 1;
                 // Salt and hash are the last 53 characters; before them stands the version, which may be 2a, 2b or 2y.
                 Ok(constant_time_eq(&computed[7..], hash.as_bytes()))
+            }
+            Parsed::Imported(imported) => {
+                let right = imported.opens(password)?;
+                self.hashes += 1;
+                Ok(right)
             }
         }
     }

@@ -64,11 +64,23 @@ uuid_id!(
     RequestId
 );
 
+/// The instant in a UUIDv7; `None` where it is none.
+fn drawn_at(id: Uuid) -> Option<Timestamp> {
+    let (high, _) = id.as_u64_pair();
+    (id.get_version_num() == 7).then(|| Timestamp(i64::try_from(high >> 16).unwrap_or(i64::MAX)))
+}
+
 impl SessionId {
     /// When the id was drawn, which is when the session began; `None` where it is no UUIDv7 and does not tell.
     pub fn drawn_at(&self) -> Option<Timestamp> {
-        let (high, _) = self.0.as_u64_pair();
-        (self.0.get_version_num() == 7).then(|| Timestamp(i64::try_from(high >> 16).unwrap_or(i64::MAX)))
+        drawn_at(self.0)
+    }
+}
+
+impl AccountId {
+    /// When the id was drawn, which is when the account was made here; `None` where it was made elsewhere and does not tell.
+    pub fn drawn_at(&self) -> Option<Timestamp> {
+        drawn_at(self.0)
     }
 }
 

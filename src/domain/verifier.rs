@@ -21,6 +21,25 @@ pub enum Scheme {
         /// log2 of the rounds.
         cost: u32,
     },
+    /// PBKDF2 with HMAC-SHA-256 (RFC 8018), from another system.
+    Pbkdf2Sha256 {
+        /// How often HMAC is computed for each block.
+        iterations: u32,
+    },
+    /// PBKDF2 with HMAC-SHA-512, from another system.
+    Pbkdf2Sha512 {
+        /// How often HMAC is computed for each block.
+        iterations: u32,
+    },
+    /// scrypt (RFC 7914), from another system.
+    Scrypt {
+        /// log2 of N, the number of blocks in memory.
+        log_n: u8,
+        /// Size of a block, in 128 bytes.
+        r: u32,
+        /// How often the memory is filled, one time after the other.
+        p: u32,
+    },
 }
 
 impl Scheme {
@@ -29,6 +48,9 @@ impl Scheme {
         match self {
             Self::Argon2id { .. } => "argon2id",
             Self::Bcrypt { .. } => "bcrypt",
+            Self::Pbkdf2Sha256 { .. } => "pbkdf2-sha256",
+            Self::Pbkdf2Sha512 { .. } => "pbkdf2-sha512",
+            Self::Scrypt { .. } => "scrypt",
         }
     }
 }

@@ -44,6 +44,8 @@ pub enum Why {
     Starting,
     /// More requests under way than allowed.
     TooMany,
+    /// A browser asks for a page that belongs to no public client.
+    OriginNotAllowed,
     /// There is no such page.
     NotFound,
     /// What was to be changed was not.
@@ -212,6 +214,7 @@ fn answer(why: &Why) -> Answer {
             "temporarily_unavailable",
             "the server has more requests than it can take: try again later",
         ),
+        Why::OriginNotAllowed => plain(StatusCode::FORBIDDEN, "origin_not_allowed", NO_SUCH_ORIGIN),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
         Why::NotDone(why) => not_done(why),
         Why::MustChange(_) => denied(Denial::PasswordChangeRequired),
@@ -263,7 +266,13 @@ fn body(error: BodyError) -> Answer {
     Answer { status, error: "invalid_request", text: text.to_owned(), challenge: None }
 }
 
+const NO_SUCH_ORIGIN: &str =
+    "no enabled public client has this origin: add it to the client's `origins`, as the browser sends it";
+
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;
+const DEAD_TOKEN: &str = "the token is not valid for this client, has expired or was revoked: log in again";
+const CHANGE_FIRST: &str =
+    "the password must be changed: POST /account/password with the change_code of this answer and a new password";
 
 /// What the rules refuse. Whoever shows a refresh token learns only that it is dead, not why; and nothing tells an unknown
 /// login id from a wrong password or from too many attempts.
@@ -278,12 +287,7 @@ fn denied(denial: Denial) -> Answer {
         | Denial::LateRetry
         | Denial::ForeignRetry
         | Denial::Superseded
-        | Denial::WrongDoor => (
-            StatusCode::BAD_REQUEST,
-            "invalid_grant",
-            "the token is not valid for this client, has expired or was revoked: log in again",
-            None,
-        ),
+        | Denial::WrongDoor => (StatusCode::BAD_REQUEST, "invalid_grant", DEAD_TOKEN, None),
         Denial::WrongCredentials | Denial::Throttled => {
             (StatusCode::BAD_REQUEST, "invalid_grant", "the login or the password is wrong", None)
         }
@@ -308,12 +312,7 @@ fn denied(denial: Denial) -> Answer {
             "nobody may log in for now: an operator has stopped it; sessions go on",
             None,
         ),
-        Denial::PasswordChangeRequired => (
-            StatusCode::BAD_REQUEST,
-            "invalid_grant",
-            "the password must be changed: POST /account/password with the change_code of this answer and a new password",
-            None,
-        ),
+        Denial::PasswordChangeRequired => (StatusCode::BAD_REQUEST, "invalid_grant", CHANGE_FIRST, None),
         Denial::OldPasswordWrong => (StatusCode::FORBIDDEN, "old_password_wrong", "the old password is wrong", None),
         Denial::PasswordCodeWrong => (
             StatusCode::FORBIDDEN,

@@ -1,8 +1,9 @@
 //! The doors: every way in over HTTP. One file per endpoint, grouped by whose contract it is; [`error`] is the only mapping to
-//! statuses; [`transport`] bounds heads, bodies and connections; [`observe`] counts and names requests.
+//! statuses; `cors` says what pages in a browser may read; [`transport`] bounds heads, bodies and connections; [`observe`] counts and names requests.
 
 pub mod admin;
 mod api_page;
+mod cors;
 pub mod error;
 mod form;
 pub mod inside;
@@ -31,6 +32,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::Semaphore;
+use transport::tls::Tls;
 
 /// Open connections where only metrics are served: those who ask are few.
 const METRICS_CONNECTIONS: usize = 64;
@@ -65,6 +67,7 @@ pub struct Doors {
     answered: admin::Answered,
     entropy: Arc<dyn Entropy>,
     in_flight: Semaphore,
+    origins: cors::Origins,
     stopping: AtomicBool,
     replayed: AtomicU64,
     to_replay: AtomicU64,
@@ -82,6 +85,7 @@ impl Doors {
             answered: admin::Answered::default(),
             entropy,
             in_flight,
+            origins: cors::Origins::default(),
             stopping: AtomicBool::new(false),
             replayed: AtomicU64::new(0),
             to_replay: AtomicU64::new(0),
@@ -167,21 +171,22 @@ async fn nothing_here(mut request: ServiceRequest) -> Result<ServiceResponse, ac
     Ok(request.error_response(HttpError::plain(Why::NotFound, id)))
 }
 
-/// Serves the doors on listeners until the server is stopped. Must be called inside an actix system.
+/// Serves the doors on listeners, behind TLS where it is given, until the server is stopped. Must be called inside an actix system.
 ///
 /// # Errors
 /// Where the listeners cannot be used.
 pub fn serve(
     listeners: Vec<TcpListener>,
     limits: transport::Limits,
+    tls: Option<Arc<Tls>>,
     doors: Arc<Doors>,
 ) -> std::io::Result<actix_web::dev::Server> {
-    transport::serve(listeners, limits, move || {
+    transport::serve(listeners, limits, tls, move || {
         App::new().app_data(web::Data::from(doors.clone())).wrap(from_fn(observe::observe)).configure(routes)
     })
 }
 
-/// Serves metrics alone, for `metrics.listen`. Must be called inside an actix system.
+/// Serves metrics alone, for `metrics.listen`, always without TLS. Must be called inside an actix system.
 ///
 /// # Errors
 /// Where the listener cannot be used.
@@ -189,7 +194,7 @@ pub fn serve_metrics(listener: TcpListener, doors: &Arc<Doors>) -> std::io::Resu
     let settings = DoorSettings { metrics: true, ..doors.settings.clone() };
     let doors = Doors::new(settings, doors.metrics.clone(), doors.entropy.clone());
     let limits = transport::Limits { workers: 1, max_connections: METRICS_CONNECTIONS, ..transport::Limits::default() };
-    transport::serve(vec![listener], limits, move || {
+    transport::serve(vec![listener], limits, None, move || {
         App::new().app_data(web::Data::from(doors.clone())).route("/metrics", web::get().to(ops::metrics::metrics))
     })
 }

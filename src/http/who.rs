@@ -58,6 +58,11 @@ impl Credentials {
         }
         Ok(found)
     }
+
+    /// The client's id, as the request names it.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
 }
 
 fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Why> {

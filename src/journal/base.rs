@@ -14,6 +14,8 @@ use super::files::header::list_segments;
 use super::files::merkle::{Frontier, Sha256};
 use super::files::seal::Pace;
 use super::files::source::FileReader;
+use super::keys;
+use super::state_format_2;
 use super::store::{Change, CheckedStore, STATE_FORMAT, Store, StoreError, live_pages};
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
@@ -137,10 +139,12 @@ fn read_base<D: Disk>(
     // The longest head there can be, with 64 hashes, is shorter.
     (&mut reader).take(16 * 1024).read_until(b'\n', &mut line)?;
     let written = Written::decode(&line).ok_or_else(|| bad("its first line is not one this program writes"))?;
-    if written.format != FORMAT || written.state_format != STATE_FORMAT {
+    let older = written.state_format == state_format_2::NUMBER;
+    if written.format != FORMAT || !(older || written.state_format == STATE_FORMAT) {
         return Err(BaseError(format!(
-            "it holds states in format {}, and this program reads format {STATE_FORMAT}: start the version that wrote it",
-            written.state_format
+            "it holds states in format {}, and this program reads formats {} to {STATE_FORMAT}: start the version that wrote it",
+            written.state_format,
+            state_format_2::NUMBER
         )));
     }
     let frontier = written.frontier().filter(|frontier| frontier.size() == position);
@@ -159,6 +163,9 @@ fn read_base<D: Disk>(
         records.read_exact(&mut key)?;
         records.read_exact(&mut value)?;
         [&lengths[..], &key, &value].iter().for_each(|bytes| digest.update(bytes));
+        if older && let Some(stream) = keys::stream_of(&key) {
+            value = state_format_2::renewed(&stream, &value).map_err(|why| BaseError(why.to_string()))?;
+        }
         take((key, Some(value)))?;
     }
     if digest.finish().to_string() != written.sha256 || records.read(&mut [0])? != 0 {

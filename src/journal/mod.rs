@@ -27,6 +27,7 @@ mod rewrap;
 pub mod schema;
 mod shed;
 mod sled_store;
+mod state_format_2;
 pub mod store;
 
 pub use base::{BaseError, check_base, check_stand_in};

@@ -108,7 +108,14 @@ impl Engine {
         let user_agent = Some("Store/4.2 (Android 14)".to_owned());
         let person = Person { address: Some(address.parse().unwrap()), user_agent, device: Some("phone".to_owned()) };
         let request_id = RequestId(uuid_v7(&SeededEntropy::new(1), self.now()));
-        Asker { request_id, peer: Some([10, 0, 0, 7].into()), told_by: ToldBy::Client, person, claimed: None }
+        Asker {
+            request_id,
+            peer: Some([10, 0, 0, 7].into()),
+            told_by: ToldBy::Client,
+            api_key: None,
+            person,
+            claimed: None,
+        }
     }
 
     pub fn operator(&self) -> Asker {

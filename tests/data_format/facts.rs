@@ -107,6 +107,7 @@ fn said(state: &State) -> String {
         }
         State::Evidence(_) => "evidence".to_owned(),
         State::Name(name) => format!("{name:?}"),
+        State::Brakes(brakes) => format!("{brakes:?}"),
     }
 }
 

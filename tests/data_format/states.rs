@@ -44,7 +44,7 @@ fn records() -> String {
 /// States that samples of one kind of stream may follow.
 fn befores(samples: &[(&str, Envelope)]) -> Vec<Option<State>> {
     let begun = samples.iter().find_map(|(_, envelope)| apply(None, &envelope.recorded).ok()).unwrap();
-    let added = samples.iter().filter(|(name, _)| name.ends_with("_added"));
+    let added = samples.iter().filter(|(name, _)| name.ends_with("_added") || *name == "system.api_key_created");
     let grown = added
         .fold(begun.clone(), |state, (_, envelope)| apply(Some(state.clone()), &envelope.recorded).unwrap_or(state));
     let mut before = vec![Some(begun.clone()), None, Some(grown.clone())];

@@ -103,7 +103,7 @@ fn in_state_format(data: &Path, number: u32) {
     let base = fs::read(&path).unwrap();
     let end = base.iter().position(|byte| *byte == b'\n').unwrap();
     let line = String::from_utf8(base[..end].to_vec()).unwrap();
-    let other = line.replace(&format!(r#""state_format":{STATE_FORMAT}"#), &format!(r#""state_format":{number}"#));
+    let other = line.replace(r#""state_format":2"#, &format!(r#""state_format":{number}"#));
     assert_ne!(line, other);
     let body = other.split_once(',').unwrap().1;
     let head = format!(r#"{{"crc32c":"{:08x}",{body}"#, crc32c::crc32c(body.as_bytes()));

@@ -266,6 +266,10 @@ max_connections = 1000
 max_head = "16KiB"
 head_timeout = "10s"
 
+[tls]
+cert = "/etc/countersign/tls.cert"
+key = "/etc/countersign/tls.key"
+
 [hash]
 threads = 2
 deadline = "2s"

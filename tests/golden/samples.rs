@@ -1,5 +1,8 @@
 //! What each golden file means: the entry, as the domain sees it.
 
+#[path = "operators.rs"]
+mod operators;
+
 use countersign::domain::account::{AccountEvent, Login, NameEvent, PasswordVerdict};
 use countersign::domain::client::{
     ClientCommand, ClientEvent, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry, Profile, UseEvent,
@@ -8,7 +11,6 @@ use countersign::domain::command::Command;
 use countersign::domain::context::{Context, InFull, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
 use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past};
-use countersign::domain::gate::{GateCommand, GateEvent};
 use countersign::domain::ids::{
     AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
 };
@@ -21,17 +23,21 @@ use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::verifier::Scheme;
 use countersign::domain::{Event, Recorded};
 use countersign::journal::schema::Envelope;
+use operators::{api_keys, brakes, gates, passwords};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// Every golden file's name, without `.v1.json`, and its entry.
 pub fn all() -> Vec<(&'static str, Envelope)> {
-    [system(), operated(), names_and_accounts(), gates(), clients(), usage(), sessions(), refusals(), evidence()]
-        .concat()
+    let people = [names_and_accounts(), passwords(), gates(), sessions(), refusals(), evidence()];
+    [vec![system(), operated(), api_keys(), brakes(), clients(), usage()], people.to_vec()].concat().concat()
 }
 
 const NOW: Timestamp = Timestamp(1_769_860_800_123);
 const ARGON2ID: Scheme = Scheme::Argon2id { memory_kib: 19_456, iterations: 2, parallelism: 1 };
+const PBKDF2_SHA256: Scheme = Scheme::Pbkdf2Sha256 { iterations: 29_000 };
+const PBKDF2_SHA512: Scheme = Scheme::Pbkdf2Sha512 { iterations: 210_000 };
+const SCRYPT: Scheme = Scheme::Scrypt { log_n: 15, r: 8, p: 1 };
 
 fn uuid(n: u128) -> Uuid {
     Uuid::from_u128(0x019c_133d_4000_7000_8000_0000_0000_0000 + n)
@@ -69,6 +75,7 @@ fn envelope(stream: StreamId, event: Event, command: Option<Command>) -> Envelop
     let context = Context {
         request_id: RequestId(uuid(2)),
         told_by: ToldBy::Client,
+        api_key: None,
         net: Some(Tag([0x1a; 8])),
         ua: Some(Tag([0x2b; 8])),
         dev: Some(Tag([0x3c; 8])),
@@ -96,8 +103,22 @@ fn told_before(mut envelope: Envelope) -> Envelope {
 fn by_server(mut envelope: Envelope) -> Envelope {
     let request_id = envelope.recorded.context.request_id;
     envelope.recorded.context =
-        Context { request_id, told_by: ToldBy::Server, net: None, ua: None, dev: None, sealed: None };
+        Context { request_id, told_by: ToldBy::Server, api_key: None, net: None, ua: None, dev: None, sealed: None };
     Envelope { number: 0, ..envelope }
+}
+
+/// An entry that somebody with an API key asked for, who tells no person.
+fn by_api_key(mut envelope: Envelope) -> Envelope {
+    let context = &mut envelope.recorded.context;
+    (context.told_by, context.api_key) = (ToldBy::ApiKey, Some("ops".to_owned()));
+    envelope
+}
+
+/// An entry that a command on a stopped server asked for.
+fn by_command_line(envelope: Envelope) -> Envelope {
+    let mut envelope = by_server(envelope);
+    envelope.recorded.context.told_by = ToldBy::CommandLine;
+    envelope
 }
 
 /// The first entry of its stream.
@@ -196,14 +217,16 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
         ends,
     };
     let (right, wrong) = (PasswordVerdict::Right, PasswordVerdict::Wrong);
-    let granted = Command::Login { login: login(right, None, vec![]), gate: 2, client: 5, n: None };
+    let granted = Command::Login { login: login(right, None, vec![]), gate: 2, client: 5, brakes: 0, n: None };
     let refused = Command::Login {
         login: login(wrong, Some(words(&["cart", "openid"])), vec![]),
         gate: 2,
         client: 5,
+        brakes: 0,
         n: Some(3),
     };
-    let capped = Command::Login { login: login(right, None, vec![session_id(7)]), gate: 2, client: 5, n: None };
+    let capped = login(right, None, vec![session_id(7)]);
+    let capped = Command::Login { login: capped, gate: 2, client: 5, brakes: 0, n: None };
     let rehashed = |scheme| AccountEvent::PasswordRehashed { of: 1, verifier: sealed("dmVyaWZpZXI"), scheme };
     let class = Denial::WrongCredentials;
     let (session, client) = (session_id(0), store());
@@ -219,38 +242,20 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
             "account.login_succeeded",
             entry(AccountEvent::LoginSucceeded { client: client.clone(), session }, Some(granted)),
         ),
+        (
+            "account.login_refused-logins_refused",
+            entry(
+                AccountEvent::LoginRefused { client: client.clone(), class: Denial::LoginsRefused, n: 3 },
+                behind_brakes(Some(refused.clone())),
+            ),
+        ),
         ("account.login_refused", entry(AccountEvent::LoginRefused { client, class, n: 3 }, Some(refused))),
         ("account.password_rehashed", entry(rehashed(ARGON2ID), Some(Command::Server))),
         ("account.password_rehashed-bcrypt", entry(rehashed(Scheme::Bcrypt { cost: 10 }), None)),
+        ("account.password_rehashed-pbkdf2_sha256", entry(rehashed(PBKDF2_SHA256), None)),
+        ("account.password_rehashed-pbkdf2_sha512", entry(rehashed(PBKDF2_SHA512), None)),
+        ("account.password_rehashed-scrypt", entry(rehashed(SCRYPT), None)),
         ("session.revoked-cmd_login", envelope(StreamId::Session(session_id(7)), revoked, Some(capped))),
-    ]
-}
-
-fn gates() -> Vec<(&'static str, Envelope)> {
-    let entry = |event, cmd| {
-        envelope(StreamId::Gate(account_id()), Event::Gate(event), Some(Command::Gate { command: cmd, gate: 2 }))
-    };
-    let verifier = sealed("dmVyaWZpZXI");
-    let set = GateCommand::SetPassword { verifier: verifier.clone(), scheme: ARGON2ID };
-    let roles = words(&["admin", "shopper"]);
-    let opening = GateEvent::PasswordSet { verifier: verifier.clone(), scheme: Scheme::Bcrypt { cost: 12 } };
-    let opening = envelope(StreamId::Gate(account_id()), Event::Gate(opening), None);
-    vec![
-        ("gate.password_set", entry(GateEvent::PasswordSet { verifier, scheme: ARGON2ID }, set)),
-        ("gate.password_set-bcrypt", first(opening)),
-        ("gate.disabled", entry(GateEvent::Disabled, GateCommand::Disable)),
-        ("gate.enabled", entry(GateEvent::Enabled, GateCommand::Enable)),
-        (
-            "gate.registration_added",
-            entry(GateEvent::RegistrationAdded { client: store() }, GateCommand::AddRegistration(store())),
-        ),
-        (
-            "gate.registration_withdrawn",
-            entry(GateEvent::RegistrationWithdrawn { client: store() }, GateCommand::WithdrawRegistration(store())),
-        ),
-        ("gate.roles_set", entry(GateEvent::RolesSet { roles: roles.clone() }, GateCommand::SetRoles(roles))),
-        ("gate.sessions_revoked", entry(GateEvent::SessionsRevoked, GateCommand::RevokeSessions)),
-        ("gate.erased", entry(GateEvent::Erased, GateCommand::Erase)),
     ]
 }
 
@@ -321,7 +326,18 @@ fn entry(event: SessionEvent, cmd: Option<Command>) -> Envelope {
 fn refresh(presented: u32, scope: Option<BTreeSet<String>>, unrecorded: Unrecorded) -> Option<Command> {
     let (jitter, unavailable) = (Span(12_500), Span::seconds(4));
     let refresh = Refresh { presented, client: store(), scope, jti: jti(), jitter, wall: NOW, unavailable };
-    Some(Command::Refresh { refresh, gate: 2, client: 5, unrecorded })
+    Some(Command::Refresh { refresh, gate: 2, client: 5, brakes: 0, unrecorded })
+}
+
+/// The same command, decided when something had been braked.
+fn behind_brakes(command: Option<Command>) -> Option<Command> {
+    command.map(|command| match command {
+        Command::Refresh { refresh, gate, client, unrecorded, .. } => {
+            Command::Refresh { refresh, gate, client, brakes: 3, unrecorded }
+        }
+        Command::Login { login, gate, client, n, .. } => Command::Login { login, gate, client, brakes: 3, n },
+        other => other,
+    })
 }
 
 fn unrecorded() -> Unrecorded {
@@ -337,6 +353,7 @@ fn sessions() -> Vec<(&'static str, Envelope)> {
         refresh_key: 3,
         gate_version: 2,
         client_version: 5,
+        brakes_version: 0,
         absolute_end: NOW + Span::days(90),
         idle_end: NOW + Span::days(14),
         access: access(),
@@ -353,8 +370,10 @@ fn sessions() -> Vec<(&'static str, Envelope)> {
     let quiet = Unrecorded::default;
     vec![
         ("session.started", first(entry(SessionEvent::Started(started.clone()), None))),
-        ("session.started-told", first(told(entry(SessionEvent::Started(started), None)))),
+        ("session.started-told", first(told(entry(SessionEvent::Started(started.clone()), None)))),
+        ("session.started-brakes", first(entry(SessionEvent::Started(Started { brakes_version: 3, ..started }), None))),
         ("session.refreshed", entry(refreshed(None, None), refresh(4, None, quiet()))),
+        ("session.refreshed-brakes", entry(refreshed(None, None), behind_brakes(refresh(4, None, quiet())))),
         ("session.refreshed-told", told(entry(refreshed(None, None), refresh(4, None, quiet())))),
         ("session.refreshed-told_before", told_before(entry(refreshed(None, None), refresh(4, None, quiet())))),
         ("session.refreshed-narrowed", entry(refreshed(None, cart.clone()), refresh(4, cart.clone(), unrecorded()))),
@@ -370,7 +389,7 @@ fn refusals() -> Vec<(&'static str, Envelope)> {
         Some(Command::Revoke { revoke: Revoke { reason, client, presented }, session: 3, unrecorded })
     };
     let by_token = || revoke(RevokeReason::Revoked, Some(store()), Some(2), unrecorded());
-    let by_admin = || revoke(RevokeReason::Admin, None, None, Unrecorded::default());
+    let by_reason = |reason| revoke(reason, None, None, Unrecorded::default());
     let show = |unrecorded| Some(Command::Show { presented: 2, unrecorded });
     let revoked = |reason| SessionEvent::Revoked { reason };
     let reuse = SessionEvent::ReuseDetected { class: Denial::Superseded, presented: 2, current: 5 };
@@ -389,7 +408,16 @@ fn refusals() -> Vec<(&'static str, Envelope)> {
         ("session.superseded_shown-unrecorded", entry(shown(3), show(unrecorded()))),
         ("session.ahead_of_journal", entry(ahead, refresh(9, None, quiet()))),
         ("session.revoked", entry(revoked(RevokeReason::Reuse), None)),
-        ("session.revoked-cmd_revoke", entry(revoked(RevokeReason::Admin), by_admin())),
+        (
+            "session.revoked-all_braked",
+            by_server(entry(revoked(RevokeReason::AllBraked), by_reason(RevokeReason::AllBraked))),
+        ),
+        (
+            "session.revoked-network_braked",
+            by_server(entry(revoked(RevokeReason::NetworkBraked), by_reason(RevokeReason::NetworkBraked))),
+        ),
+        ("session.revoked-person", entry(revoked(RevokeReason::Person), by_reason(RevokeReason::Person))),
+        ("session.revoked-cmd_revoke", entry(revoked(RevokeReason::Admin), by_reason(RevokeReason::Admin))),
         ("session.expired", by_server(entry(SessionEvent::Expired, Some(Command::Expire)))),
     ]
 }

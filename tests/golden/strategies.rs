@@ -1,15 +1,16 @@
 //! Arbitrary entries: any event with any command that may stand beside it.
 
+#[path = "settings.rs"]
+mod settings;
+
 use countersign::domain::account::{AccountEvent, Login, NameEvent, PasswordVerdict};
-use countersign::domain::client::{
-    ClientCommand, ClientEvent, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry, Profile,
-    Rotation, UseEvent,
-};
+use countersign::domain::brakes::{BrakesCommand, BrakesEvent};
+use countersign::domain::client::{ClientCommand, ClientEvent, IssueToken, UseEvent};
 use countersign::domain::command::Command;
 use countersign::domain::context::{Context, InFull, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
 use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past, Told};
-use countersign::domain::gate::{GateCommand, GateEvent};
+use countersign::domain::gate::{GateCommand, GateEvent, PasswordHow};
 use countersign::domain::ids::{
     AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
 };
@@ -26,6 +27,7 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
+use settings::settings;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -78,6 +80,9 @@ fn scheme() -> impl Strategy<Value = Scheme> {
             parallelism
         }),
         any::<u32>().prop_map(|cost| Scheme::Bcrypt { cost }),
+        any::<u32>().prop_map(|iterations| Scheme::Pbkdf2Sha256 { iterations }),
+        any::<u32>().prop_map(|iterations| Scheme::Pbkdf2Sha512 { iterations }),
+        any::<(u8, u32, u32)>().prop_map(|(log_n, r, p)| Scheme::Scrypt { log_n, r, p }),
     ]
 }
 
@@ -95,45 +100,6 @@ fn alg() -> impl Strategy<Value = SigningAlg> {
 
 fn access() -> impl Strategy<Value = Access> {
     (jti(), instant(), instant()).prop_map(|(jti, issued_at, expires_at)| Access { jti, issued_at, expires_at })
-}
-
-fn settings() -> impl Strategy<Value = ClientSettings> {
-    let words = (
-        select(&[ClientType::Confidential, ClientType::Public][..]),
-        select(&[Profile::Standard, Profile::Fusionauth, Profile::Gateway][..]),
-        btree_set(select(&[Grant::Password, Grant::RefreshToken, Grant::ClientCredentials][..]), 0..4),
-        select(&[Rotation::Always, Rotation::Never][..]),
-        select(&[LateRetry::Revoke, LateRetry::Reissue][..]),
-        select(&[Introspect::Own, Introspect::All][..]),
-    );
-    let nets = vec((any::<std::net::IpAddr>(), 0..=32_u8), 0..3)
-        .prop_map(|nets| nets.into_iter().map(|(ip, len)| ipnet::IpNet::new(ip, len).unwrap()).collect());
-    let spans = (span(), span(), span(), span());
-    let rest = (texts(), option::of(text()), alg(), any::<u32>(), any::<bool>(), texts(), nets);
-    (words, spans, rest).prop_map(|(words, spans, rest)| {
-        let (client_type, profile, grants, rotation, late_retry, introspect) = words;
-        let (access_ttl, refresh_idle_ttl, refresh_absolute_ttl, retry_window) = spans;
-        let (scopes, audience, signing_alg, max_sessions, refresh_without_scope, origins, backends) = rest;
-        ClientSettings {
-            client_type,
-            profile,
-            grants,
-            scopes,
-            audience,
-            signing_alg,
-            rotation,
-            access_ttl,
-            refresh_idle_ttl,
-            refresh_absolute_ttl,
-            retry_window,
-            late_retry,
-            max_sessions,
-            introspect,
-            refresh_without_scope,
-            origins,
-            backends,
-        }
-    })
 }
 
 fn key_name() -> impl Strategy<Value = KeyName> {
@@ -215,12 +181,40 @@ fn system() -> impl Strategy<Value = SystemEvent> {
     ]
 }
 
+fn api_key() -> impl Strategy<Value = SystemEvent> {
+    use SystemEvent as E;
+    prop_oneof![
+        (text(), texts(), option::of(btree_set(client_id(), 0..3)))
+            .prop_map(|(name, permissions, clients)| E::ApiKeyChanged { name, permissions, clients }),
+        text().prop_map(|name| E::ApiKeyDisabled { name }),
+        text().prop_map(|name| E::ApiKeyEnabled { name }),
+        text().prop_map(|name| E::ApiKeyRevoked { name }),
+        (text(), denial(), any::<u64>()).prop_map(|(name, class, n)| E::ApiKeyRefused { name, class, n }),
+    ]
+}
+
+fn brakes() -> impl Strategy<Value = BrakesEvent> {
+    use BrakesEvent as E;
+    prop_oneof![
+        select(vec![E::AllRevoked, E::LoginsRefused, E::LoginsAllowed]),
+        sealed().prop_map(|network| E::NetworkRevoked { network }),
+    ]
+}
+
 fn account() -> impl Strategy<Value = AccountEvent> {
     use AccountEvent as E;
     prop_oneof![
         (sealed(), any::<[u8; 32]>()).prop_map(|(login, name)| E::Created { login, name: NameHash(name) }),
         (client_id(), session_id()).prop_map(|(client, session)| E::LoginSucceeded { client, session }),
         (client_id(), denial(), any::<u64>()).prop_map(|(client, class, n)| E::LoginRefused { client, class, n }),
+        (client_id(), session_id()).prop_map(|(client, session)| E::NewContext { client, session }),
+        (sealed(), instant(), any::<u64>()).prop_map(|(digest, expires_at, of)| E::PasswordCodeIssued {
+            digest,
+            expires_at,
+            of
+        }),
+        (denial(), any::<u64>()).prop_map(|(class, n)| E::PasswordChangeRefused { class, n }),
+        (sealed(), any::<[u8; 32]>()).prop_map(|(login, name)| E::LoginChanged { login, name: NameHash(name) }),
         (any::<u64>(), sealed(), scheme()).prop_map(|(of, verifier, scheme)| E::PasswordRehashed {
             of,
             verifier,
@@ -231,9 +225,16 @@ fn account() -> impl Strategy<Value = AccountEvent> {
 
 fn gate() -> impl Strategy<Value = GateEvent> {
     use GateEvent as E;
+    let how = select(&[PasswordHow::Given, PasswordHow::Changed, PasswordHow::Reset][..]);
     prop_oneof![
-        (sealed(), scheme()).prop_map(|(verifier, scheme)| E::PasswordSet { verifier, scheme }),
-        select(vec![E::Disabled, E::Enabled, E::SessionsRevoked, E::Erased]),
+        (sealed(), scheme(), any::<bool>(), how).prop_map(|(verifier, scheme, must_change, how)| E::PasswordSet {
+            verifier,
+            scheme,
+            must_change,
+            how
+        }),
+        select(vec![E::Disabled, E::Enabled, E::SessionsRevoked, E::Erased, E::RegistrationsLifted]),
+        any::<bool>().prop_map(|must_change| E::MustChangeSet { must_change }),
         client_id().prop_map(|client| E::RegistrationAdded { client }),
         client_id().prop_map(|client| E::RegistrationWithdrawn { client }),
         texts().prop_map(|roles| E::RolesSet { roles }),
@@ -266,8 +267,8 @@ fn usage() -> impl Strategy<Value = UseEvent> {
 
 fn started() -> impl Strategy<Value = Started> {
     let who = (account_id(), client_id(), texts(), any::<bool>(), any::<u16>());
-    (who, any::<(u64, u64)>(), instant(), instant(), access()).prop_map(
-        |(who, (gate_version, client_version), absolute_end, idle_end, access)| {
+    (who, any::<(u64, u64, u64)>(), instant(), instant(), access()).prop_map(
+        |(who, (gate_version, client_version, brakes_version), absolute_end, idle_end, access)| {
             let (account, client, scope, refreshable, refresh_key) = who;
             Started {
                 account,
@@ -277,6 +278,7 @@ fn started() -> impl Strategy<Value = Started> {
                 refresh_key,
                 gate_version,
                 client_version,
+                brakes_version,
                 absolute_end,
                 idle_end,
                 access,
@@ -324,6 +326,8 @@ fn event() -> impl Strategy<Value = (StreamId, Event)> {
     });
     prop_oneof![
         3 => system().prop_map(|event| (StreamId::System, Event::System(event))),
+        1 => api_key().prop_map(|event| (StreamId::System, Event::System(event))),
+        1 => brakes().prop_map(|event| (StreamId::Brakes, Event::Brakes(event))),
         1 => operated().prop_map(|event| (StreamId::System, Event::System(event))),
         1 => (name, named.prop_map(Event::Name)),
         2 => (account_id().prop_map(StreamId::Account), account().prop_map(Event::Account)),
@@ -377,15 +381,18 @@ fn command() -> impl Strategy<Value = Command> {
         .prop_map(|(reason, client, presented)| Revoke { reason, client, presented });
     let gate = prop_oneof![
         select(vec![GateCommand::Disable, GateCommand::Enable, GateCommand::RevokeSessions, GateCommand::Erase]),
+        Just(GateCommand::LiftRegistrations),
+        any::<bool>().prop_map(GateCommand::SetMustChange),
         client_id().prop_map(GateCommand::AddRegistration),
         client_id().prop_map(GateCommand::WithdrawRegistration),
         texts().prop_map(GateCommand::SetRoles),
     ];
     prop_oneof![
-        (login(), any::<u64>(), any::<u64>(), any::<Option<u64>>())
-            .prop_map(|(login, gate, client, n)| Command::Login { login, gate, client, n }),
-        (refresh, any::<u64>(), any::<u64>(), unrecorded())
-            .prop_map(|(refresh, gate, client, unrecorded)| Command::Refresh { refresh, gate, client, unrecorded }),
+        (login(), any::<(u64, u64, u64)>(), any::<Option<u64>>())
+            .prop_map(|(login, (gate, client, brakes), n)| Command::Login { login, gate, client, brakes, n }),
+        (refresh, any::<(u64, u64, u64)>(), unrecorded()).prop_map(|(refresh, (gate, client, brakes), unrecorded)| {
+            Command::Refresh { refresh, gate, client, brakes, unrecorded }
+        }),
         (revoke, any::<u64>(), unrecorded()).prop_map(|(revoke, session, unrecorded)| Command::Revoke {
             revoke,
             session,
@@ -402,6 +409,8 @@ fn command() -> impl Strategy<Value = Command> {
             }
         ),
         (gate, any::<u64>()).prop_map(|(command, gate)| Command::Gate { command, gate }),
+        (select(vec![BrakesCommand::RevokeAll, BrakesCommand::RefuseLogins, BrakesCommand::AllowLogins]), any::<u64>())
+            .prop_map(|(command, brakes)| Command::Brakes { command, brakes }),
         select(vec![ClientCommand::Disable, ClientCommand::Enable, ClientCommand::RevokeSessions])
             .prop_map(Command::Client),
         select(vec![Command::Server, Command::Expire]),
@@ -411,10 +420,18 @@ fn command() -> impl Strategy<Value = Command> {
 /// The command of an event that carries what its command leaves out.
 fn told_by(event: &Event) -> Option<Command> {
     match event {
-        Event::Gate(GateEvent::PasswordSet { verifier, scheme }) => Some(Command::Gate {
-            command: GateCommand::SetPassword { verifier: verifier.clone(), scheme: *scheme },
+        Event::Gate(GateEvent::PasswordSet { verifier, scheme, must_change, how }) => Some(Command::Gate {
+            command: GateCommand::SetPassword {
+                verifier: verifier.clone(),
+                scheme: *scheme,
+                must_change: *must_change,
+                how: *how,
+            },
             gate: 2,
         }),
+        Event::Brakes(BrakesEvent::NetworkRevoked { network }) => {
+            Some(Command::Brakes { command: BrakesCommand::RevokeNetwork(network.clone()), brakes: 4 })
+        }
         Event::Client(ClientEvent::SecretSet { secret }) => {
             Some(Command::Client(ClientCommand::SetSecret(secret.clone())))
         }
@@ -433,15 +450,16 @@ fn told_by(event: &Event) -> Option<Command> {
 }
 
 fn context() -> impl Strategy<Value = Context> {
-    use ToldBy::{ApiKey, Backend, Client, Nobody, Peer, Server};
+    use ToldBy::{ApiKey, Backend, Client, CommandLine, Nobody, Peer, Server};
     let tag = || option::of(any::<[u8; 8]>().prop_map(Tag));
-    let told_by = select(&[Peer, Client, ApiKey, Backend, Nobody, Server][..]);
+    let told_by = (select(&[Peer, Client, ApiKey, Backend, Nobody, Server, CommandLine][..]), option::of(text()));
     let in_full = prop_oneof![
         (tag(), sealed()).prop_map(|(who, sealed)| InFull::Sealed { who, sealed }),
         any::<u64>().prop_map(InFull::At)
     ];
     (uuid(), told_by, tag(), tag(), tag(), option::of(in_full)).prop_map(|(request, told_by, net, ua, dev, sealed)| {
-        Context { request_id: RequestId(request), told_by, net, ua, dev, sealed }
+        let (told_by, api_key) = told_by;
+        Context { request_id: RequestId(request), told_by, api_key, net, ua, dev, sealed }
     })
 }
 

@@ -116,7 +116,7 @@ impl Life {
 /// An owner with events has a key, unless he was erased.
 fn check_key(journal: &Journal, keys: &Keys, stream: &StreamId, context: &str) {
     let owner = match stream {
-        StreamId::System => Owner::System,
+        StreamId::System | StreamId::Brakes => Owner::System,
         StreamId::Client(client) => Owner::Client(client.clone()),
         StreamId::Account(account) | StreamId::Gate(account) => Owner::Account(*account),
         StreamId::Use(_) | StreamId::Session(_) | StreamId::Evidence(_) | StreamId::Name(_) => return,

@@ -2,7 +2,7 @@
 
 use crate::given::*;
 use countersign::domain::context::SealedAt;
-use countersign::domain::gate::{ClosedWhy, Gate, GateCommand, GateEvent, Standing};
+use countersign::domain::gate::{ClosedWhy, Gate, GateCommand, GateEvent, PasswordHow, Standing};
 use countersign::domain::ids::StreamId;
 use countersign::domain::session::Closed;
 use countersign::domain::verifier::PasswordVerifier;
@@ -17,6 +17,8 @@ fn opened() -> Gate {
             scheme: SCHEME,
             password: 1,
         },
+        password_set_at: BEGIN,
+        must_change: false,
         registrations: None,
         withdrawn: Default::default(),
         roles: scopes(&[]),
@@ -43,6 +45,19 @@ fn recorded(given: &Given, event: GateEvent) -> Recorded {
     }
 }
 
+fn must_change(must_change: bool) -> GateEvent {
+    GateEvent::MustChangeSet { must_change }
+}
+
+/// The last event of the gate.
+fn last_of_gate(given: &Given) -> GateEvent {
+    let last = given.history.iter().rev().find_map(|recorded| match &recorded.event {
+        Event::Gate(event) => Some(event.clone()),
+        _ => None,
+    });
+    last.unwrap()
+}
+
 /// The gate after one more event, or why that cannot be.
 fn then(given: &Given, event: GateEvent) -> Result<State, String> {
     let recorded = recorded(given, event);
@@ -64,23 +79,20 @@ fn a_gate_opens_with_nothing_else() {
 
 #[test]
 fn another_password_closes_what_was_open() {
-    let given = given()
-        .when(set_password("another"))
-        .then([GateEvent::PasswordSet { verifier: sealed("another"), scheme: SCHEME }], Ok(()));
+    let given = given().when(set_password("another")).then([password_set("another")], Ok(()));
     let password = PasswordVerifier {
         verifier: SealedAt { commit: commit(0), sealed: sealed("another") },
         scheme: SCHEME,
         password: 2,
     };
-    let expected = Gate { password, closed_by: 2, closed_why: ClosedWhy::PasswordChanged, ..opened() };
+    let expected =
+        Gate { password, password_set_at: BEGIN, closed_by: 2, closed_why: ClosedWhy::PasswordChanged, ..opened() };
     assert_eq!(given.gate(), &expected);
 }
 
 #[test]
 fn the_same_password_set_again_closes_too() {
-    given()
-        .when(set_password("password"))
-        .then([GateEvent::PasswordSet { verifier: sealed("password"), scheme: SCHEME }], Ok(()));
+    given().when(set_password("password")).then([password_set("password")], Ok(()));
 }
 
 #[test]
@@ -90,7 +102,10 @@ fn disabling_closes_and_enabling_opens_the_door_but_not_the_sessions() {
     assert_eq!(given.gate(), &disabled);
     let given = given.when(GateCommand::Enable).then([GateEvent::Enabled], Ok(()));
     assert_eq!(given.gate(), &Gate { standing: Standing::Enabled, ..disabled });
-    assert_eq!(given.current().closed(given.gate(), given.client(&store()), given.now), Some(Closed::ByGate));
+    assert_eq!(
+        given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now),
+        Some(Closed::ByGate)
+    );
 }
 
 #[test]
@@ -144,7 +159,66 @@ fn roles_are_replaced_and_close_nothing() {
         .when(GateCommand::SetRoles(roles.clone()))
         .then([GateEvent::RolesSet { roles: roles.clone() }], Ok(()));
     assert_eq!(given.gate(), &Gate { roles, ..opened() });
-    assert_eq!(given.current().closed(given.gate(), given.client(&store()), given.now), None);
+    assert_eq!(given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now), None);
+}
+
+#[test]
+fn a_password_may_only_serve_to_set_another_and_the_next_one_says_anew() {
+    let given = given_login().when(GateCommand::SetMustChange(true)).then([must_change(true)], Ok(()));
+    assert_eq!(given.gate(), &Gate { must_change: true, ..opened() });
+    assert_eq!(given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now), None);
+    let given = given.when(GateCommand::SetMustChange(true)).then_only(Ok(()));
+    let given = given.when(GateCommand::SetMustChange(false)).then([must_change(false)], Ok(()));
+    assert_eq!(given.gate(), &opened());
+    let given = given.done(set_password_to_be_changed("first"));
+    assert!(given.gate().must_change, "set along with the password");
+    assert!(given.clone().done(set_password_to_be_changed("second")).gate().must_change);
+    assert!(!given.done(set_password("own")).gate().must_change, "and cleared by one that is the person's own");
+}
+
+#[test]
+fn a_gate_may_open_with_a_password_that_must_be_changed() {
+    let how = PasswordHow::Given;
+    let first = GateEvent::PasswordSet { verifier: sealed("first"), scheme: SCHEME, must_change: true, how };
+    let Ok(State::Gate(gate)) = apply(None, &recorded(&given(), first)) else { panic!("a gate opens with it") };
+    assert!(gate.must_change);
+    assert_eq!(gate.closed_by, 0);
+}
+
+#[test]
+fn however_a_password_was_set_it_closes_and_its_instant_is_known() {
+    for how in [PasswordHow::Given, PasswordHow::Changed, PasswordHow::Reset] {
+        let set = GateCommand::SetPassword { verifier: sealed("another"), scheme: SCHEME, must_change: false, how };
+        let given = given().at(mins(1)).done(set);
+        let GateEvent::PasswordSet { how: told, .. } = last_of_gate(&given) else { panic!("a password was set") };
+        assert_eq!(told, how);
+        let gate = given.gate();
+        assert_eq!((gate.closed_by, gate.password_set_at), (2, at(mins(1))));
+        let given = given.at(mins(2)).done(GateCommand::SetMustChange(true));
+        assert_eq!(given.gate().password_set_at, at(mins(1)), "it is still that password");
+    }
+}
+
+#[test]
+fn registrations_lifted_open_every_client_again() {
+    let given = given().done(GateCommand::AddRegistration(other()));
+    let given = given.when(GateCommand::LiftRegistrations).then([GateEvent::RegistrationsLifted], Ok(()));
+    assert_eq!(given.gate(), &opened());
+    let given = given.when(GateCommand::LiftRegistrations).then_only(Ok(())).done(log_in());
+    assert_eq!(given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now), None);
+}
+
+#[test]
+fn what_was_withdrawn_stays_over_when_registrations_are_lifted() {
+    let given = given_login()
+        .done(GateCommand::AddRegistration(store()))
+        .done(GateCommand::WithdrawRegistration(store()))
+        .done(GateCommand::LiftRegistrations);
+    assert!(given.gate().is_registered_at(&store()));
+    let closed =
+        |given: &Given| given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now);
+    assert_eq!(closed(&given), Some(Closed::ByGate));
+    assert_eq!(closed(&given.done(log_in())), None);
 }
 
 #[test]
@@ -158,6 +232,8 @@ fn erased_is_final() {
         GateCommand::Enable,
         GateCommand::AddRegistration(store()),
         GateCommand::WithdrawRegistration(store()),
+        GateCommand::LiftRegistrations,
+        GateCommand::SetMustChange(true),
         GateCommand::SetRoles(scopes(&["admin"])),
         GateCommand::RevokeSessions,
         GateCommand::Erase,
@@ -172,7 +248,7 @@ fn erased_is_final() {
 fn a_close_that_an_erasure_overtook_folds_and_changes_nothing() {
     let given = given().done(GateCommand::Erase);
     let before = given.state(&StreamId::Gate(alice())).cloned().unwrap();
-    let password = GateEvent::PasswordSet { verifier: sealed("another"), scheme: SCHEME };
+    let password = password_set("another");
     for event in [GateEvent::SessionsRevoked, GateEvent::Disabled, GateEvent::Erased, password] {
         assert_eq!(then(&given, event), Ok(before.clone()));
     }
@@ -185,6 +261,8 @@ fn nothing_that_would_open_follows_an_erasure() {
         GateEvent::Enabled,
         GateEvent::RegistrationAdded { client: store() },
         GateEvent::RegistrationWithdrawn { client: store() },
+        GateEvent::RegistrationsLifted,
+        must_change(false),
         GateEvent::RolesSet { roles: scopes(&[]) },
     ];
     for event in events {
@@ -207,6 +285,6 @@ fn a_session_from_before_a_withdrawal_stays_over_when_the_registration_is_added_
         .done(GateCommand::AddRegistration(store()))
         .done(GateCommand::WithdrawRegistration(store()))
         .done(GateCommand::AddRegistration(store()));
-    let closed = given.session_of(session(0)).closed(given.gate(), given.client(&store()), given.now);
+    let closed = given.session_of(session(0)).closed(given.gate(), given.client(&store()), &given.brakes(), given.now);
     assert_eq!(closed, Some(Closed::ByGate));
 }

@@ -2,6 +2,7 @@
 
 use crate::given::*;
 use crate::system_rules::system;
+use countersign::domain::brakes::BrakesCommand;
 use countersign::domain::client::{ClientCommand, Grant};
 use countersign::domain::gate::GateCommand;
 use countersign::domain::liveness::{Basis, Presented, is_active};
@@ -21,7 +22,7 @@ fn of_session(given: &Given) -> bool {
     let client = given.client(&store());
     let basis = Basis::Session(session, given.gate());
     let token = Presented { issued_at: BEGIN, expires_at: session.access.expires_at, client, basis };
-    is_active(&token, system(given), given.now)
+    is_active(&token, system(given), &given.brakes(), given.now)
 }
 
 #[test]
@@ -46,6 +47,7 @@ fn every_reason_ends_it_at_once() {
         ("registered elsewhere only", logged_in().done(GateCommand::AddRegistration(other()))),
         ("client disabled", logged_in().done(ClientCommand::Disable)),
         ("client braked", logged_in().done(ClientCommand::RevokeSessions)),
+        ("everything braked", logged_in().done(BrakesCommand::RevokeAll)),
         ("refresh key distrusted", logged_in().happened(distrusted)),
         ("refresh key unknown", given().done(log_in())),
     ];
@@ -73,6 +75,12 @@ fn what_is_no_reason_leaves_it_active() {
     let harmless = [
         ("refreshed", logged_in().done(refresh(0))),
         ("roles set", logged_in().done(GateCommand::SetRoles(scopes(&["shopper"])))),
+        (
+            "registered everywhere",
+            logged_in().done(GateCommand::AddRegistration(store())).done(GateCommand::LiftRegistrations),
+        ),
+        ("password to be changed", logged_in().done(GateCommand::SetMustChange(true))),
+        ("logins refused", logged_in().done(BrakesCommand::RefuseLogins)),
         ("registered here", logged_in().done(GateCommand::AddRegistration(store()))),
         ("settings changed", logged_in().done(ClientCommand::Change(Box::new(settings)))),
         ("secret set", logged_in().done(ClientCommand::SetSecret(sealed("new")))),
@@ -90,6 +98,7 @@ fn a_close_before_the_login_does_not_touch_it() {
         .happened(SystemEvent::RefreshKeyAdded { key: 1, secret: sealed("refresh key") })
         .done(GateCommand::RevokeSessions)
         .done(ClientCommand::RevokeSessions)
+        .done(BrakesCommand::RevokeAll)
         .done(log_in());
     assert!(of_session(&given));
 }
@@ -98,7 +107,8 @@ fn a_close_before_the_login_does_not_touch_it() {
 fn of_client(given: &Given, issued: Span, revoked: bool) -> bool {
     let client = given.client(&store());
     let (issued_at, expires_at) = (at(issued), at(issued + ACCESS_TTL));
-    is_active(&Presented { issued_at, expires_at, client, basis: Basis::Client { revoked } }, system(given), given.now)
+    let token = Presented { issued_at, expires_at, client, basis: Basis::Client { revoked } };
+    is_active(&token, system(given), &given.brakes(), given.now)
 }
 
 #[test]

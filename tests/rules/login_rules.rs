@@ -1,7 +1,9 @@
 //! Logins: who gets a session, with which scope and for how long, and how refusals are told apart.
 
 use crate::given::*;
+use countersign::domain::Event;
 use countersign::domain::account::{AccountEvent, LoginGranted, PasswordVerdict};
+use countersign::domain::brakes::BrakesCommand;
 use countersign::domain::client::{ClientCommand, ClientSettings, Grant, Profile};
 use countersign::domain::context::{Context, Traits};
 use countersign::domain::denial::Denial;
@@ -9,7 +11,6 @@ use countersign::domain::gate::{GateCommand, GateEvent};
 use countersign::domain::ids::{SessionId, StreamId, Tag};
 use countersign::domain::session::{Access, RevokeReason, SessionEvent, Started};
 use countersign::domain::time::{Span, Timestamp};
-use countersign::domain::{Event, Recorded, State, apply};
 use std::collections::BTreeSet;
 
 /// The first session of the story, which the login makes as nothing was drawn before.
@@ -22,6 +23,7 @@ fn started(n: u128, when: Span) -> Started {
         refresh_key: 1,
         gate_version: 1,
         client_version: 1,
+        brakes_version: 0,
         absolute_end: at(when + ABSOLUTE_TTL),
         idle_end: at(when + IDLE_TTL),
         access: token(n, when),
@@ -38,7 +40,9 @@ fn events(n: u128, started: &Started) -> Vec<(StreamId, Event)> {
 
 /// The events and the answer of a granted login.
 fn login_gives(given: Given, ask: LogIn, n: u128, expected: Started) -> Given {
-    given.when(ask).then(events(n, &expected), Ok(LoginGranted { session: session(n), started: expected }))
+    given
+        .when(ask)
+        .then(events(n, &expected), Ok(LoginGranted { session: session(n), started: expected, new_context: false }))
 }
 
 fn refusal(class: Denial, n: u64) -> [(StreamId, Event); 1] {
@@ -60,12 +64,15 @@ fn the_right_password_gives_a_session() {
 }
 
 #[test]
-fn a_session_records_the_versions_of_gate_and_client_it_was_granted_on() {
+fn a_session_records_the_versions_of_gate_client_and_brakes_it_was_granted_on() {
     let given = given()
         .happened(GateEvent::RolesSet { roles: scopes(&["shopper"]) })
         .happened(GateEvent::SessionsRevoked)
-        .done(ClientCommand::SetSecret(sealed("new")));
-    login_gives(given, log_in(), 1, Started { gate_version: 3, client_version: 2, ..started(1, secs(0)) });
+        .done(ClientCommand::SetSecret(sealed("new")))
+        .done(BrakesCommand::RefuseLogins)
+        .done(BrakesCommand::AllowLogins);
+    let versions = Started { gate_version: 3, client_version: 2, brakes_version: 2, ..started(3, secs(0)) };
+    login_gives(given, log_in(), 3, versions);
 }
 
 #[test]
@@ -106,6 +113,20 @@ fn only_the_right_password_learns_that_the_account_is_disabled() {
         .then(refusal(Denial::WrongCredentials, 1), Err(Denial::WrongCredentials))
         .when(log_in())
         .then(refusal(Denial::AccountDisabled, 1), Err(Denial::AccountDisabled));
+}
+
+#[test]
+fn a_password_that_must_be_changed_lets_nobody_in_and_only_whoever_knows_it_learns_so() {
+    given()
+        .done(set_password_to_be_changed("first"))
+        .when(wrong())
+        .then(refusal(Denial::WrongCredentials, 1), Err(Denial::WrongCredentials))
+        .when(throttled())
+        .then(refusal(Denial::Throttled, 1), Err(Denial::Throttled))
+        .when(log_in())
+        .then(refusal(Denial::PasswordChangeRequired, 1), Err(Denial::PasswordChangeRequired))
+        .done(set_password("own"))
+        .done(log_in());
 }
 
 #[test]
@@ -156,8 +177,15 @@ fn the_reasons_are_asked_about_in_this_order() {
         .when(log_in().asking(&["admin"]))
         .then(refusal(Denial::NotRegistered, 1), Err(Denial::NotRegistered))
         .done(GateCommand::AddRegistration(store()))
+        .done(GateCommand::SetMustChange(true))
         .when(log_in().asking(&["admin"]))
-        .then(refusal(Denial::GrantNotAllowed, 1), Err(Denial::GrantNotAllowed));
+        .then(refusal(Denial::GrantNotAllowed, 1), Err(Denial::GrantNotAllowed))
+        .done(ClientCommand::Change(Box::new(store_settings())))
+        .when(log_in().asking(&["admin"]))
+        .then(refusal(Denial::PasswordChangeRequired, 1), Err(Denial::PasswordChangeRequired))
+        .done(GateCommand::SetMustChange(false))
+        .when(log_in().asking(&["admin"]))
+        .then(refusal(Denial::InvalidScope, 1), Err(Denial::InvalidScope));
 }
 
 #[test]
@@ -235,9 +263,9 @@ fn one_session_too_many_ends_the_oldest_in_the_same_decision() {
         .done(log_in())
         .at(mins(2))
         .when(log_in().ending(&[session(0), session(1)]))
-        .then(all, Ok(LoginGranted { session: session(2), started: expected }));
+        .then(all, Ok(LoginGranted { session: session(2), started: expected, new_context: false }));
     for old in [session(0), session(1)] {
-        let closed = given.session_of(old).closed(given.gate(), given.client(&store()), given.now);
+        let closed = given.session_of(old).closed(given.gate(), given.client(&store()), &given.brakes(), given.now);
         assert_eq!(closed, Some(countersign::domain::session::Closed::Ended));
     }
 }
@@ -255,7 +283,7 @@ fn a_login_decided_on_an_older_gate_gives_a_session_that_is_closed_already() {
     let early = given().when(log_in()).decision;
     let mut late = given().done(set_password("another"));
     late.record(early.events, &home(), None);
-    let closed = late.session_of(session(0)).closed(late.gate(), late.client(&store()), late.now);
+    let closed = late.session_of(session(0)).closed(late.gate(), late.client(&store()), &late.brakes(), late.now);
     assert_eq!(closed, Some(countersign::domain::session::Closed::ByGate));
 }
 
@@ -303,48 +331,4 @@ fn the_last_sixteen_contexts_are_remembered() {
     let given = (1..=17).fold(given(), |given, net| given.done(log_in().from(network(net))));
     let known: Vec<(Traits, Timestamp)> = (2..=17).map(|net| (traits(&network(net)), BEGIN)).collect();
     assert_eq!(given.account().familiar, known);
-}
-
-#[test]
-fn a_rehash_counts_only_for_the_password_it_is_of() {
-    let rehash = |of| AccountEvent::PasswordRehashed { of, verifier: sealed("rehash"), scheme: SCHEME };
-    let given = given().happened(rehash(1));
-    assert_eq!(given.account().verifier(given.gate()).verifier.sealed, sealed("rehash"));
-    let given = given.done(GateCommand::SetPassword { verifier: sealed("new"), scheme: SCHEME });
-    assert_eq!(given.account().verifier(given.gate()).verifier.sealed, sealed("new"));
-    // A rehash that was under way while the password changed comes too late and changes nothing.
-    let given = given.happened(rehash(1));
-    assert_eq!(given.account().verifier(given.gate()).verifier.sealed, sealed("new"));
-    let given = given.happened(rehash(2));
-    assert_eq!(given.account().verifier(given.gate()).verifier.sealed, sealed("rehash"));
-}
-
-#[test]
-fn a_login_id_belongs_to_one_account_at_a_time() {
-    use countersign::domain::account::{Name, NameEvent};
-    use countersign::domain::ids::{AccountId, NameHash};
-    let bob = AccountId(uuid::Uuid::from_u128(0xB0B));
-    let fold = |state: Option<Name>, event: NameEvent| {
-        let recorded = Recorded {
-            position: 1,
-            commit: commit(1),
-            stream: StreamId::Name(NameHash([1; 32])),
-            version: 1,
-            at: BEGIN,
-            context: home(),
-            event: Event::Name(event),
-            command: None,
-        };
-        let state = apply(state.map(State::Name), &recorded);
-        state.map_err(|error| error.why)
-    };
-    let not_its = || Err("the login id is not this account's to take or release".to_owned());
-    let taken = |account| NameEvent::Taken { account };
-    let released = |account| NameEvent::Released { account };
-    assert_eq!(fold(None, taken(alice())), Ok(State::Name(Name::Taken(alice()))));
-    assert_eq!(fold(Some(Name::Taken(alice())), taken(bob)), not_its());
-    assert_eq!(fold(Some(Name::Taken(alice())), released(bob)), not_its());
-    assert_eq!(fold(Some(Name::Taken(alice())), released(alice())), Ok(State::Name(Name::Free)));
-    assert_eq!(fold(Some(Name::Free), taken(bob)), Ok(State::Name(Name::Taken(bob))));
-    assert_eq!(fold(None, released(alice())), not_its());
 }

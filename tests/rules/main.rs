@@ -1,5 +1,8 @@
 //! The rules, told as stories: given what happened, when this is asked, then exactly these events and this answer.
 
+mod account_rules;
+mod api_key_rules;
+mod brakes_rules;
 mod client_rules;
 mod evidence_rules;
 mod gate_rules;
@@ -17,3 +20,4 @@ mod replay_rules;
 mod session_rules;
 mod system_keys;
 mod system_rules;
+mod used_by_rules;

@@ -4,7 +4,9 @@ use crate::given::*;
 use crate::in_full_rules::everybody_is_found;
 use crate::index_rules::recomputed;
 use crate::replay_rules::{again, decisions};
-use countersign::domain::account::PasswordVerdict;
+use crate::used_by_rules::the_last_user_is_remembered;
+use countersign::domain::account::{AccountEvent, PasswordVerdict};
+use countersign::domain::brakes::{BrakesCommand, BrakesEvent};
 use countersign::domain::client::{ClientCommand, ClientEvent, Grant, LateRetry, Rotation};
 use countersign::domain::command::Command;
 use countersign::domain::context::Context;
@@ -49,6 +51,7 @@ enum Step {
     /// What is over is archived.
     Archive,
     Gate(GateCommand),
+    Brakes(BrakesCommand),
     Client(ClientCommand),
     Issue,
     Fail(u8),
@@ -89,6 +92,10 @@ fn settings() -> impl Strategy<Value = ClientCommand> {
 fn gate_command() -> impl Strategy<Value = GateCommand> {
     prop_oneof![
         2 => Just(set_password("another")),
+        1 => Just(set_password_to_be_changed("first")),
+        1 => Just(GateCommand::SetMustChange(true)),
+        3 => Just(GateCommand::SetMustChange(false)),
+        1 => Just(GateCommand::LiftRegistrations),
         2 => Just(GateCommand::Disable),
         6 => Just(GateCommand::Enable),
         2 => Just(GateCommand::AddRegistration(store())),
@@ -96,6 +103,15 @@ fn gate_command() -> impl Strategy<Value = GateCommand> {
         2 => Just(GateCommand::SetRoles(scopes(&["shopper"]))),
         2 => Just(GateCommand::RevokeSessions),
         1 => Just(GateCommand::Erase),
+    ]
+}
+
+fn brakes_command() -> impl Strategy<Value = BrakesCommand> {
+    prop_oneof![
+        2 => Just(BrakesCommand::RevokeAll),
+        1 => Just(BrakesCommand::RevokeNetwork(sealed("192.0.2.0/24"))),
+        2 => Just(BrakesCommand::RefuseLogins),
+        4 => Just(BrakesCommand::AllowLogins),
     ]
 }
 
@@ -152,6 +168,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Archive),
         3 => gate_command().prop_map(Step::Gate),
         4 => client_command().prop_map(Step::Client),
+        2 => brakes_command().prop_map(Step::Brakes),
         1 => Just(Step::Issue),
         1 => (0..9u8).prop_map(Step::Fail),
         20 => wait().prop_map(Step::Wait),
@@ -235,6 +252,7 @@ fn take(given: Given, step: &Step) -> (Given, Option<RefreshGranted>) {
         Step::Archive => given.archive(),
         Step::Gate(command) => given.tried(command),
         Step::Client(command) => given.tried(command),
+        Step::Brakes(command) => given.tried(command),
         Step::Issue => given.tried(issue().from(stranger())),
         Step::Fail(n) => given.tried(Fail(Denial::ClientSecretWrong, who(n))),
         Step::Wait(span) => {
@@ -274,7 +292,9 @@ fn is_over(given: &Given, id: SessionId) -> bool {
                 ),
                 _,
             )
-            | (Event::Client(ClientEvent::SessionsRevoked), _) => over |= end.is_some(),
+            | (Event::Client(ClientEvent::SessionsRevoked) | Event::Brakes(BrakesEvent::AllRevoked), _) => {
+                over |= end.is_some()
+            }
             _ => {}
         }
     }
@@ -369,6 +389,7 @@ proptest! {
         one_successor_each(&given);
         folds_from_scratch(&given);
         everybody_is_found(&given);
+        the_last_user_is_remembered(&given);
         decided_again(&given);
         prop_assert_eq!(recomputed(&given), given.index);
     }
@@ -395,6 +416,9 @@ fn random_histories_reach_every_answer() {
                 reached.insert(class.code());
             }
             match &recorded.event {
+                Event::Account(AccountEvent::LoginRefused { class, .. }) => reached.insert(class.code()),
+                Event::Account(AccountEvent::NewContext { .. }) => reached.insert("new context"),
+                Event::Brakes(BrakesEvent::AllRevoked) => reached.insert("everything braked"),
                 Event::Evidence(EvidenceEvent::Refused { .. }) => reached.insert("evidence refused"),
                 Event::Evidence(EvidenceEvent::AheadOfJournal { .. }) => reached.insert("evidence ahead"),
                 Event::Evidence(EvidenceEvent::SupersededShown { .. }) => reached.insert("evidence shown"),
@@ -410,15 +434,22 @@ fn random_histories_reach_every_answer() {
         "evidence ahead",
         "evidence refused",
         "evidence shown",
+        "everything braked",
         "foreign_retry",
         "grant",
         "invalid_scope",
         "late_retry",
+        "logins_refused",
         "moved_retry",
+        "new context",
+        "not_registered",
+        "password_change_required",
         "reissued",
         "retried",
         "rotated",
         "superseded",
+        "throttled",
+        "wrong_credentials",
         "wrong_door",
     ];
     assert_eq!(reached, BTreeSet::from(all));

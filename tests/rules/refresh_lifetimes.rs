@@ -176,8 +176,8 @@ fn the_times_of_a_token_come_from_the_wall_clock_though_the_stream_is_ahead_of_i
     let id = session(0);
     let state = given.session_of(id);
     let (context, unrecorded) = (home(), Unrecorded::default());
-    let (gate, client) = (given.gate(), given.client(&store()));
-    let around = Around { gate, client, context: &context, now: at(mins(9)), unrecorded: &unrecorded };
+    let (gate, client, brakes) = (given.gate(), given.client(&store()), &given.brakes());
+    let around = Around { gate, client, brakes, context: &context, now: at(mins(9)), unrecorded: &unrecorded };
     let command = countersign::domain::session::Refresh {
         presented: 0,
         client: store(),

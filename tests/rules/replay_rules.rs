@@ -2,6 +2,7 @@
 
 use crate::given::*;
 use countersign::domain::account::PasswordVerdict;
+use countersign::domain::brakes::{BrakesCommand, BrakesEvent};
 use countersign::domain::client::{ClientCommand, Grant, LateRetry};
 use countersign::domain::command::Command;
 use countersign::domain::denial::Denial;
@@ -118,9 +119,22 @@ fn a_life_with_everything_in_it_is_decided_again() {
     .tried(revoke_by(3))
     .tried(set_password("another"))
     .done(log_in())
+    .tried(GateCommand::SetMustChange(true))
+    .tried(log_in().from(stranger()))
+    .tried(set_password_to_be_changed("first"))
+    .tried(GateCommand::AddRegistration(store()))
+    .tried(GateCommand::LiftRegistrations)
+    .tried(set_password("own"))
+    .tried(BrakesCommand::RefuseLogins)
+    .tried(log_in())
+    .tried(BrakesCommand::RevokeNetwork(sealed("192.0.2.0/24")))
+    .tried(BrakesCommand::AllowLogins)
+    .done(log_in().from(stranger()))
+    .tried(BrakesCommand::RevokeAll)
+    .tried(refresh(0))
     .at(days(20))
     .tried(Sweep);
-    assert_eq!(all_again(&given), 24);
+    assert_eq!(all_again(&given), 24 + 13);
 }
 
 #[test]
@@ -146,6 +160,7 @@ fn a_decision_made_on_an_older_gate_is_made_again_on_that_gate() {
         },
         gate: 1,
         client: 1,
+        brakes: 0,
         unrecorded: Default::default(),
     };
     let mut given = given_login().happened(GateEvent::SessionsRevoked).at(mins(1));
@@ -169,6 +184,25 @@ fn a_close_of_a_gate_that_an_erasure_overtook_is_made_again_on_what_it_saw() {
     let command = Command::Gate { command: GateCommand::RevokeSessions, gate: 1 };
     let event = vec![(StreamId::Gate(alice()), Event::Gate(GateEvent::SessionsRevoked))];
     let mut given = given().happened(GateEvent::Erased);
+    given.record(event.clone(), &server(), Some(command));
+    assert_eq!(again(&given, given.history.len() - 1), Some(event));
+}
+
+#[test]
+fn a_decision_made_before_a_brake_is_made_again_without_it() {
+    let early = given_login().at(mins(1)).when(refresh(0)).decision;
+    let unbraked = given_login().at(mins(1)).done(refresh(0));
+    let command = unbraked.history.last().unwrap().command.clone();
+    let mut given = given_login().happened(BrakesEvent::AllRevoked).at(mins(1));
+    given.record(in_session(early.events.clone()), &home(), command);
+    assert_eq!(again(&given, given.history.len() - 1), Some(in_session(early.events)));
+}
+
+#[test]
+fn a_brake_that_was_pulled_behind_another_is_made_again_on_what_it_saw() {
+    let command = Command::Brakes { command: BrakesCommand::RefuseLogins, brakes: 0 };
+    let event = vec![(StreamId::Brakes, Event::Brakes(BrakesEvent::LoginsRefused))];
+    let mut given = given().happened(BrakesEvent::LoginsRefused);
     given.record(event.clone(), &server(), Some(command));
     assert_eq!(again(&given, given.history.len() - 1), Some(event));
 }

@@ -1,6 +1,7 @@
 //! How sessions are ended, and what introspecting a refresh token says and records.
 
 use crate::given::*;
+use countersign::domain::brakes::BrakesCommand;
 use countersign::domain::client::{ClientCommand, Grant};
 use countersign::domain::denial::Denial;
 use countersign::domain::gate::GateCommand;
@@ -10,7 +11,7 @@ use countersign::domain::{Event, Recorded, State, apply};
 use std::collections::BTreeSet;
 
 fn closed(given: &Given) -> Option<Closed> {
-    given.current().closed(given.gate(), given.client(&store()), given.now)
+    given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now)
 }
 
 #[test]
@@ -85,6 +86,8 @@ fn what_closes_a_session_is_told_in_this_order() {
     assert_eq!(closed(&given), None);
     let given = given.at(IDLE_TTL);
     assert_eq!(closed(&given), Some(Closed::OutOfTime));
+    let given = given.done(BrakesCommand::RevokeAll);
+    assert_eq!(closed(&given), Some(Closed::ByBrake));
     let given = given.done(ClientCommand::RevokeSessions);
     assert_eq!(closed(&given), Some(Closed::ByClient));
     let given = given.done(GateCommand::RevokeSessions);
@@ -100,6 +103,9 @@ fn what_closes_no_session_leaves_it_open() {
     let given = given_login()
         .done(GateCommand::SetRoles(scopes(&["shopper"])))
         .done(GateCommand::AddRegistration(store()))
+        .done(GateCommand::LiftRegistrations)
+        .done(GateCommand::SetMustChange(true))
+        .done(BrakesCommand::RefuseLogins)
         .done(ClientCommand::Change(Box::new(settings)))
         .done(ClientCommand::SetSecret(sealed("new")))
         .done(ClientCommand::Disable)
@@ -139,6 +145,7 @@ fn a_current_token_that_could_not_be_redeemed_is_not_active() {
         ("account disabled", given_login().done(GateCommand::Disable)),
         ("closed by the gate", given_login().done(GateCommand::RevokeSessions)),
         ("closed by the brake", given_login().done(ClientCommand::RevokeSessions)),
+        ("everything braked", given_login().done(BrakesCommand::RevokeAll)),
         ("client disabled", given_login().done(ClientCommand::Disable)),
         ("registration withdrawn", given_login().done(GateCommand::WithdrawRegistration(store()))),
         ("grant withdrawn", given_login().done(ClientCommand::Change(Box::new(settings)))),

@@ -1,6 +1,7 @@
 //! The demo's printed lines, pasted into a new shell as a new user would.
 
-use crate::support::{signal, wait_for_end};
+use crate::support::{events_in, signal, wait_for_end, wait_until};
+use chrono::DateTime;
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write as _};
@@ -178,6 +179,50 @@ fn a_demo_that_is_kept_goes_on_with_the_same_secrets() {
     assert!(login["access_token"].is_string(), "{output}");
     assert_eq!(output.matches("account.created").count(), 1, "nothing is made a second time: {output}");
     assert_eq!(output.matches("session.reuse_detected").count(), 2, "{output}");
+}
+
+#[test]
+fn a_short_lived_demo_says_how_long_things_live_and_keeps_to_it() {
+    let root = directory();
+    let place = root.path().join("brief");
+    let flags = ["--data-dir", place.to_str().unwrap(), "--short-lived"];
+    let demo = Demo::start(root.path(), &flags);
+    let lives = "lives     access token 3 s, session 20 s unused and 1 min at most, retry 2 s\n";
+    assert!(demo.text.contains(lives) && demo.text.contains("This works for 2 seconds,"), "{}", demo.text);
+    let login = demo.lines().split("# 2.").next().unwrap();
+    let output = paste(&["sh"], login);
+    let answer: Value = serde_json::from_str(output.lines().next().unwrap()).unwrap();
+    assert!((1..=3).contains(&answer["expires_in"].as_i64().unwrap()), "{answer}");
+    let ask = format!("ACCESS={}; owner \"$U/oauth2/introspect\" -d token=\"$ACCESS\"\n", answer["access_token"]);
+    let functions = login.split("R=$(owner").next().unwrap();
+    wait_until("the end of the access token", || {
+        paste(&["sh"], &format!("{functions}{ask}")) == "{\"active\":false}\n"
+    });
+    let events = events_in(&place);
+    let started = events.iter().find(|event| event["type"] == "session.started").unwrap();
+    let instant = |value: &Value| DateTime::parse_from_rfc3339(value.as_str().unwrap()).unwrap();
+    let lives = ["access_expires_at", "idle_ends_at", "absolute_ends_at"];
+    let seconds = lives.map(|end| (instant(&started["data"][end]) - instant(&started["at"])).num_seconds());
+    assert_eq!(seconds, [3, 20, 60], "{started}");
+}
+
+#[test]
+fn a_demo_that_is_kept_keeps_its_lifetimes() {
+    let root = directory();
+    let place = root.path().join("kept");
+    let kept = ["--data-dir", place.to_str().unwrap()];
+    assert_eq!(Demo::start(root.path(), &kept).stop(), (Some(0), String::new()));
+    let output = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        .args(["demo", "--listen", "127.0.0.1:0", "--short-lived"])
+        .args(kept)
+        .output()
+        .unwrap();
+    let expected = format!(
+        "countersign: the demo in {} was made without --short-lived, and goes on so: say the same, or choose another \
+         --data-dir\n",
+        place.display()
+    );
+    assert_eq!((String::from_utf8(output.stderr).unwrap(), output.status.code()), (expected, Some(1)));
 }
 
 #[test]

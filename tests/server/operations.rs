@@ -13,6 +13,7 @@ use std::process::{Child, Command, Output, Stdio};
 const ETC: &str = "/etc/countersign";
 const LIB: &str = "/var/lib/countersign";
 const SRV: &str = "/srv";
+const LETSENCRYPT: &str = "/etc/letsencrypt";
 const ADDRESS: &str = "127.0.0.1:8080";
 /// The machine of the page is old, and this one was made just now.
 const AGE: &str = "1 year ago";
@@ -101,6 +102,7 @@ impl Machine {
         let at = |path: &str| self.path(path).to_str().unwrap().to_owned();
         let address = self.server.as_ref().map_or("127.0.0.1:0", |(_, address)| address);
         let text = text.replace(ETC, &at("etc")).replace(LIB, &at("lib")).replace(SRV, &at("srv"));
+        let text = text.replace(LETSENCRYPT, &at("letsencrypt"));
         text.replace(ADDRESS, address).replace(AGE, "1 hour")
     }
 
@@ -130,6 +132,7 @@ impl Machine {
                 std::fs::remove_dir_all(self.path("lib/data/store")).unwrap();
             }
             "sealed" => self.seal(),
+            "issued" => self.issue(),
             "running" | "stopping" => self.be_running(),
             "server" => {
                 self.stop();
@@ -182,7 +185,8 @@ impl Machine {
         let mut child = command.stdout(Stdio::piped()).stderr(File::create(&stderr).unwrap()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Some(address) = line.trim_end().strip_prefix("listening on http://") else {
+        let url = line.trim_end().strip_prefix("listening on http");
+        let Some((_, address)) = url.and_then(|url| url.split_once("://")) else {
             let _ = child.kill();
             let _ = child.wait();
             panic!("{commands} printed {line:?}: {}", std::fs::read_to_string(stderr).unwrap());
@@ -211,6 +215,16 @@ impl Machine {
             files.filter(|file| file.as_ref().unwrap().file_name().to_str().unwrap().ends_with(end)).count()
         };
         wait_until("all segments are sealed but the last", || count(".idx") >= 3 && count(".jsonl") == 1);
+    }
+
+    /// Has a certificate issued, where certbot puts it.
+    fn issue(&mut self) {
+        self.stop();
+        let issued = rcgen::generate_simple_self_signed(vec!["auth.example.com".to_owned()]).unwrap();
+        let live = self.path("letsencrypt/live/auth.example.com");
+        std::fs::create_dir_all(&live).unwrap();
+        std::fs::write(live.join("fullchain.pem"), issued.cert.pem()).unwrap();
+        std::fs::write(live.join("privkey.pem"), issued.signing_key.serialize_pem()).unwrap();
     }
 
     /// Stops the server and flips a bit near the end of the open segment.

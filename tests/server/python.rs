@@ -20,6 +20,10 @@ impl Python {
         found.map(Self)
     }
 
+    pub fn path(&self) -> &str {
+        &self.0
+    }
+
     /// Whether a module is there.
     pub fn has(&self, module: &str) -> bool {
         let output = Command::new(&self.0).args(["-c", &format!("import {module}")]).output();

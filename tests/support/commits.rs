@@ -7,7 +7,7 @@ use countersign::domain::command::Command;
 use countersign::domain::context::{Context, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
 use countersign::domain::evidence::{Ended, EvidenceEvent, Told};
-use countersign::domain::gate::GateEvent;
+use countersign::domain::gate::{GateEvent, PasswordHow};
 use countersign::domain::ids::{
     AccountId, ClientId, CommitId, NameHash, Owner, Position, RequestId, SessionId, StreamId, TokenId, Version,
 };
@@ -56,7 +56,12 @@ pub fn proposal(stream: StreamId, expected: Expected, event: Event) -> Proposal 
 
 pub fn password() -> Event {
     let scheme = Scheme::Argon2id { memory_kib: 19_456, iterations: 2, parallelism: 1 };
-    Event::Gate(GateEvent::PasswordSet { verifier: sealed("dmVyaWZpZXI"), scheme })
+    Event::Gate(GateEvent::PasswordSet {
+        verifier: sealed("dmVyaWZpZXI"),
+        scheme,
+        must_change: false,
+        how: PasswordHow::Given,
+    })
 }
 
 pub fn started(account_n: u64, client_n: u64, gate_version: Version, client_version: Version) -> Event {
@@ -69,6 +74,7 @@ pub fn started(account_n: u64, client_n: u64, gate_version: Version, client_vers
         refresh_key: 1,
         gate_version,
         client_version,
+        brakes_version: 0,
         absolute_end: START + Span::days(90),
         idle_end: START + Span::days(14),
         access,
@@ -98,7 +104,15 @@ impl Teller {
         Commit {
             id: CommitId(uuid_v7(&self.entropy, at)),
             at,
-            context: Context { request_id, told_by: ToldBy::Server, net: None, ua: None, dev: None, sealed: None },
+            context: Context {
+                request_id,
+                told_by: ToldBy::Server,
+                api_key: None,
+                net: None,
+                ua: None,
+                dev: None,
+                sealed: None,
+            },
             command: Some(Command::Server),
             proposals,
             keys: Vec::new(),

@@ -379,7 +379,15 @@ impl Running {
 
     pub async fn create_account(&self, login: &str, phc: String) -> Option<AccountId> {
         let password = NewPassword::Hash(Zeroizing::new(phc));
-        let new = NewAccount { login: login.to_owned(), password, roles: BTreeSet::new(), clients: None };
+        let new = NewAccount {
+            id: None,
+            must_change: false,
+            enabled: true,
+            login: login.to_owned(),
+            password,
+            roles: BTreeSet::new(),
+            clients: None,
+        };
         self.services.administration.create_account(new, &operator()).await.unwrap()
     }
 
@@ -471,7 +479,7 @@ pub fn person() -> Asker {
 pub fn person_at(address: &str) -> Asker {
     let person = Person { address: Some(address.parse().unwrap()), user_agent: Some("App/1".to_owned()), device: None };
     let request_id = RequestId(uuid_v7(&SeededEntropy::new(1), NOW));
-    Asker { request_id, peer: None, told_by: ToldBy::Client, person, claimed: None }
+    Asker { request_id, peer: None, told_by: ToldBy::Client, api_key: None, person, claimed: None }
 }
 
 pub fn operator() -> Asker {

@@ -31,26 +31,25 @@ pub struct Create {
 }
 
 #[derive(Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]
 pub struct Change {
     #[command(flatten)]
     reach: Reach,
     #[command(flatten)]
     which: Which,
     /// Another login id; its sessions go on
-    #[arg(long, value_name = "LOGIN", group = "what")]
+    #[arg(long, value_name = "LOGIN")]
     login: Option<String>,
     /// All its roles, with commas between them; "" for none
-    #[arg(long, value_name = "ROLES", value_delimiter = ',', group = "what")]
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
     roles: Option<Vec<String>>,
     /// All the clients at which it may log in, with commas between them; its sessions at others end
-    #[arg(long, value_name = "CLIENTS", value_delimiter = ',', group = "what")]
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
     clients: Option<Vec<String>>,
     /// It may log in at every client
-    #[arg(long, conflicts_with = "clients", group = "what")]
+    #[arg(long, conflicts_with = "clients")]
     all_clients: bool,
     /// Whether its password must be changed before the next login
-    #[arg(long, value_name = "BOOL", group = "what")]
+    #[arg(long, value_name = "BOOL")]
     must_change: Option<bool>,
     #[command(flatten)]
     shape: Shape,
@@ -83,6 +82,9 @@ pub fn change(arguments: Change) -> Result<(), Failure> {
     ];
     let body: Map<String, Value> =
         given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    if body.is_empty() {
+        return Err(Failure::usage("say what to change: --login, --roles, --clients, --all-clients or --must-change"));
+    }
     reach.run(Does::Change, async |doors: &Doors| {
         let id = id_of(doors, &which.account).await?;
         let changed = doors.patch(&format!("/admin/accounts/{id}"), &Value::Object(body)).await;

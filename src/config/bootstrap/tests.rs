@@ -1,6 +1,7 @@
 use super::*;
 use crate::domain::client::{ClientType, Grant, Introspect, LateRetry, Profile, Rotation};
 use crate::domain::keys::SigningAlg;
+use crate::domain::permission::Permission;
 use crate::domain::time::Span;
 use std::os::unix::fs::PermissionsExt;
 
@@ -168,8 +169,9 @@ fn an_api_key_that_breaks_a_rule_is_refused_by_name() {
     let with = |permissions: &str| format!("[[api_keys]]\nname = \"x\"\n{key}\npermissions = {permissions}\n");
     assert!(refusal(&with("[\"root\"]")).contains("\"root\" is not a permission: use admin, audit, "));
     assert!(refusal(&with("[]")).contains("at least one permission"));
-    let all = parse(&with(&format!("{PERMISSIONS:?}"))).unwrap();
-    assert_eq!(all.api_keys[0].permissions.len(), PERMISSIONS.len());
+    let names = Permission::ALL.map(Permission::as_str);
+    let all = parse(&with(&format!("{names:?}"))).unwrap();
+    assert_eq!(all.api_keys[0].permissions.len(), names.len());
 }
 
 #[test]

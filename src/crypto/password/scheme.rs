@@ -1,5 +1,6 @@
 //! What a stored hash says about itself, and what of it we are willing to compute.
 
+use super::imported::{Digest, Imported, Kdf};
 use super::{PasswordHashError, bytes_of};
 use crate::domain::verifier::Scheme;
 use base64::Engine;
@@ -65,22 +66,25 @@ impl Params {
 ///
 /// # Errors
 /// [`PasswordHashError`] for any other algorithm, version or form, and outside these bounds: Argon2id m ≤ 262144 KiB,
-/// t ≤ 16, p ≤ 4, m × t ≤ 1048576 KiB, salt 8 to 64 bytes, hash 16 to 64 bytes; bcrypt cost 4 to 14.
+/// t ≤ 16, p ≤ 4, m × t ≤ 1048576 KiB, salt 8 to 64 bytes, hash 16 to 64 bytes; bcrypt cost 4 to 14; PBKDF2 1 to 2000000
+/// iterations; scrypt N × r × p ≤ 2097152 (and so 256 MiB at most), r ≤ 32, p ≤ 16; of both, salt 1 to 64 bytes, hash 16 to
+/// 64 bytes.
 pub fn scheme_of(phc: &str) -> Result<Scheme, PasswordHashError> {
     Ok(match parse(phc)? {
         Parsed::Argon2id(Argon2Hash { params, .. }) => params.scheme(),
         Parsed::Bcrypt { cost, .. } => Scheme::Bcrypt { cost },
+        Parsed::Imported(imported) => imported.kdf.scheme(),
     })
 }
 
 /// Whether a right password should be hashed again: less memory or less work (memory × passes) than `params`, a shorter
-/// salt or hash than we make, or bcrypt.
+/// salt or hash than we make, or any scheme but Argon2id.
 ///
 /// # Errors
 /// [`PasswordHashError`] as [`scheme_of`].
 pub fn is_weaker(phc: &str, params: Params) -> Result<bool, PasswordHashError> {
     Ok(match parse(phc)? {
-        Parsed::Bcrypt { .. } => true,
+        Parsed::Bcrypt { .. } | Parsed::Imported(_) => true,
         Parsed::Argon2id(Argon2Hash { params: own, salt, hash }) => {
             own.m_kib < params.m_kib || own.work() < params.work() || salt.len() < 16 || hash.len() < 32
         }
@@ -89,16 +93,18 @@ pub fn is_weaker(phc: &str, params: Params) -> Result<bool, PasswordHashError> {
 
 /// A stored hash of a scheme that no password is known for.
 pub(super) fn dummy(scheme: &Scheme, seed: u64) -> String {
+    let (salt, hash) = (bytes_of::<16>(seed, "salt"), bytes_of::<32>(seed, "hash"));
     match *scheme {
         Scheme::Argon2id { memory_kib, iterations, parallelism } => {
-            let (salt, hash) = (bytes_of::<16>(seed, "salt"), bytes_of::<32>(seed, "hash"));
             to_phc(Params { m_kib: memory_kib, t: iterations, p: parallelism }, &salt, &hash)
         }
         Scheme::Bcrypt { cost } => {
-            let salt = bcrypt::BASE_64.encode(bytes_of::<16>(seed, "salt"));
-            let hash = bcrypt::BASE_64.encode(bytes_of::<23>(seed, "hash"));
+            let (salt, hash) = (bcrypt::BASE_64.encode(salt), bcrypt::BASE_64.encode(bytes_of::<23>(seed, "hash")));
             format!("$2b${cost:02}${salt}{hash}")
         }
+        Scheme::Pbkdf2Sha256 { iterations } => Kdf::Pbkdf2(Digest::Sha256, iterations).to_phc(&salt, &hash),
+        Scheme::Pbkdf2Sha512 { iterations } => Kdf::Pbkdf2(Digest::Sha512, iterations).to_phc(&salt, &hash),
+        Scheme::Scrypt { log_n, r, p } => Kdf::Scrypt { log_n, r, p }.to_phc(&salt, &hash),
     }
 }
 
@@ -118,6 +124,7 @@ pub(super) enum Parsed {
         salt: [u8; 16],
         hash: Zeroizing<String>,
     },
+    Imported(Imported),
 }
 
 pub(super) fn to_phc(params: Params, salt: &[u8], hash: &[u8]) -> String {
@@ -134,7 +141,10 @@ pub(super) fn parse(phc: &str) -> Result<Parsed, PasswordHashError> {
     match phc.split('$').nth(1) {
         Some("argon2id") => parse_argon2id(phc).map(Parsed::Argon2id),
         Some("2a" | "2b" | "2y") => parse_bcrypt(phc),
-        _ => Err(PasswordHashError::Unsupported("expected $argon2id$, $2a$, $2b$ or $2y$")),
+        Some("pbkdf2-sha256" | "pbkdf2-sha512" | "scrypt") => Imported::parse(phc).map(Parsed::Imported),
+        _ => {
+            Err(PasswordHashError::Unsupported("it is none of Argon2id, bcrypt, PBKDF2 (SHA-256, SHA-512) and scrypt"))
+        }
     }
 }
 
@@ -164,7 +174,7 @@ fn parse_argon2id(phc: &str) -> Result<Argon2Hash, PasswordHashError> {
 }
 
 /// A number in its one spelling: no sign, no leading zero.
-fn decimal(text: &str) -> Option<u32> {
+pub(super) fn decimal(text: &str) -> Option<u32> {
     let number: u32 = text.parse().ok()?;
     (number.to_string() == text).then_some(number)
 }

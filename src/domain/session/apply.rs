@@ -25,15 +25,20 @@ pub fn apply(state: Option<Session>, event: &SessionEvent, recorded: &Recorded) 
     Ok(told(Session { last_in_full, ..session }, event, recorded))
 }
 
-/// The session with what an entry told of who asked, and with who used it last: whoever was refused did not.
+/// The session with who used it last, in full: whoever was refused did not, and is remembered in case he is let in later.
 fn told(mut session: Session, event: &SessionEvent, recorded: &Recorded) -> Session {
     let uses = matches!(event, SessionEvent::Started(_) | SessionEvent::Refreshed(_) | SessionEvent::RefreshRetried(_));
-    if let Some(InFull::Sealed { sealed, .. }) = &recorded.context.sealed {
-        let before = session.in_full.replace(SealedAt { commit: recorded.commit, sealed: sealed.clone() });
-        session.used_by = session.used_by.take().or(before);
-    }
-    if uses && recorded.context.sealed.is_some() {
-        session.used_by = None;
+    match &recorded.context.sealed {
+        Some(InFull::Sealed { who, sealed }) => {
+            let told = Some(SealedAt { commit: recorded.commit, sealed: sealed.clone() });
+            if uses {
+                (session.used_by, session.in_full) = (told, None);
+            } else if who.is_some() {
+                session.in_full = told;
+            }
+        }
+        Some(InFull::At(_)) if uses => session.used_by = session.in_full.take().or(session.used_by),
+        Some(InFull::At(_)) | None => {}
     }
     session
 }

@@ -186,9 +186,9 @@ pub struct Session {
     pub redeemed_by: Option<Traits>,
     /// Where its stream last told in full who asked: an entry of the very same person refers to it.
     pub last_in_full: Option<LastInFull>,
-    /// What that entry told.
+    /// What that entry told, where that was of somebody who was refused, and not of who used it last.
     pub in_full: Option<SealedAt>,
-    /// Who used it last, in full, where that is not what that entry told: it was of somebody who was refused.
+    /// Who used it last, in full: logged in, refreshed, or asked again for a lost answer. `None` where that is not known.
     pub used_by: Option<SealedAt>,
     /// The access token issued with the current generation.
     pub access: Access,
@@ -231,9 +231,9 @@ impl Session {
         self.idle_end.min(self.absolute_end)
     }
 
-    /// Who used it last, in full: logged in, refreshed, or asked again for a lost answer.
+    /// Who used it last, in full; `None` where that is not known.
     pub fn last_used_by(&self) -> Option<&SealedAt> {
-        self.used_by.as_ref().or(self.in_full.as_ref())
+        self.used_by.as_ref()
     }
 
     /// When it was last used.

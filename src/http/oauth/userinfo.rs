@@ -2,6 +2,7 @@
 
 use super::token::OAuthError;
 use crate::http::Doors;
+use crate::http::cors::let_client_read;
 use crate::http::error::{HttpError, Why, no_store};
 use crate::http::transport::headers;
 use crate::http::who::bearer;
@@ -41,6 +42,7 @@ pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<H
     let headers = headers(&request);
     let token = bearer(&headers).ok_or(Why::NoBearer)?;
     let inspected = services.tokens.inspect(token)?.ok_or(Why::InvalidBearer)?;
+    let_client_read(&request, services, inspected.claims.client_id.as_str());
     let has = |scope: &str| inspected.claims.scope.split(' ').any(|granted| granted == scope);
     if inspected.account.is_none() || !has("openid") {
         return Err(Why::InsufficientScope("openid").into());

@@ -46,6 +46,8 @@ struct Stall {
 /// The state of one connection.
 pub(super) struct Connection {
     limits: Limits,
+    /// Whether TLS is still being agreed on. Its time is the first head's.
+    handshaking: Cell<bool>,
     /// Requests being answered: 0 or 1, as the dispatcher answers one after the other.
     calls: Cell<u32>,
     /// Whether a request was ever made.
@@ -86,6 +88,7 @@ impl Connection {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
+            handshaking: Cell::new(false),
             calls: Cell::new(0),
             used: Cell::new(false),
             quiet_since: Cell::new(now()),
@@ -102,6 +105,11 @@ impl Connection {
             stall: Cell::new(None),
             ending: Cell::new(None),
         }
+    }
+
+    /// Whether TLS is being agreed on, from here on.
+    pub(super) fn shakes_hands(&self, begun: bool) {
+        self.handshaking.set(begun);
     }
 
     /// A head of about so many bytes has ended and its request is handed to the app.
@@ -213,12 +221,13 @@ impl Connection {
         }
     }
 
-    /// Everything was taken.
-    pub(super) fn flushed(&self) {
+    /// Everything was taken. Says whether the peer took nothing before.
+    pub(super) fn flushed(&self) -> bool {
         self.stall.set(None);
         if self.unflushed.replace(false) && self.calls.get() == 0 {
             self.quiet_since.set(now());
         }
+        self.blocked.replace(false)
     }
 
     /// Whether the peer leaves its answers unread. Then nothing more is read from it.
@@ -264,7 +273,7 @@ impl Connection {
 
     /// The deadline has passed. Says whether the connection may still be ended in good order; if not, it is dropped.
     pub(super) fn expired(&self) -> bool {
-        if self.ending.get().is_some() || self.stall.get().is_some() {
+        if self.ending.get().is_some() || self.stall.get().is_some() || self.handshaking.get() {
             return false;
         }
         self.end(if self.head_since.get().is_some() { Ending::SlowHead } else { Ending::Quiet });
@@ -303,5 +312,19 @@ mod tests {
         assert_eq!(connection.room(), Room::Later);
         connection.body_awaited();
         assert_eq!(connection.room(), Room::Bytes(READ_AHEAD));
+    }
+
+    #[test]
+    fn a_handshake_has_the_time_of_the_first_head_and_is_not_ended_with_an_answer() {
+        let connection = Connection::new(Limits::default());
+        let accepted = connection.deadline();
+        connection.shakes_hands(true);
+        assert_eq!(connection.deadline(), accepted);
+        assert!(!connection.expired(), "there is nobody to tell");
+        connection.shakes_hands(false);
+        connection.read(10);
+        assert_eq!(connection.deadline(), accepted);
+        assert!(connection.expired());
+        assert_eq!(connection.ending(), Some(Ending::SlowHead));
     }
 }

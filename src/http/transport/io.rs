@@ -7,6 +7,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use zeroize::Zeroizing;
 
 /// How much is thrown away at one go while a refused peer is still sending.
@@ -14,16 +15,55 @@ const DISCARD: usize = 4096;
 /// How often in a row, before other connections get their turn.
 const DISCARD_ROUNDS: usize = 16;
 
+/// What is read and written: the socket itself, or TLS on it.
+pub(super) enum Socket {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
 /// A socket with its connection's state.
 pub(super) struct Guarded {
-    socket: TcpStream,
+    socket: Socket,
     connection: Rc<Connection>,
     answered: bool,
+    shut: bool,
 }
 
 impl Guarded {
-    pub(super) fn new(socket: TcpStream, connection: Rc<Connection>) -> Self {
-        Self { socket, connection, answered: false }
+    pub(super) fn new(socket: Socket, connection: Rc<Connection>) -> Self {
+        Self { socket, connection, answered: false, shut: false }
     }
 
     pub(super) fn connection(&self) -> Rc<Connection> {
@@ -46,8 +86,11 @@ impl Guarded {
             }
             self.answered = true;
             // A socket without room for a hundred bytes has a peer that would not read them.
-            let _ = self.socket.try_write(answer);
+            let _ = Pin::new(&mut self.socket).poll_write(cx, answer);
+        }
+        if !self.shut {
             let _ = ready!(Pin::new(&mut self.socket).poll_shutdown(cx));
+            self.shut = true;
         }
         for _ in 0..DISCARD_ROUNDS {
             let mut scratch = Zeroizing::new([0; DISCARD]);
@@ -117,12 +160,23 @@ impl AsyncWrite for Guarded {
         }
     }
 
-    /// The dispatcher flushes the stream only after it wrote all it had.
+    /// The dispatcher flushes the stream only after it wrote all it had, and at each of its turns. A socket has nothing to flush;
+    /// TLS has what the socket did not take yet.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.socket).poll_flush(cx))?;
-        this.connection.flushed();
-        Poll::Ready(Ok(()))
+        match Pin::new(&mut this.socket).poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                if this.connection.flushed() {
+                    cx.waker().wake_by_ref();
+                }
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                this.connection.write_blocked();
+                Poll::Pending
+            }
+        }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

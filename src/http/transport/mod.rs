@@ -9,6 +9,7 @@
 //!   read, so that pipelined requests cannot pile up answers.
 //! - `calls` stands between the dispatcher and the app. It is the only place that knows when a head has ended and when
 //!   an answer begins and ends; it also bounds the time of a handler.
+//! - [`tls`] has the certificate, and makes the handshake before there is a dispatcher.
 //! - `watch` owns the dispatcher's future and one timer. A connection that is over its time is asked to end, and
 //!   dropped when it does not.
 //! - `connection` is what those three tell each other.
@@ -23,6 +24,7 @@ mod calls;
 mod connection;
 mod heads;
 mod io;
+pub mod tls;
 mod watch;
 
 #[cfg(test)]
@@ -37,11 +39,15 @@ use actix_service::{IntoServiceFactory, ServiceFactory};
 use actix_web::Error;
 use actix_web::dev::{AppConfig, Server};
 use calls::Calls;
+use futures_util::FutureExt;
 use io::Guarded;
 use std::fmt;
 use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
-use watch::Door;
+use tls::Tls;
+use watch::{Door, Secured};
 
 /// How long an answer to a refused head, or one whose request has an unread body, may take to be picked up before the
 /// socket is dropped. Long enough for a round trip, too short to be worth holding.
@@ -60,7 +66,7 @@ pub struct Limits {
     /// A request's head: request line and headers; at most 64 KiB. More is answered with 431.
     pub max_head: usize,
     /// From the first byte of a head to its end, for every request of a connection. From accepting a connection to the
-    /// end of its first head, too.
+    /// end of its first head, too, with the TLS handshake between them.
     pub head_timeout: Duration,
     /// From the end of a head until the handler has an answer; then 503 is answered and the handler dropped.
     pub request_timeout: Duration,
@@ -88,7 +94,7 @@ impl Default for Limits {
     }
 }
 
-/// Serves an app on bound sockets, within the limits. Takes the factory that [`actix_web::HttpServer::new`] takes.
+/// Serves an app on bound sockets, within the limits, and behind TLS where it is given. Takes the factory that [`actix_web::HttpServer::new`] takes.
 ///
 /// Must be called inside an actix system. Signals are left alone: stop it with [`Server::handle`], `stop(true)`, which
 /// closes idle connections at once, lets requests finish, and answers them with `Connection: close`. The peer's address
@@ -96,7 +102,12 @@ impl Default for Limits {
 ///
 /// # Errors
 /// No listener given, or one that cannot be used.
-pub fn serve<F, I, S, B>(listeners: Vec<TcpListener>, limits: Limits, factory: F) -> std::io::Result<Server>
+pub fn serve<F, I, S, B>(
+    listeners: Vec<TcpListener>,
+    limits: Limits,
+    tls: Option<Arc<Tls>>,
+    factory: F,
+) -> std::io::Result<Server>
 where
     F: Fn() -> I + Send + Clone + 'static,
     I: IntoServiceFactory<S, Request>,
@@ -120,9 +131,17 @@ where
         .shutdown_timeout(limits.stop_timeout.as_secs() + u64::from(limits.stop_timeout.subsec_nanos() > 0));
     let stopping = builder.graceful_shutdown_signal();
     for listener in listeners {
-        let (factory, stopping) = (factory.clone(), stopping.clone());
+        let (factory, tls, stopping) = (factory.clone(), tls.clone(), stopping.clone());
         let address = listener.local_addr()?;
         builder = builder.listen(format!("http {address}"), listener, move || {
+            let secured = tls.clone().map(|tls| {
+                let stopping = stopping.clone();
+                let stopping = move || {
+                    let stopping = stopping.clone();
+                    async move { stopping.notified().await }.boxed_local()
+                };
+                Rc::new(Secured { tls, stopping: Box::new(stopping) })
+            });
             let stopping = stopping.clone();
             // The dispatcher's own head and keep-alive timers are off: `watch` covers both and more.
             let http = HttpService::build()
@@ -138,7 +157,7 @@ where
                     data.insert(io.connection());
                 })
                 .h1(Calls::new(factory().into_factory(), limits));
-            Door::new(http, limits)
+            Door::new(http, secured, limits)
         })?;
     }
     Ok(builder.run())

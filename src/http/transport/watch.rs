@@ -1,35 +1,51 @@
-//! The timer over a connection. It owns the dispatcher's future, so no state of the dispatcher can keep it from acting.
+//! The timer over a connection. It owns the future of the dispatcher, and of the handshake before it, so no state of the dispatcher can keep it from acting.
 
 use super::Limits;
 use super::connection::{Connection, now};
 use super::heads::EndOfConnection;
-use super::io::Guarded;
+use super::io::{Guarded, Socket};
+use super::tls::Tls;
 use actix_http::error::DispatchError;
 use actix_service::{Service, ServiceFactory};
+use futures_util::future::{Either, LocalBoxFuture, select};
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep_until};
 
+/// What serves a connection to its end.
+type Serving = LocalBoxFuture<'static, Result<(), DispatchError>>;
+
+/// TLS in front of the dispatcher.
+pub(super) struct Secured {
+    pub(super) tls: Arc<Tls>,
+    /// Makes a future that is ready when the server is told to stop.
+    pub(super) stopping: Box<dyn Fn() -> LocalBoxFuture<'static, ()>>,
+}
+
 /// Makes, for each worker, the service that takes accepted sockets.
 pub(super) struct Door<H> {
-    http: H,
+    http: Rc<H>,
+    secured: Option<Rc<Secured>>,
     limits: Limits,
 }
 
 impl<H> Door<H> {
-    pub(super) fn new(http: H, limits: Limits) -> Self {
-        Self { http, limits }
+    pub(super) fn new(http: H, secured: Option<Rc<Secured>>, limits: Limits) -> Self {
+        Self { http: Rc::new(http), secured, limits }
     }
 }
 
 impl<H> ServiceFactory<TcpStream> for Door<H>
 where
     H: ServiceFactory<(Guarded, Option<SocketAddr>), Config = (), Response = (), Error = DispatchError>,
+    H::Service: 'static,
     H::Future: 'static,
+    <H::Service as Service<(Guarded, Option<SocketAddr>)>>::Future: 'static,
 {
     type Response = ();
     type Error = DispatchError;
@@ -39,18 +55,19 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Self::Service, Self::InitError>>>>;
 
     fn new_service(&self, (): ()) -> Self::Future {
-        let (http, limits) = (self.http.new_service(()), self.limits);
-        Box::pin(async move { Ok(Door { http: http.await?, limits }) })
+        let (http, secured, limits) = (self.http.new_service(()), self.secured.clone(), self.limits);
+        Box::pin(async move { Ok(Door::new(http.await?, secured, limits)) })
     }
 }
 
 impl<H> Service<TcpStream> for Door<H>
 where
-    H: Service<(Guarded, Option<SocketAddr>), Response = (), Error = DispatchError>,
+    H: Service<(Guarded, Option<SocketAddr>), Response = (), Error = DispatchError> + 'static,
+    H::Future: 'static,
 {
     type Response = ();
     type Error = DispatchError;
-    type Future = Watch<H::Future>;
+    type Future = Watch;
 
     actix_service::forward_ready!(http);
 
@@ -59,14 +76,42 @@ where
         let _ = socket.set_nodelay(true);
         let peer = socket.peer_addr().ok();
         let connection = Rc::new(Connection::new(self.limits));
-        let dispatcher = self.http.call((Guarded::new(socket, Rc::clone(&connection)), peer));
-        Watch::new(dispatcher, connection)
+        let serving: Serving = match &self.secured {
+            None => Box::pin(self.http.call((Guarded::new(Socket::Plain(socket), Rc::clone(&connection)), peer))),
+            Some(secured) => self.behind_tls(secured, socket, peer, &connection),
+        };
+        Watch::new(serving, connection)
     }
 }
 
-/// A dispatcher under a timer.
-pub(super) struct Watch<D> {
-    dispatcher: Pin<Box<D>>,
+impl<H> Door<H>
+where
+    H: Service<(Guarded, Option<SocketAddr>), Response = (), Error = DispatchError> + 'static,
+    H::Future: 'static,
+{
+    /// A dispatcher that begins when the handshake has ended. A stop does not wait for handshakes: nothing was asked for yet.
+    fn behind_tls(
+        &self,
+        secured: &Secured,
+        socket: TcpStream,
+        peer: Option<SocketAddr>,
+        connection: &Rc<Connection>,
+    ) -> Serving {
+        let handshake = secured.tls.handshake(socket);
+        let stopping = (secured.stopping)();
+        let (http, connection) = (Rc::clone(&self.http), Rc::clone(connection));
+        connection.shakes_hands(true);
+        Box::pin(async move {
+            let Either::Left((Some(stream), _)) = select(pin!(handshake), stopping).await else { return Ok(()) };
+            connection.shakes_hands(false);
+            http.call((Guarded::new(Socket::Tls(stream), connection), peer)).await
+        })
+    }
+}
+
+/// What serves a connection, under a timer.
+pub(super) struct Watch {
+    serving: Serving,
     connection: Rc<Connection>,
     timer: Pin<Box<Sleep>>,
     armed: bool,
@@ -74,10 +119,10 @@ pub(super) struct Watch<D> {
     _end: EndOfConnection,
 }
 
-impl<D> Watch<D> {
-    fn new(dispatcher: D, connection: Rc<Connection>) -> Self {
+impl Watch {
+    fn new(serving: Serving, connection: Rc<Connection>) -> Self {
         let timer = Box::pin(sleep_until(connection.deadline().unwrap_or_else(now)));
-        Self { dispatcher: Box::pin(dispatcher), connection, timer, armed: true, _end: EndOfConnection }
+        Self { serving, connection, timer, armed: true, _end: EndOfConnection }
     }
 
     /// Whether the deadline has passed. The timer is only ever pulled nearer; when it goes off too early, as it does
@@ -100,16 +145,13 @@ impl<D> Watch<D> {
     }
 }
 
-impl<D> Future for Watch<D>
-where
-    D: Future<Output = Result<(), DispatchError>>,
-{
-    type Output = D::Output;
+impl Future for Watch {
+    type Output = Result<(), DispatchError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         loop {
-            if let Poll::Ready(result) = this.dispatcher.as_mut().poll(cx) {
+            if let Poll::Ready(result) = this.serving.as_mut().poll(cx) {
                 return Poll::Ready(result);
             }
             if !this.overdue(cx) {

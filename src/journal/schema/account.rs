@@ -61,12 +61,32 @@ pub(super) struct PasswordRehashed {
     scheme: StoredScheme,
 }
 
-/// `{"argon2id":{"m":…,"t":…,"p":…}}` or `{"bcrypt":{"cost":…}}`, with the letters of the PHC string.
+/// `{"argon2id":{"m":…,"t":…,"p":…}}`, `{"bcrypt":{"cost":…}}`, `{"pbkdf2-sha256":{"i":…}}`, `{"pbkdf2-sha512":{"i":…}}` or
+/// `{"scrypt":{"ln":…,"r":…,"p":…}}`, with the letters of the PHC string.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum StoredScheme {
-    Argon2id { m: u32, t: u32, p: u32 },
-    Bcrypt { cost: u32 },
+    Argon2id {
+        m: u32,
+        t: u32,
+        p: u32,
+    },
+    Bcrypt {
+        cost: u32,
+    },
+    #[serde(rename = "pbkdf2-sha256")]
+    Pbkdf2Sha256 {
+        i: u32,
+    },
+    #[serde(rename = "pbkdf2-sha512")]
+    Pbkdf2Sha512 {
+        i: u32,
+    },
+    Scrypt {
+        ln: u8,
+        r: u32,
+        p: u32,
+    },
 }
 
 impl From<Scheme> for StoredScheme {
@@ -76,6 +96,9 @@ impl From<Scheme> for StoredScheme {
                 Self::Argon2id { m: memory_kib, t: iterations, p: parallelism }
             }
             Scheme::Bcrypt { cost } => Self::Bcrypt { cost },
+            Scheme::Pbkdf2Sha256 { iterations } => Self::Pbkdf2Sha256 { i: iterations },
+            Scheme::Pbkdf2Sha512 { iterations } => Self::Pbkdf2Sha512 { i: iterations },
+            Scheme::Scrypt { log_n, r, p } => Self::Scrypt { ln: log_n, r, p },
         }
     }
 }
@@ -85,6 +108,9 @@ impl From<StoredScheme> for Scheme {
         match stored {
             StoredScheme::Argon2id { m, t, p } => Self::Argon2id { memory_kib: m, iterations: t, parallelism: p },
             StoredScheme::Bcrypt { cost } => Self::Bcrypt { cost },
+            StoredScheme::Pbkdf2Sha256 { i } => Self::Pbkdf2Sha256 { iterations: i },
+            StoredScheme::Pbkdf2Sha512 { i } => Self::Pbkdf2Sha512 { iterations: i },
+            StoredScheme::Scrypt { ln, r, p } => Self::Scrypt { log_n: ln, r, p },
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use super::{Ask, Given, alice, home, jti, session, store};
 use countersign::domain::account::{self, AccountEvent, Login, LoginFacts, LoginGranted, PasswordVerdict};
+use countersign::domain::brakes::{self, BrakesCommand, BrakesEvent};
 use countersign::domain::client::{self, ClientCommand, ClientEvent, IssueToken, TokenGranted, UseEvent};
 use countersign::domain::command::Command;
 use countersign::domain::context::Context;
 use countersign::domain::denial::Denial;
-use countersign::domain::gate::{self, GateCommand, GateEvent};
+use countersign::domain::gate::{self, GateCommand, GateEvent, PasswordHow};
 use countersign::domain::ids::{ClientId, SessionId, StreamId};
 use countersign::domain::time::Span;
 use countersign::domain::{Decision, Event};
@@ -74,11 +75,14 @@ impl Ask for LogIn {
     type Answer = LoginGranted;
 
     fn decide(&self, given: &Given) -> Decision<(StreamId, Event), LoginGranted> {
+        let brakes = given.brakes();
         let facts = LoginFacts {
             gate: given.gate(),
             gate_version: given.version(&StreamId::Gate(alice())),
             client: given.client(&self.client),
             client_version: given.version(&StreamId::Client(self.client.clone())),
+            brakes: &brakes,
+            brakes_version: given.version(&StreamId::Brakes),
             context: &self.context,
             now: given.now,
             seen: &given.seen_logins,
@@ -99,6 +103,7 @@ impl Ask for LogIn {
             login: self.login(given),
             gate: given.version(&StreamId::Gate(alice())),
             client: given.version(&StreamId::Client(self.client.clone())),
+            brakes: given.version(&StreamId::Brakes),
             n,
         }
     }
@@ -133,6 +138,23 @@ impl Ask for GateCommand {
 
     fn command(&self, given: &Given, _: &Decision<GateEvent, ()>) -> Command {
         Command::Gate { command: self.clone(), gate: given.version(&StreamId::Gate(alice())) }
+    }
+}
+
+impl Ask for BrakesCommand {
+    type Event = BrakesEvent;
+    type Answer = ();
+
+    fn decide(&self, given: &Given) -> Decision<BrakesEvent, ()> {
+        Decision { events: brakes::decide(&given.brakes(), self), outcome: Ok(()) }
+    }
+
+    fn place(&self, _: &Given, event: BrakesEvent) -> (StreamId, Event) {
+        (StreamId::Brakes, Event::Brakes(event))
+    }
+
+    fn command(&self, given: &Given, _: &Decision<BrakesEvent, ()>) -> Command {
+        Command::Brakes { command: self.clone(), brakes: given.version(&StreamId::Brakes) }
     }
 }
 
@@ -254,7 +276,20 @@ impl Ask for Fail {
     }
 }
 
-/// Another password for Alice.
+/// Another password for Alice, set by an operator.
 pub fn set_password(hash: &str) -> GateCommand {
-    GateCommand::SetPassword { verifier: super::sealed(hash), scheme: super::SCHEME }
+    let how = PasswordHow::Given;
+    GateCommand::SetPassword { verifier: super::sealed(hash), scheme: super::SCHEME, must_change: false, how }
+}
+
+/// The event of it.
+pub fn password_set(hash: &str) -> GateEvent {
+    let how = PasswordHow::Given;
+    GateEvent::PasswordSet { verifier: super::sealed(hash), scheme: super::SCHEME, must_change: false, how }
+}
+
+/// Another password for Alice, which only serves to set yet another.
+pub fn set_password_to_be_changed(hash: &str) -> GateCommand {
+    let how = PasswordHow::Given;
+    GateCommand::SetPassword { verifier: super::sealed(hash), scheme: super::SCHEME, must_change: true, how }
 }

@@ -27,6 +27,7 @@ pub use session_asks::*;
 pub use world::*;
 
 use countersign::domain::account::{Account, AccountEvent};
+use countersign::domain::brakes::{Brakes, BrakesEvent};
 use countersign::domain::client::{Client, ClientEvent, ClientSettings, Usage, UseEvent};
 use countersign::domain::command::Command;
 use countersign::domain::context::Context;
@@ -90,7 +91,7 @@ pub fn given_store(change: impl FnOnce(&mut ClientSettings)) -> Given {
         .happened(SystemEvent::Created { origin: "test".to_owned() })
         .happened(ClientEvent::Created { settings, secret: Some(sealed("secret")), enabled: true })
         .happened(AccountEvent::Created { login: sealed("alice@example.com"), name: NameHash([1; 32]) })
-        .happened(GateEvent::PasswordSet { verifier: sealed("password"), scheme: SCHEME })
+        .happened(password_set("password"))
 }
 
 /// The same, and Alice logged in from home as the story begins: session 0, token 0.
@@ -219,6 +220,14 @@ impl Given {
         }
     }
 
+    /// Where nothing was ever braked there is no such stream.
+    pub fn brakes(&self) -> Brakes {
+        match self.state(&StreamId::Brakes) {
+            Some(State::Brakes(brakes)) => brakes.clone(),
+            _ => Brakes::default(),
+        }
+    }
+
     pub fn usage(&self) -> Usage {
         match self.state(&StreamId::Use(store())) {
             Some(State::Use(usage)) => usage.clone(),
@@ -305,7 +314,7 @@ macro_rules! placed {
 }
 
 placed!(SystemEvent => System, AccountEvent => Account, GateEvent => Gate, ClientEvent => Client, UseEvent => Use,
-    SessionEvent => Session, EvidenceEvent => Evidence);
+    SessionEvent => Session, EvidenceEvent => Evidence, BrakesEvent => Brakes);
 
 impl Placed {
     /// In the stream of Alice, the store, or the session of the story.
@@ -319,6 +328,7 @@ impl Placed {
             Event::Session(_) => StreamId::Session(session),
             Event::Evidence(_) => StreamId::Evidence(session),
             Event::Name(_) => StreamId::Name(NameHash([1; 32])),
+            Event::Brakes(_) => StreamId::Brakes,
         };
         (stream, self.0)
     }

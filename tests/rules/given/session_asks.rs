@@ -21,7 +21,8 @@ fn around<T>(given: &Given, context: &Context, look: impl FnOnce(&Around) -> T) 
     assert!(!given.is_archived(), "nobody decides on a session that the store does not know");
     let unrecorded = unrecorded(given);
     let client = given.client(&given.current().client);
-    look(&Around { gate: given.gate(), client, context, now: given.now, unrecorded: &unrecorded })
+    let (gate, brakes) = (given.gate(), given.brakes());
+    look(&Around { gate, client, brakes: &brakes, context, now: given.now, unrecorded: &unrecorded })
 }
 
 fn count_refusal(given: &mut Given, class: Denial) {
@@ -104,6 +105,7 @@ impl Ask for Redeem {
             refresh: self.refresh(given),
             gate: given.version(&StreamId::Gate(alice())),
             client: given.version(&StreamId::Client(given.current().client.clone())),
+            brakes: given.version(&StreamId::Brakes),
             unrecorded: unrecorded(given),
         }
     }

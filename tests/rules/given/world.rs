@@ -89,6 +89,7 @@ fn person(net: u8, ua: u8) -> Context {
     Context {
         request_id: RequestId(Uuid::nil()),
         told_by: ToldBy::Client,
+        api_key: None,
         net: Some(Tag([net; 8])),
         ua: Some(Tag([ua; 8])),
         dev: None,

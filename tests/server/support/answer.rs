@@ -19,7 +19,8 @@ impl Answer {
         Ok(Self { status, headers, body: response.body_mut().read_to_string()? })
     }
 
-    pub(super) fn parse(text: &str) -> Self {
+    /// Reads an answer as it stood on the wire, to the end of its connection.
+    pub fn parse(text: &str) -> Self {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
         let mut lines = head.lines();
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();

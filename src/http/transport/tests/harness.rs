@@ -1,5 +1,6 @@
 //! A server to test, and what a client of it does.
 
+use crate::http::transport::tls::Tls;
 use crate::http::transport::{BodyError, Limits, query, read_body, serve};
 use actix_web::dev::ServerHandle;
 use actix_web::http::StatusCode;
@@ -9,7 +10,7 @@ use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::{Rc, Weak};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -25,12 +26,16 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) fn start(limits: Limits) -> Self {
+        Self::start_with(limits, None)
+    }
+
+    pub(super) fn start_with(limits: Limits, tls: Option<Arc<Tls>>) -> Self {
         let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             actix_rt::System::new().block_on(async move {
                 let listener = TcpListener::bind("127.0.0.1:0").unwrap();
                 let address = listener.local_addr().unwrap();
-                let server = serve(vec![listener], limits, app).unwrap();
+                let server = serve(vec![listener], limits, tls, app).unwrap();
                 tell.send((address, server.handle())).unwrap();
                 server.await.unwrap();
             });
@@ -153,7 +158,7 @@ pub(super) fn patient() -> Limits {
 }
 
 /// All that comes until the connection ends, whether by an end of file or a reset.
-pub(super) fn until_closed(socket: &mut TcpStream) -> String {
+pub(super) fn until_closed(socket: &mut impl Read) -> String {
     let mut all = Vec::new();
     let mut part = [0; 65536];
     loop {
@@ -170,7 +175,7 @@ pub(super) fn until_closed(socket: &mut TcpStream) -> String {
 }
 
 /// Reads until so many answers ended with this body.
-pub(super) fn answers(socket: &mut TcpStream, ending: &str, count: usize) -> String {
+pub(super) fn answers(socket: &mut impl Read, ending: &str, count: usize) -> String {
     let mut all = String::new();
     let mut part = [0; 4096];
     while all.matches(ending).count() < count {

@@ -1,9 +1,10 @@
 //! Each test talks to a real server over a socket. They assert that a connection is closed, never how soon.
 
 mod harness;
+mod secured;
 
 use super::connection::Connection;
-use super::io::Guarded;
+use super::io::{Guarded, Socket};
 use super::{Limits, serve};
 use harness::{BIG, PATIENCE, Running, answers, app, patient, strict, trickle, until_closed};
 use std::io::{Read, Write};
@@ -260,7 +261,7 @@ fn a_peer_that_does_not_read_is_not_read_from() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut peer = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let connection = Rc::new(Connection::new(patient()));
-        let mut guarded = Guarded::new(listener.accept().await.unwrap().0, connection);
+        let mut guarded = Guarded::new(Socket::Plain(listener.accept().await.unwrap().0), connection);
         peer.write_all(b"a").await.unwrap();
         guarded.read_u8().await.unwrap();
 
@@ -371,6 +372,6 @@ fn a_graceful_stop_finishes_the_request_in_flight_and_closes_idle_connections() 
 #[test]
 fn a_server_without_a_socket_is_refused() {
     actix_rt::System::new().block_on(async {
-        assert!(serve(vec![], Limits::default(), app).is_err());
+        assert!(serve(vec![], Limits::default(), None, app).is_err());
     });
 }
