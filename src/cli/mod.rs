@@ -43,11 +43,46 @@ const USAGE: u8 = 2;
 
 /// An auth engine for app backends: logins, access tokens, rotating refresh tokens, and a durable journal of every decision.
 #[derive(Parser)]
-#[command(name = "countersign", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(name = "countersign", version, arg_required_else_help = true, after_help = AFTER_HELP, help_template = HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+/// The commands by what they are for; clap knows no groups of them.
+const HELP: &str = "\
+{about}
+
+{usage-heading} {usage}
+
+Run it:
+  serve        Serve the HTTP doors on a data directory
+  demo         A working server with a demo client and account, and lines to paste into a shell
+  config       Check or show the configuration
+
+Administer, beside a running server (--server URL) or on a stopped one's data directory:
+  account      Accounts: the people who can log in
+  client       Clients: the applications that ask for tokens
+  session      Sessions: who is logged in
+  brake        Emergency brakes: end much at once, or let nobody log in
+  api-key      API keys: what may administer
+  bootstrap    Make what a file declares
+  key          List, rotate and distrust the keys of tokens, and exchange the master key
+
+Look and keep:
+  audit        Look into the journal, beside a running server or without one; never writes
+  journal      Back up, restore, repair, archive and drop what the journal holds
+
+For the shell:
+  completions  Print completions for a shell
+  man          Print the manual
+  help         Print this, or the help of a command
+
+Options:
+{options}
+
+{after-help}
+";
 
 const AFTER_HELP: &str = "\
 `countersign COMMAND --help` shows examples. To see it work, run `countersign demo`.
@@ -196,5 +231,17 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_has_every_command_with_its_own_words() {
+        let mut lines: Vec<&str> = HELP.lines().filter(|line| line.starts_with("  ")).collect();
+        for command in Cli::command().get_subcommands() {
+            let (name, about) = (command.get_name(), command.get_about().map(ToString::to_string).unwrap_or_default());
+            let line = format!("  {name:11}  {about}");
+            assert!(lines.contains(&line.as_str()), "{line}");
+            lines.retain(|known| *known != line);
+        }
+        assert_eq!(lines, ["  help         Print this, or the help of a command"]);
     }
 }

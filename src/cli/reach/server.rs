@@ -164,14 +164,19 @@ fn why(error: &Error) -> String {
         Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             "nothing listens there: is the server running?".to_owned()
         }
-        Error::Io(error) => error.to_string(),
+        Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => not_believed(error),
+            None => error.to_string(),
+        },
         Error::HostNotFound => "there is no host of this name".to_owned(),
         Error::Timeout(_) => "no answer came in time: what was asked may be done all the same, look first".to_owned(),
-        Error::Rustls(error) => {
-            format!("its certificate or its TLS is not believed ({error}): a private CA is named with --ca-file")
-        }
+        Error::Rustls(error) => not_believed(error),
         other => other.to_string(),
     }
+}
+
+fn not_believed(error: &rustls::Error) -> String {
+    format!("its certificate or its TLS is not believed ({error}): a private CA is named with --ca-file")
 }
 
 #[cfg(test)]

@@ -48,7 +48,8 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Num(Tag::Default, Num::U64(value)))
+        // As TOML has it: the readers ask for signed ones.
+        Ok(Value::Num(Tag::Default, i64::try_from(value).map_or(Num::U64(value), Num::I64)))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
@@ -94,6 +95,14 @@ mod tests {
             let error = object(bad).unwrap_err().to_string();
             assert!(!error.contains("hunter"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_number_is_read_as_in_a_file() {
+        let body = br#"{"id":"a","max_sessions":3}"#;
+        let make = || crate::config::Secret::new("a-secret-that-was-made".to_owned());
+        let read = super::super::client_of(super::super::Fields::of_json(body).unwrap(), &make).unwrap();
+        assert_eq!(read.settings.max_sessions, 3);
     }
 
     #[test]
