@@ -60,9 +60,11 @@ const CRATES: &[(&str, &[&str])] = &[
     ("prometheus", &["src/metrics"]),
     ("rustls", &["src/http/", "src/cli"]),
     ("tokio_rustls", &["src/http/"]),
+    ("scrypt", &["src/crypto/"]),
     ("tracing_subscriber", &["src/app", "src/cli"]),
     ("utoipa", &["src/http/"]),
     ("zeroizing_alloc", &["src/main.rs"]),
+    ("zxcvbn", &["src/crypto/"]),
 ];
 
 /// Lints of clippy that hold where the program is not a test.

@@ -115,7 +115,7 @@ impl Turn {
     async fn finish(&mut self, mut ask: FinishLogin) -> Result<Finished, Refused> {
         for _ in 0..TRIES {
             let account = self.core.reader.account(self.id)?.ok_or(Unavailable::Fault)?;
-            let now = self.core.now(account.at.max(ask.gate.at).max(ask.client.at))?;
+            let now = self.core.now(account.at.max(ask.gate.at).max(ask.client.at).max(ask.brakes.at))?;
             let command = self.command(&ask)?;
             let id = self.core.commit_id();
             let context = self.core.context_in_session(&ask.asker, &Owner::Account(self.id), None, id)?;

@@ -1,6 +1,5 @@
 //! The handle by which operators pull brakes: what each would cost, and that it is done.
 
-use super::administration::NotDone;
 use super::asker::{Asker, Used};
 use super::closer::{Closer, Scope};
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
@@ -9,6 +8,7 @@ use crate::domain::brakes::{self, BrakesCommand};
 use crate::domain::command::Command;
 use crate::domain::ids::{AccountId, ClientId, Owner, RefreshKeyId, StreamId, Version};
 use crate::domain::session::Session;
+use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::journal::Versioned;
 use ipnet::IpNet;
@@ -109,50 +109,44 @@ impl Brakes {
         }
     }
 
-    /// Ends every session and every token of before.
-    ///
-    /// # Errors
-    /// [`NotDone`]
-    pub async fn revoke_all(&self, asker: &Asker) -> Result<Version, NotDone> {
-        let version = self.pull(BrakesCommand::RevokeAll, asker).await?;
-        self.closer.close(Scope::All);
-        Ok(version)
-    }
-
     /// Ends the sessions of before that were last used from a network, in commits of a bounded size, and says how many. Each is
     /// over with the commit that holds its end, and all are when this is answered.
     ///
     /// # Errors
-    /// [`NotDone`]: some may have ended; asked again, it goes on.
-    pub async fn revoke_network(&self, network: IpNet, asker: &Asker) -> Result<usize, NotDone> {
+    /// [`Refused`]: some may have ended; asked again, it goes on.
+    pub async fn revoke_network(&self, network: IpNet, asker: &Asker) -> Result<usize, Refused> {
         let id = self.core.commit_id();
         let key = self.core.data_key(&Owner::System)?.ok_or(Unavailable::Fault)?;
         let sealed = key.seal(id, 1, NETWORK_FIELD, network.to_string().as_bytes(), &*self.core.entropy);
         self.append(id, &BrakesCommand::RevokeNetwork(sealed), asker).await?;
-        Ok(self.closer.close_network(network).await?)
+        self.closer.close_network(network).await
     }
 
-    /// Lets nobody log in, or people again.
+    /// Pulls a brake of the `brakes` stream, or lets people log in again, and says the stream's version afterwards. Of a network's
+    /// brake this records only what was meant: see [`Self::revoke_network`].
     ///
     /// # Errors
-    /// [`NotDone`]
-    pub async fn refuse_logins(&self, refuse: bool, asker: &Asker) -> Result<Version, NotDone> {
-        let command = if refuse { BrakesCommand::RefuseLogins } else { BrakesCommand::AllowLogins };
-        self.pull(command, asker).await
-    }
-
-    /// Pulls a brake of the `brakes` stream.
-    ///
-    /// # Errors
-    /// [`NotDone`]
-    pub async fn pull(&self, command: BrakesCommand, asker: &Asker) -> Result<Version, NotDone> {
+    /// [`Refused`]
+    pub async fn pull(&self, command: BrakesCommand, asker: &Asker) -> Result<Version, Refused> {
         for _ in 0..TRIES {
             let id = self.core.commit_id();
             if let Some(version) = self.append(id, &command, asker).await? {
+                if command == BrakesCommand::RevokeAll {
+                    self.closer.close(Scope::All);
+                }
                 return Ok(version);
             }
         }
         Err(Unavailable::Conflict.into())
+    }
+
+    /// The newest instant at which any client was issued a token of its own.
+    fn last_use(&self) -> Result<Timestamp, Refused> {
+        let mut last = Timestamp::default();
+        for client in self.core.reader.clients() {
+            last = self.core.reader.usage(&client)?.map_or(last, |usage| last.max(usage.at));
+        }
+        Ok(last)
     }
 
     async fn append(
@@ -160,17 +154,18 @@ impl Brakes {
         id: crate::domain::ids::CommitId,
         command: &BrakesCommand,
         asker: &Asker,
-    ) -> Result<Option<Version>, NotDone> {
+    ) -> Result<Option<Version>, Refused> {
         let state = self.core.reader.brakes()?;
         let events = brakes::decide(&state.value, command);
         if events.is_empty() {
             return Ok(Some(state.version));
         }
         let now = match command {
+            // What lets somebody in waits for a clock that is believed; what shuts somebody out does not.
             BrakesCommand::AllowLogins => self.core.now(state.at)?,
-            BrakesCommand::RevokeAll | BrakesCommand::RevokeNetwork(_) | BrakesCommand::RefuseLogins => {
-                self.core.now_to_close(state.at)
-            }
+            BrakesCommand::RevokeNetwork(_) | BrakesCommand::RefuseLogins => self.core.now_to_close(state.at),
+            // It is compared with the instants of the clients' own tokens, which stand in other streams.
+            BrakesCommand::RevokeAll => self.core.now_to_close(self.last_use()?.max(state.at)),
         };
         let expected = match command {
             BrakesCommand::RevokeAll | BrakesCommand::RevokeNetwork(_) => Expected::Any,

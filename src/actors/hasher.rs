@@ -3,7 +3,7 @@
 
 use super::vital::Vital;
 use crate::clock::Stopwatch;
-use crate::crypto::{DEEP, Kernel, Params, wipe_stack};
+use crate::crypto::{DEEP, Kernel, Params, Policy, WeakPassword, wipe_stack};
 use crate::domain::ids::ClientId;
 use crate::domain::time::Span;
 use crate::domain::verifier::Scheme;
@@ -34,6 +34,8 @@ pub enum Job {
     Dummy(Scheme, u64),
     /// Make a new hash with this salt.
     Hash([u8; 16]),
+    /// Judge whether a person with this login id may choose it.
+    Judge(Policy, Zeroizing<String>),
 }
 
 /// What password work came to.
@@ -48,6 +50,8 @@ pub enum Done {
     },
     /// Of [`Job::Hash`].
     Hashed(Zeroizing<String>),
+    /// Of [`Job::Judge`].
+    Judged(Result<(), WeakPassword>),
     /// The stored hash cannot be computed.
     Failed,
 }
@@ -224,8 +228,10 @@ fn work(shared: &Shared) {
         }
         let hashing = Stopwatch::start();
         let done = compute(&mut kernel, &waiting, shared.limits.params);
-        shared.metrics.hash_seconds.observe(hashing.seconds());
-        shared.metrics.hashes_total.inc();
+        if !matches!(done, Done::Judged(_)) {
+            shared.metrics.hash_seconds.observe(hashing.seconds());
+            shared.metrics.hashes_total.inc();
+        }
         let _ = waiting.answer.send(Ok(done));
         drop((waiting.job, waiting.password));
         wipe_stack::<DEEP>();
@@ -266,6 +272,10 @@ fn compute(kernel: &mut Kernel, waiting: &Waiting, params: Params) -> Done {
         },
         Job::Dummy(scheme, seed) => {
             Done::Verified { right: kernel.dummy_verify(scheme, &waiting.password, *seed), weak: false }
+        }
+        Job::Judge(policy, login) => {
+            let password = std::str::from_utf8(&waiting.password);
+            password.map_or(Done::Failed, |password| Done::Judged(policy.check(password, login)))
         }
         Job::Hash(salt) => kernel.hash(&waiting.password, salt, params).map_or_else(failed, Done::Hashed),
     }

@@ -138,7 +138,7 @@ impl Logins {
         })?;
         let (right, weak) = match done {
             Done::Verified { right, weak } => (right, weak),
-            Done::Hashed(_) | Done::Failed => (false, false),
+            Done::Hashed(_) | Done::Judged(_) | Done::Failed => (false, false),
         };
         let verdict = match (admitted, right) {
             (false, _) => PasswordVerdict::Throttled,

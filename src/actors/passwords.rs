@@ -4,11 +4,12 @@ use super::administration::{Administration, NewPassword, NotDone};
 use super::asker::{Asker, network};
 use super::attempts::AttemptsTable;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
-use super::hasher::{Done, Hasher, Share};
+use super::hasher::{Done, Hasher, Job, Share};
 use super::logins::{guesser, verification};
-use crate::crypto::{constant_time_eq, sha256};
+use crate::crypto::{Policy, WeakPassword, constant_time_eq, sha256};
 use crate::domain::account::{self, Account, AccountEvent, Guesser, PasswordCode};
 use crate::domain::command::Command;
+use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
 use crate::domain::gate::{Gate, PasswordHow, Standing};
 use crate::domain::ids::{AccountId, CommitId, Owner, StreamId};
@@ -39,6 +40,7 @@ pub struct Passwords {
     hasher: Hasher,
     attempts: Arc<AttemptsTable>,
     administration: Administration,
+    policy: Policy,
     /// Refusals so far, with those that were not recorded.
     seen: Arc<Mutex<HashMap<AccountId, Seen<Denial>>>>,
 }
@@ -54,8 +56,28 @@ pub struct Shown {
 
 impl Passwords {
     /// A handle.
-    pub fn new(core: Arc<Core>, hasher: Hasher, attempts: Arc<AttemptsTable>, administration: Administration) -> Self {
-        Self { core, hasher, attempts, administration, seen: Arc::default() }
+    pub fn new(
+        core: Arc<Core>,
+        hasher: Hasher,
+        attempts: Arc<AttemptsTable>,
+        administration: Administration,
+        policy: Policy,
+    ) -> Self {
+        Self { core, hasher, attempts, administration, policy, seen: Arc::default() }
+    }
+
+    /// Judges whether somebody with this login id may choose a password. Done where passwords are hashed: it can take as long.
+    ///
+    /// # Errors
+    /// [`Refused`]: it was not judged.
+    pub async fn judge(&self, password: &str, login: &str, asker: &Asker) -> Result<Result<(), WeakPassword>, Refused> {
+        let job = Job::Judge(self.policy, Zeroizing::new(login.to_owned()));
+        let password = Zeroizing::new(password.as_bytes().to_vec());
+        match self.hasher.run(job, password, share_of(asker)).await {
+            Ok(Done::Judged(judged)) => Ok(judged),
+            Ok(Done::Verified { .. } | Done::Hashed(_) | Done::Failed) => Err(Unavailable::Fault.into()),
+            Err(_) => Err(Unavailable::Busy.into()),
+        }
     }
 
     /// Issues a code by which another password may be set, once. The one before is worth nothing from then on.
@@ -143,8 +165,7 @@ impl Passwords {
     /// # Errors
     /// [`Denial::PasswordCodeWrong`] where somebody else was faster.
     pub async fn reset(&self, shown: Shown, new: Zeroizing<String>, asker: &Asker) -> Result<(), Refused> {
-        let share = Share::Network(asker.peer.map(network).unwrap_or_default());
-        let phc = self.hash(new, share).await?;
+        let phc = self.hash(new, share_of(asker)).await?;
         let how = (false, PasswordHow::Reset);
         let seen = Some(shown.gate.version);
         let set = self.administration.give_password(shown.account, NewPassword::Hash(phc), how, seen, asker).await;
@@ -175,8 +196,7 @@ impl Passwords {
         if !self.is_old(id, (&gate.value, &account.value), old, asker, now).await? {
             return Err(self.refuse(id, Denial::OldPasswordWrong, asker).await);
         }
-        let share = asker.network().map_or(Share::Operator, Share::Network);
-        let phc = self.hash(new, share).await?;
+        let phc = self.hash(new, share_of(asker)).await?;
         let how = (false, PasswordHow::Changed);
         let seen = Some(gate.version);
         match self.administration.give_password(id, NewPassword::Hash(phc), how, seen, asker).await {
@@ -204,8 +224,7 @@ impl Passwords {
         let admitted = self.attempts.charge(account.name, &guesser, now).is_ok();
         let share = match &guesser {
             Guesser::Familiar(_) => Share::Familiar,
-            Guesser::Stranger(Some(network)) => Share::Network(network.clone()),
-            Guesser::Stranger(None) => Share::Operator,
+            Guesser::Stranger(_) => share_of(asker),
         };
         let done = self.hasher.run(job, old, share).await;
         let right = matches!(done, Ok(Done::Verified { right: true, .. }));
@@ -222,9 +241,9 @@ impl Passwords {
         let mut salt = [0; 16];
         self.core.entropy.fill(&mut salt);
         let plain = Zeroizing::new(new.as_bytes().to_vec());
-        match self.hasher.run(super::hasher::Job::Hash(salt), plain, share).await {
+        match self.hasher.run(Job::Hash(salt), plain, share).await {
             Ok(Done::Hashed(phc)) => Ok(phc),
-            Ok(Done::Verified { .. } | Done::Failed) => Err(Unavailable::Fault.into()),
+            Ok(Done::Verified { .. } | Done::Judged(_) | Done::Failed) => Err(Unavailable::Fault.into()),
             Err(_) => Err(Unavailable::Busy.into()),
         }
     }
@@ -259,6 +278,16 @@ impl Passwords {
         let before = seen.clone();
         seen.insert(class, account.refusals.number(class, &before));
         before
+    }
+}
+
+/// In whose share of the queue the work for somebody waits: an operator's, or that of the network it comes from.
+fn share_of(asker: &Asker) -> Share {
+    match asker.told_by {
+        ToldBy::ApiKey | ToldBy::CommandLine | ToldBy::Server => Share::Operator,
+        ToldBy::Peer | ToldBy::Client | ToldBy::Backend | ToldBy::Nobody => {
+            Share::Network(asker.network().or_else(|| asker.peer.map(network)).unwrap_or_default())
+        }
     }
 }
 

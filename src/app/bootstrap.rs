@@ -2,9 +2,11 @@
 //! what was erased is never made again; and what differs is said.
 
 use super::StartError;
-use crate::actors::{Administration, Asker, NewAccount, NewApiKey, NewClient, NewPassword, NotDone, Refused};
+use crate::actors::{
+    Administration, Asker, NewAccount, NewApiKey, NewClient, NewPassword, NotDone, Refused, Unavailable,
+};
 use crate::config::bootstrap::{AccountSpec, ApiKeySpec, Bootstrap, ClientSpec, Credential};
-use crate::crypto::scheme_of;
+use crate::crypto::phc_of;
 use zeroize::Zeroizing;
 
 /// What applying came to, a line each, for people.
@@ -23,8 +25,7 @@ pub struct Applied {
 pub fn check(bootstrap: &Bootstrap) -> Result<(), StartError> {
     for (number, spec) in bootstrap.accounts.iter().enumerate() {
         if let Credential::Hash(hash) = &spec.credential {
-            scheme_of(hash.expose())
-                .map_err(|error| StartError(format!("accounts[{number}].password_hash: {error}")))?;
+            phc_of(hash.expose()).map_err(|error| StartError(format!("accounts[{number}].password_hash: {error}")))?;
         }
     }
     Ok(())
@@ -55,7 +56,7 @@ pub async fn apply(bootstrap: &Bootstrap, administration: &Administration, asker
         if administration.was_taken(&spec.login)? {
             continue;
         }
-        if administration.create_account(account(spec), asker).await?.is_some() {
+        if administration.create_account(account(spec)?, asker).await?.is_some() {
             // A login id is personal: the diagnostics say which entry, not who.
             applied.created.push(format!("account of accounts[{number}]"));
         }
@@ -100,18 +101,43 @@ fn api_key(spec: &ApiKeySpec) -> NewApiKey {
     }
 }
 
-fn account(spec: &AccountSpec) -> NewAccount {
-    let text = |secret: &crate::config::Secret| Zeroizing::new(secret.expose().to_owned());
-    NewAccount {
+fn account(spec: &AccountSpec) -> Result<NewAccount, Refused> {
+    Ok(NewAccount {
         id: spec.id,
         must_change: spec.must_change,
         enabled: spec.enabled,
         login: spec.login.clone(),
         password: match &spec.credential {
-            Credential::Password(password) => NewPassword::Plain(text(password)),
-            Credential::Hash(hash) => NewPassword::Hash(text(hash)),
+            Credential::Password(password) => NewPassword::Plain(Zeroizing::new(password.expose().to_owned())),
+            // Whoever starts a server has asked `check` before.
+            Credential::Hash(hash) => NewPassword::Hash(phc_of(hash.expose()).map_err(|_| Unavailable::Fault)?),
         },
         roles: spec.roles.clone(),
         clients: spec.clients.as_ref().map(|clients| clients.iter().cloned().collect()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_hash_that_is_not_worked_with_is_refused_by_its_place() {
+        let check = |hash: &str| {
+            let text = format!(
+                "[[accounts]]\nlogin = \"a\"\npassword = \"x\"\n[[accounts]]\nlogin = \"b\"\npassword_hash = '{hash}'\n"
+            );
+            check(&Bootstrap::parse(&text, std::path::PathBuf::new(), &|_| None).unwrap()).map_err(|error| error.0)
+        };
+        assert_eq!(check("pbkdf2:sha256:1000$8K1iTXQM2nNCg30d$4b4287cf00e800524bc4ebc91cce4636"), Ok(()));
+        for (hash, said) in [
+            ("5f4dcc3b5aa765d61d8327deb882cf99", "none of the notations that CONFIG.md lists for `password_hash`"),
+            ("", "none of the notations"),
+            ("pbkdf2:sha256:3000000$8K1iTXQM2nNCg30d$4b4287cf00e800524bc4ebc91cce4636", "1 to 2000000 iterations"),
+        ] {
+            let why = check(hash).unwrap_err();
+            assert!(why.starts_with("accounts[1].password_hash: ") && why.contains(said), "{why}");
+            assert!(hash.is_empty() || !why.contains(&hash[hash.len() - 8..]), "{why}");
+        }
     }
 }

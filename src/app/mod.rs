@@ -25,7 +25,7 @@ use crate::actors::{
 };
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, KeepInStore};
-use crate::crypto::Params;
+use crate::crypto::{Params, Policy};
 use crate::domain::account::BudgetLimits;
 use crate::domain::command::Command;
 use crate::domain::ids::{Owner, RequestId, StreamId};
@@ -221,7 +221,13 @@ fn wire(
     let administration = Administration::new(core.clone(), hasher.clone(), closer.clone());
     let services = Services {
         sessions,
-        passwords: Passwords::new(core.clone(), hasher.clone(), attempts.clone(), administration.clone()),
+        passwords: Passwords::new(
+            core.clone(),
+            hasher.clone(),
+            attempts.clone(),
+            administration.clone(),
+            Policy { min_length: config.passwords.min_length },
+        ),
         logins: Logins::new(core.clone(), accounts, hasher.clone(), attempts, tokens.clone()),
         clients: Clients::new(core.clone(), tokens.clone()),
         tokens,

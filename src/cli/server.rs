@@ -5,7 +5,7 @@ use crate::actors::Asker;
 use crate::app::{self, App, OpenedJournal, Start, StartError, Stopped, World};
 use crate::config::Config;
 use crate::config::bootstrap::Bootstrap;
-use crate::crypto::{DEEP, PasswordPolicy, wipe_stack};
+use crate::crypto::{DEEP, wipe_stack};
 use crate::domain::ids::RequestId;
 use crate::entropy::uuid_v7;
 use crate::http::transport::Limits;
@@ -166,7 +166,6 @@ pub fn door_settings(config: &Config, issuer: String, metrics: bool) -> DoorSett
         max_body: config.http.max_body,
         body_timeout: config.http.body_timeout,
         max_in_flight: config.http.max_in_flight,
-        passwords: PasswordPolicy { min_length: 8 },
         metrics,
     }
 }

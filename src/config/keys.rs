@@ -188,6 +188,12 @@ pub static KEYS: &[Key] = &[
     key("hash.iterations", Kind::Count(1, 16, "passes"), "2", "Passes of one Argon2id hash over its memory."),
     key("hash.parallelism", Kind::Count(1, 4, "lanes"), "1", "Lanes of one Argon2id hash."),
     key(
+        "passwords.min_length",
+        Kind::Count(8, 64, "characters"),
+        "8",
+        "The fewest characters of a password that a person chooses.",
+    ),
+    key(
         "passwords.strangers_per_network",
         Kind::Count(1, 100_000, "attempts per hour"),
         "10",

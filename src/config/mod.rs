@@ -92,7 +92,7 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// Password hashing.
     pub hash: HashConfig,
-    /// Password attempts.
+    /// Passwords that people choose, and password attempts.
     pub passwords: PasswordsConfig,
     /// Sessions in memory.
     pub sessions: SessionsConfig,
@@ -159,9 +159,11 @@ pub struct HashConfig {
     pub parallelism: u32,
 }
 
-/// `passwords.*`: attempts per hour and login.
+/// `passwords.*`: what may be chosen; attempts per hour and login.
 #[derive(Debug, Clone)]
 pub struct PasswordsConfig {
+    /// The fewest characters of a password that a person chooses.
+    pub min_length: usize,
     /// From one unknown network.
     pub strangers_per_network: u32,
     /// From all unknown networks together.
@@ -454,6 +456,7 @@ fn hash(raw: &Raw) -> Result<HashConfig, ConfigError> {
 
 fn passwords(raw: &Raw) -> Result<PasswordsConfig, ConfigError> {
     Ok(PasswordsConfig {
+        min_length: raw.sure_count("passwords.min_length")?,
         strangers_per_network: raw.sure_count("passwords.strangers_per_network")?,
         strangers_total: raw.sure_count("passwords.strangers_total")?,
         familiar: raw.sure_count("passwords.familiar")?,

@@ -4,8 +4,8 @@
 //! the name key turns login ids into stream names, and every owner's data key hides his personal data until it is erased.
 //! Passwords are judged by a [`password::Kernel`], one per hash thread. A refresh token proves itself with one HMAC
 //! ([`refresh_token`]); an access token is a JWT ([`access_token`]) under a [`signing`] key. The [`keyring`] holds all token
-//! keys of one moment as one immutable value. Nothing here reads a clock, a file or the network; chance comes through
-//! [`crate::entropy::Entropy`].
+//! keys of one moment as one immutable value. Nothing here reads a clock (but zxcvbn, which [`password::policy`] asks, for the
+//! year it counts dates from), a file or the network; chance comes through [`crate::entropy::Entropy`].
 
 pub mod access_token;
 pub mod keyring;
@@ -17,7 +17,7 @@ mod stack;
 
 pub use access_token::{AccessTokenError, Claims, TYP, UnverifiedAccessToken, VerifyingKey, mint};
 pub use keyring::{KeyRefusal, Keyring, RefreshPart, SigningPart};
-pub use password::{Kernel, Params, PasswordHashError, PasswordPolicy, WeakPassword, is_weaker, phc_of, scheme_of};
+pub use password::{Kernel, Params, PasswordHashError, Policy, WeakPassword, is_weaker, phc_of, scheme_of};
 pub use refresh_token::{RefreshKey, RefreshToken, UnverifiedRefreshToken};
 pub use sealing::{
     DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealError, SealKey, UnwrapError, normalise_login,

@@ -3,11 +3,13 @@
 //! A password is judged as given: not trimmed, not normalised. Its length (at most 1024 bytes) is limited where it comes
 //! in, not here.
 
+pub mod foreign;
 mod imported;
-mod policy;
+pub mod policy;
 mod scheme;
 
-pub use policy::{Policy as PasswordPolicy, WeakPassword, phc_of};
+pub use foreign::phc_of;
+pub use policy::{Policy, WeakPassword};
 pub use scheme::{Params, is_weaker, scheme_of};
 
 use super::{constant_time_eq, sha256};

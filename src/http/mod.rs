@@ -19,7 +19,6 @@ pub use error::answer_to;
 pub use openapi::document as openapi_document;
 
 use crate::actors::Services;
-use crate::crypto::PasswordPolicy;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
@@ -50,8 +49,6 @@ pub struct DoorSettings {
     pub body_timeout: Duration,
     /// Requests under way at once.
     pub max_in_flight: usize,
-    /// What is asked of a password that somebody chooses.
-    pub passwords: PasswordPolicy,
     /// Whether `/metrics` is served here.
     pub metrics: bool,
 }

@@ -2,7 +2,7 @@
 //!
 //! One line of JSON, then a zstd stream of records: key length and value length (u32, big-endian), key, value.
 //! ```text
-//! {"crc32c":"…","base":{"format":1,"state_format":2,"position":977,"frontier":["…"],"entries":31,"sha256":"…"}}
+//! {"crc32c":"…","base":{"format":1,"state_format":3,"position":977,"frontier":["…"],"entries":31,"sha256":"…"}}
 //! ```
 
 use super::files::copy::{Content, content_on_disk, content_paced};

@@ -7,8 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::config::bootstrap::Bootstrap;
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{
-    Claims, Jwk, Kernel, KeyKind, KeyRecord, MasterKey, Params, RawKey, RefreshKey, RefreshToken, SigningKey, TYP,
-    UnverifiedAccessToken, UnverifiedRefreshToken, VerifyingKey, is_weaker, mint, scheme_of,
+    Claims, Jwk, Kernel, KeyKind, KeyRecord, MasterKey, Params, Policy, RawKey, RefreshKey, RefreshToken, SigningKey,
+    TYP, UnverifiedAccessToken, UnverifiedRefreshToken, VerifyingKey, is_weaker, mint, password::foreign::Parts,
+    phc_of, scheme_of,
 };
 use countersign::domain::ids::{SessionId, TokenId};
 use countersign::domain::keys::SigningAlg;
@@ -33,7 +34,8 @@ fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 }
 
 pub fn targets() -> Vec<Target> {
-    let mut all = vec![refresh_tokens(), access_tokens(), signed_claims(), jwks(), password_hashes(), key_records()];
+    let mut all = vec![refresh_tokens(), access_tokens(), signed_claims(), jwks(), password_hashes()];
+    all.extend([key_records(), foreign_hashes(), fields_of_hashes(), chosen_passwords()]);
     all.extend([master_keys(), numbers(), events(), lines(), headers(), packed(), bootstraps()]);
     all.extend([configs(), environments()]);
     all
@@ -116,21 +118,83 @@ fn password_hashes() -> Target {
         format!("$argon2id$v=19$m=64,t=1,p=1${salt}${}", "A".repeat(43)),
         format!("$argon2id$v=19$m=19456,t=2,p=1${salt}${}", "A".repeat(43)),
         format!("$2b$10${}", "a".repeat(22) + &"b".repeat(31)),
+        format!("$pbkdf2-sha256$i=7,l=32${salt}${}", "A".repeat(43)),
+        format!("$pbkdf2-sha512$i=7${salt}${}", "A".repeat(86)),
+        format!("$scrypt$ln=2,r=1,p=1${salt}${}", "A".repeat(43)),
     ];
     let params = Params { m_kib: 64, t: 1, p: 1 };
     let samples: Vec<_> =
         samples.into_iter().map(String::into_bytes).filter(|one| scheme_of(&text(one)).is_ok()).collect();
-    assert!(samples.len() >= 2);
+    assert!(samples.len() >= 5);
     Target::new("password hashes", samples, move |input| {
         let text = text(input);
         let Ok(scheme) = scheme_of(&text) else { return false };
         assert!(is_weaker(&text, params).is_ok());
-        // Only what costs little is computed here.
-        if matches!(scheme, Scheme::Argon2id { memory_kib: ..=256, iterations: ..=4, .. }) {
+        if is_cheap(scheme) {
             let right = Kernel::new(params).verify(b"password", &text);
             assert_eq!(right, Ok(false));
         }
         true
+    })
+}
+
+/// Only what costs little is computed here.
+fn is_cheap(scheme: Scheme) -> bool {
+    match scheme {
+        Scheme::Argon2id { memory_kib, iterations, .. } => memory_kib <= 256 && iterations <= 4,
+        Scheme::Bcrypt { .. } => false,
+        Scheme::Pbkdf2Sha256 { iterations } | Scheme::Pbkdf2Sha512 { iterations } => iterations <= 100,
+        Scheme::Scrypt { log_n, r, p } => log_n <= 6 && r * p <= 8,
+    }
+}
+
+/// What is read of another system's hash is a hash of ours, and stays one.
+fn is_ours(phc: &str) -> bool {
+    let scheme = scheme_of(phc).unwrap();
+    assert_eq!(phc_of(phc).unwrap().as_str(), phc);
+    if is_cheap(scheme) {
+        assert!(Kernel::new(Params { m_kib: 64, t: 1, p: 1 }).verify(b"password", phc).is_ok());
+    }
+    true
+}
+
+fn foreign_hashes() -> Target {
+    let samples = bytes(&[
+        "$pbkdf2-sha256$29$YkzJeS9l7F2rNYZQqvU.Rw$e.wjr5iJ0X2pEdY8IzW5L1C1w3Cl8A0vy6ss1C/xBZc",
+        "pbkdf2_sha256$26$seasalt1234$GxXMaANP8hhZ9x3PB5I1MgrwZZuPtIgkeO5F909avOQ=",
+        "scrypt$16$seasaltseasalt$1$5$RACha5x/l4GmSR5Y4hqxqFJ1UAxALEIcp9CjuGP0x8c=",
+        "scrypt:32:1:1$pyEbMnTKDbUOUBFU$2ba5f6a452bc023b2cf80b9d032b75ae940fb14c036a0c1ddf1eb7d7a5ab4fc2",
+        "pbkdf2:sha512:1000$8K1iTXQM2nNCg30d$4b4287cf00e800524bc4ebc91cce4636802efb092e89c9beb3533b0fd31fd85f",
+    ]);
+    Target::new("hashes of other systems", samples, |input| phc_of(&text(input)).is_ok_and(|phc| is_ours(&phc)))
+}
+
+/// Fields as lines.
+fn fields_of_hashes() -> Target {
+    let samples = bytes(&[
+        "pbkdf2-sha256\n27\nyMnKy8zNzs/Q0dLT1NXW1w==\nwf5sz4c9P5d4P8LQ1QqvZV5d+oBcIgqW8WUjK3PI7ec=",
+        "salted-pbkdf2-hmac-sha256\n24\nAAECAwQFBgcICQoLDA0ODw==\neBCgAHjhhdOwKkS44oDvIvmYHz2lXD5m/sm2YvqYPJA=",
+        "bcrypt\n5\nCCCCCCCCCCCCCCCCCCCCC.\nE5YPO9kmyuRGyh0XouQYb4YMJKvyOeW",
+    ]);
+    Target::new("fields of hashes", samples, |input| {
+        let text = text(input);
+        let lines: Vec<&str> = text.split('\n').collect();
+        let &[algorithm, factor, salt, hash] = lines.as_slice() else { return false };
+        let Ok(factor) = factor.parse() else { return false };
+        Parts { algorithm, factor, salt, hash }.to_phc().is_ok_and(|phc| is_ours(&phc))
+    })
+}
+
+fn chosen_passwords() -> Target {
+    let policy = Policy { min_length: 8 };
+    let strong = [
+        "correct horse battery staple",
+        "k#9vQz!2xRtW",
+        "4@8({[<369!|10$57+%2 4@8({[<369!|10$57+%2",
+        "ünd jeßt, İstanbul?",
+    ];
+    Target::new("passwords that are chosen", bytes(&strong), move |input| {
+        policy.check(&text(input), "alice.liddell@example.com").is_ok()
     })
 }
 

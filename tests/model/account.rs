@@ -2,8 +2,10 @@
 
 use super::clock::Reading;
 use super::session::{Access, Open, Session};
-use super::{Answer, CLOCK, ClientChange, GateChange, Model, Outcome, Person, Standing};
+use super::{Answer, BrakesChange, CLOCK, ClientChange, Doors, GateChange, Model, Outcome, Person, Standing};
 use std::collections::BTreeSet;
+
+const LOGINS_REFUSED: Answer = Answer::Denied("logins_refused");
 
 impl Model {
     pub(super) fn login(
@@ -18,10 +20,19 @@ impl Model {
         if !now.believed {
             return vec![(CLOCK, self)];
         }
+        if self.doors == Doors::Shut {
+            return vec![(LOGINS_REFUSED, self)];
+        }
         let known = self.accounts.get(usize::from(account)).filter(|known| known.standing != Standing::Erased);
-        let Some(known) = known else { return vec![(Answer::Denied("wrong_credentials"), self)] };
+        let Some(known) = known else { return self.unknown() };
         let place = &self.clients[usize::from(client)];
-        let instant = now.wall.max(known.at).max(known.gate_at).max(place.at);
+        let instant = now.wall.max(known.at).max(known.gate_at).max(place.at).max(self.doors_at);
+        if self.doors == Doors::JustShut {
+            // Turned away before or behind the look at his password: only then it is recorded.
+            let mut recorded = self.clone();
+            recorded.count_login(account, "logins_refused", person, instant);
+            return vec![(LOGINS_REFUSED, self), (LOGINS_REFUSED, recorded)];
+        }
         let denied = if known.password != password {
             Some("wrong_credentials")
         } else if known.standing == Standing::Disabled {
@@ -30,18 +41,16 @@ impl Model {
             Some("client")
         } else if !known.registered.contains(&client) {
             Some("not_registered")
+        } else if known.must_change {
+            Some("password_change_required")
         } else {
             None
         };
-        let known = &mut self.accounts[usize::from(account)];
         if let Some(code) = denied {
-            if known.refusals.count(code, None, person) {
-                known.at = instant;
-                self.record(instant);
-            }
+            self.count_login(account, code, person, instant);
             return vec![(Answer::Denied(code), self)];
         }
-        known.at = instant;
+        self.accounts[usize::from(account)].at = instant;
         self.record(instant);
         let rules = self.clients[usize::from(client)].rules.clone();
         let absolute_end = instant + rules.absolute_ttl;
@@ -59,6 +68,41 @@ impl Model {
             (answer.clone(), after)
         });
         begun.collect()
+    }
+
+    /// Nobody has this login id. Whoever was turned away before the look at his password learns that, and nobody else.
+    fn unknown(self) -> Vec<Outcome> {
+        let wrong = (Answer::Denied("wrong_credentials"), self.clone());
+        if self.doors == Doors::JustShut { vec![(LOGINS_REFUSED, self), wrong] } else { vec![wrong] }
+    }
+
+    fn count_login(&mut self, account: u8, code: &'static str, person: Person, instant: i64) {
+        let known = &mut self.accounts[usize::from(account)];
+        if known.refusals.count(code, None, person) {
+            known.at = instant;
+            self.record(instant);
+        }
+    }
+
+    pub(super) fn brake(mut self, change: BrakesChange, now: Reading) -> Vec<Outcome> {
+        let is_so = match change {
+            BrakesChange::RevokeAll => false,
+            BrakesChange::RefuseLogins => self.doors != Doors::Open,
+            BrakesChange::AllowLogins => self.doors == Doors::Open,
+        };
+        if is_so {
+            return vec![(Answer::Done, self)];
+        }
+        match change {
+            BrakesChange::AllowLogins if !now.believed => return vec![(CLOCK, self)],
+            BrakesChange::AllowLogins => self.doors = Doors::Open,
+            BrakesChange::RefuseLogins => self.doors = Doors::JustShut,
+            BrakesChange::RevokeAll => self.close(|_| true),
+        }
+        self.doors_at = self.doors_at.max(now.closing);
+        let instant = self.doors_at;
+        self.record(instant);
+        vec![(Answer::Done, self)]
     }
 
     /// The sets of sessions that may have to end so that one more can start: the oldest. Sessions that are over may still be
@@ -86,15 +130,16 @@ impl Model {
         let Some(known) = self.accounts.get_mut(usize::from(account)) else {
             return vec![(Answer::Changed(false), self)];
         };
-        if matches!(change, GateChange::Enable | GateChange::Register(_)) && !now.believed {
+        if matches!(change, GateChange::Enable | GateChange::Register(_) | GateChange::MustChange(_)) && !now.believed {
             return vec![(CLOCK, self)];
         }
         if known.standing == Standing::Erased {
             return vec![(Answer::Changed(true), self)];
         }
-        let before = (known.standing, known.registered.clone());
+        let before = (known.standing, known.must_change, known.registered.clone());
         match change {
-            GateChange::SetPassword(password) => known.password = password,
+            GateChange::SetPassword(password) => (known.password, known.must_change) = (password, false),
+            GateChange::MustChange(must_change) => known.must_change = must_change,
             GateChange::Disable => known.standing = Standing::Disabled,
             GateChange::Enable => known.standing = Standing::Enabled,
             GateChange::Register(client) => _ = known.registered.insert(client),
@@ -102,7 +147,7 @@ impl Model {
             GateChange::Erase => known.standing = Standing::Erased,
             GateChange::RevokeSessions => {}
         }
-        let changed = before != (known.standing, known.registered.clone());
+        let changed = before != (known.standing, known.must_change, known.registered.clone());
         let always = matches!(change, GateChange::SetPassword(_) | GateChange::RevokeSessions);
         if !changed && !always {
             return vec![(Answer::Changed(true), self)];
@@ -111,7 +156,7 @@ impl Model {
         let instant = known.gate_at;
         self.record(instant);
         match change {
-            GateChange::Enable | GateChange::Register(_) => {}
+            GateChange::Enable | GateChange::Register(_) | GateChange::MustChange(_) => {}
             GateChange::Withdraw(client) => {
                 self.close(|session| session.account == account && session.client == client);
             }

@@ -94,6 +94,7 @@ pub enum Ask {
         client: u8,
         change: ClientChange,
     },
+    Brakes(BrakesChange),
 }
 
 /// What administration does to an account.
@@ -105,6 +106,8 @@ pub enum GateChange {
     RevokeSessions,
     Register(u8),
     Withdraw(u8),
+    /// Whether the password that there is only serves to set another.
+    MustChange(bool),
     Erase,
 }
 
@@ -114,6 +117,15 @@ pub enum ClientChange {
     Disable,
     Enable,
     Brake,
+}
+
+/// What administration does to everybody at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BrakesChange {
+    /// Ends every session.
+    RevokeAll,
+    RefuseLogins,
+    AllowLogins,
 }
 
 /// What was answered.
@@ -132,7 +144,7 @@ pub enum Seen {
     Refused,
     /// By its stable code.
     Unavailable(String),
-    /// A revocation that was taken.
+    /// A revocation or a brake that was taken.
     Done,
     /// A change of an account or client; `false` where there is none.
     Changed(bool),
@@ -195,6 +207,7 @@ enum Standing {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Account {
     password: u8,
+    must_change: bool,
     standing: Standing,
     registered: BTreeSet<u8>,
     refusals: Refusals,
@@ -211,11 +224,25 @@ struct Client {
     at: i64,
 }
 
+/// Whether anybody may log in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum Doors {
+    Open,
+    /// They were shut while whoever asks now was under way: where he had passed them already, he is refused behind the look at his
+    /// password, and that is recorded.
+    JustShut,
+    /// Nobody comes in, and nothing is recorded of whoever tries.
+    Shut,
+}
+
 /// See the module.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Model {
     accounts: Vec<Account>,
     clients: Vec<Client>,
+    doors: Doors,
+    /// The instant of the last entry about what was done to everybody at once.
+    doors_at: i64,
     sessions: BTreeMap<u32, Session>,
     /// Every access token that was shown: its session and its `exp`.
     accesses: BTreeMap<u32, (u32, i64)>,
@@ -235,6 +262,7 @@ impl Model {
         let registered: BTreeSet<u8> = (0..).take(clients.len()).collect();
         let account = |password| Account {
             password,
+            must_change: false,
             standing: Standing::Enabled,
             registered: registered.clone(),
             refusals: Refusals::default(),
@@ -244,6 +272,8 @@ impl Model {
         Self {
             accounts: (0..accounts).map(account).collect(),
             clients: clients.into_iter().map(|rules| Client { rules, enabled: true, at: at.wall }).collect(),
+            doors: Doors::Open,
+            doors_at: i64::MIN,
             sessions: BTreeMap::new(),
             accesses: BTreeMap::new(),
             clock: Clock::started(at, at.wall),
@@ -285,6 +315,7 @@ impl Model {
             Ask::Inspect { access } => self.inspect(access, now),
             Ask::Gate { account, change } => self.change_gate(account, change, now),
             Ask::Client { client, change } => self.change_client(client, change, now),
+            Ask::Brakes(change) => self.brake(change, now),
         }
     }
 
@@ -320,6 +351,14 @@ impl Model {
             session.end();
             session.may_be_listed = may_be_listed;
         }
+    }
+
+    /// Whoever asks from here on comes behind everything that was done.
+    fn settled(mut self) -> Self {
+        if self.doors == Doors::JustShut {
+            self.doors = Doors::Shut;
+        }
+        self
     }
 
     /// The process has ended, in whatever way.

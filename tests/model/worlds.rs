@@ -114,7 +114,10 @@ impl Worlds {
         for model in &self.0 {
             search.go(0, model)?;
         }
-        if search.found.is_empty() { Err(search.explain()) } else { Ok(Self(search.found)) }
+        if search.found.is_empty() {
+            return Err(search.explain());
+        }
+        Ok(Self(search.found.into_iter().map(Model::settled).collect()))
     }
 
     /// The process has ended, in whatever way.

@@ -177,6 +177,13 @@ fn logins_are_refused_from_the_first_word_on_until_they_are_allowed() {
 }
 
 #[test]
+fn a_second_refusal_of_logins_that_was_recorded_all_the_same_does_not_make_it_younger() {
+    let given =
+        given().at(mins(1)).happened(BrakesEvent::LoginsRefused).at(mins(2)).happened(BrakesEvent::LoginsRefused);
+    assert_eq!(given.brakes().logins_refused_since, Some(at(mins(1))));
+}
+
+#[test]
 fn sessions_go_on_while_logins_are_refused() {
     let given = logged_in().done(BrakesCommand::RefuseLogins).at(mins(1)).done(refresh(0)).done(refresh(0));
     assert!(is_believed(&given));

@@ -293,7 +293,7 @@ fn is_over(given: &Given, id: SessionId) -> bool {
                 _,
             )
             | (Event::Client(ClientEvent::SessionsRevoked) | Event::Brakes(BrakesEvent::AllRevoked), _) => {
-                over |= end.is_some()
+                over |= end.is_some();
             }
             _ => {}
         }

@@ -46,7 +46,15 @@ fn every_field_is_told_and_none_that_there_is_not() {
         let bare = |name: &str| name.trim_end_matches(['?', '†']).to_owned();
         let told: BTreeSet<String> = event.fields.iter().map(|(name, _)| bare(name)).collect();
         let stored: BTreeSet<String> = fields.keys().cloned().collect();
-        assert_eq!(told, stored, "{}: a field is not told, or none of the golden files has it", event.name);
+        assert!(stored.is_subset(&told), "{}: a field is not told: {stored:?}", event.name);
+        // What several types tell in one way is optional in all, and stands in a golden file of one of them.
+        let kind = event.name.split('.').next().unwrap();
+        let kin: BTreeSet<String> = golden
+            .iter()
+            .filter(|(name, _)| name.split('.').next() == Some(kind))
+            .flat_map(|(_, (_, fields))| fields.keys().cloned())
+            .collect();
+        assert!(told.is_subset(&kin), "{}: no golden file has all of {told:?}", event.name);
         for (name, _) in event.fields.iter().filter(|(name, _)| !name.contains('?')) {
             assert_eq!(
                 fields[&bare(name)],

@@ -145,7 +145,9 @@ impl Somebody<'_> {
             Ask::Revoke { person, .. } => ("/oauth2/revoke", token.as_slice(), Some(person)),
             Ask::Show { person, .. } => ("/oauth2/introspect", token.as_slice(), Some(person)),
             Ask::Inspect { .. } => ("/oauth2/introspect", token.as_slice(), None),
-            Ask::End { .. } | Ask::Gate { .. } | Ask::Client { .. } => unreachable!("there is no door for it"),
+            Ask::End { .. } | Ask::Gate { .. } | Ask::Client { .. } | Ask::Brakes(_) => {
+                unreachable!("there is no door for it")
+            }
         };
         let headers = person.map_or([("X-Forwarded-For", ADDRESSES[0]), ("X-Forwarded-User-Agent", AGENTS[0])], told);
         let answer = self.server.try_post(path, Some(STORE), form, &headers).ok()?;
@@ -201,7 +203,7 @@ fn session_of(call: &Call, accesses: &HashMap<u32, u32>) -> Option<u32> {
         Ask::Refresh { token, .. } | Ask::Revoke { token, .. } | Ask::Show { token, .. } => Some(token.session),
         Ask::Inspect { access } => accesses.get(access).copied(),
         Ask::End { session } => Some(*session),
-        Ask::Gate { .. } | Ask::Client { .. } => None,
+        Ask::Gate { .. } | Ask::Client { .. } | Ask::Brakes(_) => None,
     }
 }
 

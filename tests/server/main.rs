@@ -1,6 +1,9 @@
 //! The real binary, asked over HTTP as its users ask it.
 
 mod admin_accounts;
+mod admin_api_keys;
+mod admin_clients;
+mod admin_keys;
 mod backup;
 mod bad_input;
 mod bad_start;

@@ -3,6 +3,7 @@
 use countersign::domain::denial::Denial;
 use countersign::http::answer_to;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -41,12 +42,19 @@ pub fn of(document: &Value) -> String {
     out.push_str("\n## Shapes\n");
     let schemas = document["components"]["schemas"].as_object().unwrap();
     // What is sent stands with its endpoint.
-    for (name, schema) in schemas.iter().filter(|(name, _)| !name.ends_with("Request")) {
+    let sent: BTreeSet<_> = operations.iter().flat_map(|(_, _, operation)| sent(operation)).collect();
+    for (name, schema) in schemas.iter().filter(|(name, _)| !sent.contains(name.as_str())) {
         let _ = write!(out, "\n#### {name}\n\n{}\n\n", text(&schema["description"]));
         fields(&mut out, schema, ["always", "sometimes"]);
     }
     denials(&mut out);
     out
+}
+
+/// The names of the shapes that an endpoint is sent.
+fn sent(operation: &Value) -> impl Iterator<Item = &str> {
+    let contents = operation["requestBody"]["content"].as_object().into_iter().flatten();
+    contents.filter_map(|(_, content)| content["schema"]["$ref"].as_str()?.rsplit('/').next())
 }
 
 fn title(method: &str, path: &str) -> String {
@@ -73,18 +81,22 @@ fn endpoint(out: &mut String, name: &str, operation: &Value, document: &Value) {
     }
     let _ = write!(out, "Authentication: {}.\n\n", authentication(operation));
     if let Some(parameters) = operation["parameters"].as_array() {
-        out.push_str("| header | | meaning |\n|---|---|---|\n");
+        out.push_str("| parameter | in | | meaning |\n|---|---|---|---|\n");
         for parameter in parameters {
             let needed = if parameter["required"] == true { "required" } else { "optional" };
-            let name = text(&parameter["name"]);
-            let _ = writeln!(out, "| `{name}` | {needed} | {} |", text(&parameter["description"]));
+            let (name, place) = (text(&parameter["name"]), text(&parameter["in"]));
+            let _ = writeln!(out, "| `{name}` | {place} | {needed} | {} |", text(&parameter["description"]));
         }
         out.push('\n');
     }
     for content in operation["requestBody"]["content"].as_object().into_iter().flatten() {
         let _ = write!(out, "Body: `{}`\n\n", content.0);
-        fields(out, resolved(&content.1["schema"], document), ["required", "optional"]);
-        out.push('\n');
+        let schema = resolved(&content.1["schema"], document);
+        // What is said of it in words has no fields.
+        if schema["properties"].is_object() {
+            fields(out, schema, ["required", "optional"]);
+            out.push('\n');
+        }
     }
     out.push_str("| answer | meaning | body |\n|---|---|---|\n");
     for (status, answer) in operation["responses"].as_object().unwrap() {
@@ -96,6 +108,7 @@ fn authentication(operation: &Value) -> String {
     let Some(ways) = operation["security"].as_array() else { return "none".to_owned() };
     let words = ways.iter().map(|way| match way.as_object().unwrap().keys().next().map(String::as_str) {
         Some("client_basic") => "the client, by HTTP Basic or `client_id` and `client_secret` in the body",
+        Some("api_key") => "`Authorization: Bearer` and an API key",
         Some("access_token") => "`Authorization: Bearer` and the access token",
         Some(other) => panic!("say what {other} is"),
         None => "a public client by its `client_id` alone",
@@ -123,10 +136,11 @@ fn body(answer: &Value) -> String {
 
 /// The fields of a shape: first those that must be there. `words` are for them and for the others.
 fn fields(out: &mut String, schema: &Value, words: [&str; 2]) {
+    let Some(properties) = schema["properties"].as_object() else { return };
     out.push_str("| field | type | | meaning |\n|---|---|---|---|\n");
     let is_optional =
         |name: &str| schema["required"].as_array().is_none_or(|required| required.iter().all(|of| of != name));
-    let mut properties: Vec<_> = schema["properties"].as_object().unwrap().iter().collect();
+    let mut properties: Vec<_> = properties.iter().collect();
     properties.sort_by_key(|(name, _)| is_optional(name));
     for (name, field) in properties {
         let needed = words[usize::from(is_optional(name))];
@@ -140,17 +154,16 @@ fn fields(out: &mut String, schema: &Value, words: [&str; 2]) {
 }
 
 fn kind(field: &Value) -> String {
-    let name = match &field["type"] {
-        Value::String(name) => name.clone(),
-        Value::Array(names) => names.iter().map(text).collect::<Vec<_>>().join(" or "),
-        _ => String::new(),
-    };
-    if name != "array" {
-        return name;
+    if let Some(shape) = field["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
+        return format!("[{shape}](#{})", anchor(shape));
     }
-    match field["items"]["$ref"].as_str().and_then(|reference| reference.rsplit('/').next()) {
-        Some(shape) => format!("list of [{shape}](#{})", anchor(shape)),
-        None => format!("list of {}", kind(&field["items"])),
+    let name = |name: &Value| match name.as_str() {
+        Some("array") => format!("list of {}", kind(&field["items"])),
+        name => name.unwrap_or_default().to_owned(),
+    };
+    match &field["type"] {
+        Value::Array(names) => names.iter().map(name).collect::<Vec<_>>().join(" or "),
+        one => name(one),
     }
 }
 

@@ -150,6 +150,33 @@ fn an_imported_hash_lets_in_and_is_made_anew() {
     assert_eq!(rehashes.map(|event| event["data"]["scheme"]["name"].clone()).collect::<Vec<_>>().len(), 1);
 }
 
+/// Made by Django (PBKDF2) and passlib (scrypt) from "correct horse".
+#[test]
+fn hashes_in_the_notations_of_other_systems_let_in_and_are_made_anew() {
+    let django = "pbkdf2_sha256$260000$seasalt1234$GxXMaANP8hhZ9x3PB5I1MgrwZZuPtIgkeO5F909avOQ=";
+    let passlib = "$scrypt$ln=10,r=8,p=1$25vzvleq9d57b01pbc1ZCw$VOvdWJ5h/4DMknab9vKnA7WvkktXXG8X/eGKF6XjoZ8";
+    let clients = BOOTSTRAP.split("[[accounts]]").next().unwrap();
+    let account = |login, hash| format!("[[accounts]]\nlogin = \"{login}\"\npassword_hash = \"{hash}\"\n");
+    let (carol, dave) = ("carol@example.com", "dave@example.com");
+    let guessed = Guessed::new(Plan::new(&format!("{clients}{}{}", account(carol, django), account(dave, passlib))));
+    let schemes = |event_type: &str| -> Vec<String> {
+        let events = guessed.server.events().into_iter().filter(|event| event["type"] == event_type);
+        events
+            .flat_map(|event| event["data"]["scheme"].as_object().unwrap().keys().cloned().collect::<Vec<_>>())
+            .collect()
+    };
+    assert_eq!(schemes("gate.password_set"), ["pbkdf2-sha256", "scrypt"]);
+    for login in [carol, dave] {
+        assert_eq!(guessed.from("192.0.2.1", login, "wrong").status, 400, "{login}");
+        assert_eq!(guessed.from("192.0.2.1", login, "correct horse").status, 200, "{login}");
+    }
+    crate::support::wait_until("both are hashed anew", || schemes("account.password_rehashed").len() == 2);
+    assert_eq!(schemes("account.password_rehashed"), ["argon2id", "argon2id"]);
+    for login in [carol, dave] {
+        assert_eq!(guessed.from("192.0.2.1", login, "correct horse").status, 200, "{login}");
+    }
+}
+
 #[test]
 fn a_login_that_does_not_exist_is_hashed_as_its_neighbours_are() {
     let guessed = Guessed::new(Plan::new(&imported()));

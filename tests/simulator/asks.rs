@@ -3,9 +3,10 @@
 use crate::base::{Base, PASSWORDS, asker, client_name, hash_of, login_id, password};
 use crate::life::{ACCOUNTS, By, Password, Shown, Which, Wish};
 use crate::machine::{Running, client_id, operator};
-use crate::model::{Ask, Call, ClientChange, GateChange, Person, Seen, Token};
+use crate::model::{Ask, BrakesChange, Call, ClientChange, GateChange, Person, Seen, Token};
 use countersign::actors::{Issued, LoginAsk, NewPassword, Refused, Unavailable};
 use countersign::crypto::UnverifiedRefreshToken;
+use countersign::domain::brakes::BrakesCommand;
 use countersign::domain::client::ClientCommand;
 use countersign::domain::gate::GateCommand;
 use countersign::domain::ids::{AccountId, SessionId, TokenId};
@@ -124,6 +125,7 @@ impl Known {
             }
             Wish::Gate { account, change } => Ask::Gate { account, change },
             Wish::Client { client, change } => Ask::Client { client, change },
+            Wish::Brakes(change) => Ask::Brakes(change),
         })
     }
 
@@ -148,7 +150,7 @@ impl Known {
         match ask {
             Ask::Refresh { token, .. } | Ask::Revoke { token, .. } | Ask::Show { token, .. } => Some(token.session),
             Ask::End { session } => Some(*session),
-            Ask::Login { .. } | Ask::Inspect { .. } | Ask::Gate { .. } | Ask::Client { .. } => None,
+            Ask::Login { .. } | Ask::Inspect { .. } | Ask::Gate { .. } | Ask::Client { .. } | Ask::Brakes(_) => None,
         }
     }
 
@@ -207,6 +209,15 @@ impl Known {
                 let changed = services.administration.client(&client, command, &operator()).await;
                 other(changed.map(Seen::Changed))
             }
+            Ask::Brakes(change) => {
+                let command = match change {
+                    BrakesChange::RevokeAll => BrakesCommand::RevokeAll,
+                    BrakesChange::RefuseLogins => BrakesCommand::RefuseLogins,
+                    BrakesChange::AllowLogins => BrakesCommand::AllowLogins,
+                };
+                let pulled = services.brakes.pull(command, &operator()).await;
+                other(pulled.map(|_| Seen::Done))
+            }
         }
     }
 
@@ -224,6 +235,7 @@ impl Known {
             GateChange::RevokeSessions => GateCommand::RevokeSessions,
             GateChange::Register(client) => GateCommand::AddRegistration(client_id(client_name(client))),
             GateChange::Withdraw(client) => GateCommand::WithdrawRegistration(client_id(client_name(client))),
+            GateChange::MustChange(must_change) => GateCommand::SetMustChange(must_change),
             GateChange::Erase => GateCommand::Erase,
         };
         administration.gate(account, command, &operator()).await

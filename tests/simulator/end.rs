@@ -34,7 +34,8 @@ impl Driver {
         self.running.take().ok_or("nothing runs")?.stop();
         let events = self.machine.events();
         self.tally.entries(&events);
-        self.check_journal(&events)
+        self.check_journal(&events)?;
+        check_brakes(&events)
     }
 
     /// Every token that was issued stands in the journal once.
@@ -77,4 +78,29 @@ impl Driver {
         }
         Ok(())
     }
+}
+
+/// Behind a brake of everything no session of before gets a token, and while nobody may log in no session begins: the order of the
+/// entries tells it, also where whoever asked cannot tell which of two came first.
+fn check_brakes(events: &[Value]) -> Result<(), String> {
+    let (mut all_by, mut nobody) = (0, false);
+    let mut began: HashMap<&str, u64> = HashMap::new();
+    for event in events {
+        let stream = event["stream"].as_str().unwrap_or_default();
+        match event["type"].as_str().unwrap_or_default() {
+            "brakes.all_revoked" => all_by = event["version"].as_u64().ok_or("an entry has no version")?,
+            "brakes.logins_refused" => nobody = true,
+            "brakes.logins_allowed" => nobody = false,
+            "session.started" if nobody => return Err(format!("{stream} began while nobody may log in")),
+            "session.started" => _ = began.insert(stream, event["data"]["brakes_version"].as_u64().unwrap_or(0)),
+            "session.refreshed" | "session.refresh_retried" if began.get(stream).is_none_or(|by| *by < all_by) => {
+                return Err(format!("{stream} was refreshed behind the brake of everything"));
+            }
+            _ => {}
+        }
+        if began.get(stream).is_some_and(|by| *by < all_by) && event["type"] == "session.started" {
+            return Err(format!("{stream} began behind a brake that it does not know"));
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! A life: what is done to one engine, drawn from a seed up front. Whatever depends on what there is then (which session, which
 //! token) is chosen when its turn comes, so that a step can be left out and the others stay what they are.
 
-use crate::model::{ClientChange, GateChange, Person};
+use crate::model::{BrakesChange, ClientChange, GateChange, Person};
 use crate::random::Random;
 use countersign::journal::files::memory_disk::Operation;
 
@@ -64,6 +64,7 @@ pub enum Wish {
     Inspect { access: u64 },
     Gate { account: u8, change: GateChange },
     Client { client: u8, change: ClientChange },
+    Brakes(BrakesChange),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -207,6 +208,7 @@ enum Kind {
     Burst,
     Wait,
     Habit,
+    Doors,
     Clock,
     End,
     Fault,
@@ -220,6 +222,7 @@ fn draw_some(random: &mut Random, is_troubled: bool) -> Vec<What> {
         (14, Kind::Burst),
         (14, Kind::Wait),
         (2, Kind::Habit),
+        (1, Kind::Doors),
         (2 + trouble, Kind::Clock),
         (3 + 2 * trouble, Kind::End),
         (5 * trouble, Kind::Fault),
@@ -229,6 +232,7 @@ fn draw_some(random: &mut Random, is_troubled: bool) -> Vec<What> {
         Kind::Burst => vec![draw_burst(random)],
         Kind::Wait => vec![What::Wait(Pass::draw(random))],
         Kind::Habit => draw_habit(random),
+        Kind::Doors => draw_shut_doors(random),
         Kind::Clock => draw_trouble_with_the_clock(random),
         Kind::End => vec![What::End(End::draw(random))],
         Kind::Fault => draw_fault(random),
@@ -303,16 +307,7 @@ fn draw_fault(random: &mut Random) -> Vec<What> {
 impl Wish {
     pub fn draw(random: &mut Random) -> Self {
         match random.below(100) {
-            0..20 => Self::Login {
-                client: small(random, CLIENTS.into()),
-                account: if random.below(12) == 0 {
-                    ACCOUNTS + small(random, 3)
-                } else {
-                    small(random, ACCOUNTS.into())
-                },
-                password: if random.below(8) == 0 { Password::This(small(random, 200)) } else { Password::Right },
-                person: draw_person(random),
-            },
+            0..20 => Self::draw_of_a_person(random),
             20..64 => Self::Refresh(Shown::draw(random)),
             64..67 => Self::Revoke(Shown::draw(random)),
             67..75 => Self::Show(Shown::draw(random)),
@@ -322,11 +317,21 @@ impl Wish {
         }
     }
 
+    fn draw_of_a_person(random: &mut Random) -> Self {
+        let is_known = random.below(12) > 0;
+        Self::Login {
+            client: small(random, CLIENTS.into()),
+            account: if is_known { small(random, ACCOUNTS.into()) } else { ACCOUNTS + small(random, 3) },
+            password: if random.below(8) == 0 { Password::This(small(random, 200)) } else { Password::Right },
+            person: draw_person(random),
+        }
+    }
+
     fn draw_of_an_operator(random: &mut Random) -> Self {
-        if random.below(11) < 7 {
-            Self::Gate { account: small(random, ACCOUNTS.into()), change: draw_gate_change(random) }
-        } else {
-            Self::Client { client: small(random, CLIENTS.into()), change: draw_client_change(random) }
+        match random.below(13) {
+            0..8 => Self::Gate { account: small(random, ACCOUNTS.into()), change: draw_gate_change(random) },
+            8..12 => Self::Client { client: small(random, CLIENTS.into()), change: draw_client_change(random) },
+            _ => Self::Brakes(draw_brakes_change(random)),
         }
     }
 }
@@ -345,6 +350,8 @@ fn draw_gate_change(random: &mut Random) -> GateChange {
         (4, GateChange::RevokeSessions),
         (6, GateChange::Register(client)),
         (3, GateChange::Withdraw(client)),
+        (2, GateChange::MustChange(true)),
+        (4, GateChange::MustChange(false)),
         (1, GateChange::Erase),
     ];
     weighed(random, &changes)
@@ -352,6 +359,32 @@ fn draw_gate_change(random: &mut Random) -> GateChange {
 
 fn draw_client_change(random: &mut Random) -> ClientChange {
     weighed(random, &[(2, ClientChange::Disable), (5, ClientChange::Enable), (2, ClientChange::Brake)])
+}
+
+fn draw_brakes_change(random: &mut Random) -> BrakesChange {
+    weighed(random, &[(2, BrakesChange::RevokeAll), (1, BrakesChange::RefuseLogins), (3, BrakesChange::AllowLogins)])
+}
+
+/// Logins and refreshes at once with whoever shuts the doors before them and ends everything, some asks meanwhile, and the doors are
+/// opened again.
+fn draw_shut_doors(random: &mut Random) -> Vec<What> {
+    let brake = |change| Wish::Brakes(change);
+    let at = |after, wish| Late { after, patience: None, wish };
+    let mut at_once: Vec<Late> =
+        (0..1 + random.below(3)).map(|_| at(random.below(12), Wish::draw_of_a_person(random))).collect();
+    at_once.push(at(random.below(12), brake(BrakesChange::RefuseLogins)));
+    if random.below(2) == 0 {
+        at_once.push(at(random.below(24), brake(BrakesChange::RevokeAll)));
+        at_once.extend((0..random.below(4)).map(|_| at(random.below(24), Wish::Refresh(Shown::draw(random)))));
+    }
+    let mut steps = vec![What::Burst(at_once)];
+    steps.extend((0..random.below(4)).map(|_| What::Ask(Wish::draw(random))));
+    if random.below(4) == 0 {
+        let allow = What::Ask(brake(BrakesChange::AllowLogins));
+        steps.extend([What::Clock(Turn::Wrong(-HOUR)), allow, What::Clock(Turn::Mended)]);
+    }
+    steps.push(What::Ask(brake(BrakesChange::AllowLogins)));
+    steps
 }
 
 impl Shown {

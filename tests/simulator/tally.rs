@@ -51,6 +51,8 @@ const MUST_OCCUR: &[&str] = &[
     "login account",
     "login client",
     "login not_registered",
+    "login password_change_required",
+    "login logins_refused",
     "login clock",
     "refresh issued",
     "refresh issued again",
@@ -80,6 +82,10 @@ const MUST_OCCUR: &[&str] = &[
     "gate unanswered",
     "client changed",
     "client clock",
+    "brakes done",
+    "brakes clock",
+    "account.login_refused logins_refused",
+    "account.new_context",
     "session.expired",
     "session.refresh_retried moved",
     "session.refresh_retried lockstep",
@@ -93,6 +99,7 @@ const MUST_OCCUR: &[&str] = &[
     "session.revoked account_erased",
     "session.revoked registration_withdrawn",
     "session.revoked client_brake",
+    "session.revoked all_braked",
     "session.superseded_shown",
 ];
 
@@ -155,6 +162,7 @@ impl Tally {
             Ask::Inspect { .. } => "inspect",
             Ask::Gate { .. } => "gate",
             Ask::Client { .. } => "client",
+            Ask::Brakes(_) => "brakes",
         };
         let answered = match &call.seen {
             None => "unanswered",

@@ -181,7 +181,7 @@ impl Administration {
         self.core.entropy.fill(&mut salt);
         match self.hasher.run(Job::Hash(salt), plain, Share::Operator).await {
             Ok(Done::Hashed(phc)) => Ok(phc),
-            Ok(Done::Verified { .. } | Done::Failed) => Err(Unavailable::Fault.into()),
+            Ok(Done::Verified { .. } | Done::Judged(_) | Done::Failed) => Err(Unavailable::Fault.into()),
             Err(_) => Err(Unavailable::Busy.into()),
         }
     }
@@ -289,6 +289,7 @@ impl Administration {
         match command {
             GateCommand::Enable
             | GateCommand::AddRegistration(_)
+            | GateCommand::SetRegistrations(_)
             | GateCommand::LiftRegistrations
             | GateCommand::SetMustChange(_)
             | GateCommand::SetRoles(_) => self.core.now(gate_at),

@@ -48,8 +48,9 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        // As TOML has it: the readers ask for signed ones.
-        Ok(Value::Num(Tag::Default, i64::try_from(value).map_or(Num::U64(value), Num::I64)))
+        // As TOML has them: figment reads an unsigned number as no signed one, however small it is.
+        let number = i64::try_from(value).map_or(Num::U64(value), Num::I64);
+        Ok(Value::Num(Tag::Default, number))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
@@ -98,11 +99,15 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_as_in_a_file() {
-        let body = br#"{"id":"a","max_sessions":3}"#;
-        let make = || crate::config::Secret::new("a-secret-that-was-made".to_owned());
-        let read = super::super::client_of(super::super::Fields::of_json(body).unwrap(), &make).unwrap();
-        assert_eq!(read.settings.max_sessions, 3);
+    fn a_number_is_read_as_in_the_file() {
+        let read = |text: &str| match object(text.as_bytes()).unwrap().remove("n") {
+            Some(Value::Num(_, number)) => number.to_i128(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(read(r#"{"n": 7}"#), Some(7));
+        assert_eq!(read(r#"{"n": -7}"#), Some(-7));
+        assert_eq!(read(r#"{"n": 7.0}"#), None);
+        assert_eq!(read(r#"{"n": 18446744073709551615}"#), None);
     }
 
     #[test]

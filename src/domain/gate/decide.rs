@@ -29,6 +29,8 @@ pub enum GateCommand {
     AddRegistration(ClientId),
     /// Allow none there any more.
     WithdrawRegistration(ClientId),
+    /// Allow sessions at these clients and no others.
+    SetRegistrations(BTreeSet<ClientId>),
     /// Allow sessions at every client again.
     LiftRegistrations,
     /// Say whether the password that it has must be changed.
@@ -62,6 +64,7 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
         GateCommand::WithdrawRegistration(client) => {
             gate.is_registered_at(client).then(|| GateEvent::RegistrationWithdrawn { client: client.clone() })
         }
+        GateCommand::SetRegistrations(wanted) => return registrations(gate, wanted),
         GateCommand::LiftRegistrations => gate.registrations.is_some().then_some(GateEvent::RegistrationsLifted),
         GateCommand::SetMustChange(must_change) => {
             (gate.must_change != *must_change).then_some(GateEvent::MustChangeSet { must_change: *must_change })
@@ -71,4 +74,14 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
         GateCommand::Erase => Some(GateEvent::Erased),
     };
     event.into_iter().collect()
+}
+
+/// The events that lead from a gate's registrations to others. What is added comes first: of a gate that lets in everywhere the first
+/// takes all others away.
+fn registrations(gate: &Gate, wanted: &BTreeSet<ClientId>) -> Vec<GateEvent> {
+    let none = BTreeSet::new();
+    let has = gate.registrations.as_ref().unwrap_or(&none);
+    let added = wanted.difference(has).map(|client| GateEvent::RegistrationAdded { client: client.clone() });
+    let gone = has.difference(wanted).map(|client| GateEvent::RegistrationWithdrawn { client: client.clone() });
+    added.chain(gone).collect()
 }

@@ -2,6 +2,7 @@
 
 use super::event::KeyName;
 use super::state::System;
+use crate::domain::ids::RefreshKeyId;
 use crate::domain::keys::KeyStatus;
 use crate::domain::time::{Span, Timestamp};
 
@@ -60,6 +61,7 @@ pub fn changed_keys(before: &System, after: &System, now: Timestamp) -> Vec<List
 /// The key that goes by this name in lists.
 pub fn key_named(system: &System, text: &str) -> Option<KeyName> {
     let signing = KeyName::Signing(text.to_owned());
-    let refresh = text.parse().ok().map(KeyName::Refresh);
+    let number = text.parse::<RefreshKeyId>().ok().filter(|number| number.to_string() == text);
+    let refresh = number.map(KeyName::Refresh);
     std::iter::once(signing).chain(refresh).find(|name| system.key_status(name).is_some())
 }

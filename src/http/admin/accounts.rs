@@ -1,16 +1,16 @@
 //! `/admin/accounts`.
 
+use super::account_body::{AccountBody, AccountChangesBody, NewAccountBody, standing};
 use super::authority::Operator;
 use super::query::{LIMIT_MAX, Query};
 use super::{Answer, Page, body, fields, header, seen, told};
-use crate::actors::{Account, NewAccount, NewPassword, NotDone, Services};
+use crate::actors::{Account, Asker, NewAccount, NewPassword, NotDone, Services};
 use crate::config::bootstrap::{AccountChanges, AccountSpec, Credential, account_of, changed_account, password_of};
 use crate::crypto::phc_of;
-use crate::domain::gate::{GateCommand, PasswordHow, Standing};
-use crate::domain::ids::{AccountId, ClientId, Version};
+use crate::domain::gate::{GateCommand, PasswordHow};
+use crate::domain::ids::{AccountId, ClientId};
 use crate::domain::permission::Permission;
 use crate::domain::time::Span;
-use crate::domain::verifier::Scheme;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
@@ -18,7 +18,6 @@ use actix_web::http::header::IF_NONE_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::collections::BTreeSet;
-use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 /// Accounts looked at for one page of a list that is filtered.
@@ -27,125 +26,6 @@ const LOOKED_AT: usize = 10 * LIMIT_MAX;
 const CODE_TTL: Span = Span::hours(1);
 /// The longest that one may be shown.
 const CODE_TTL_MAX: Span = Span::days(7);
-
-/// An account.
-#[derive(Serialize, ToSchema)]
-pub struct AccountBody {
-    /// Its id: the `sub` of its tokens. It never changes.
-    #[schema(example = "019c133d-4000-7000-8000-00000000000a")]
-    id: String,
-    /// Its login id; `null` where it was erased.
-    #[schema(example = "alice@example.com")]
-    login: Option<String>,
-    /// `enabled`, `disabled` or `erased`.
-    #[schema(example = "enabled")]
-    standing: &'static str,
-    /// The roles in its access tokens.
-    roles: Vec<String>,
-    /// The clients at which it may log in; `null`: all.
-    clients: Option<Vec<String>>,
-    /// Its password.
-    password: PasswordBody,
-    /// When it was created (RFC 3339).
-    created_at: String,
-    /// When somebody last logged in; `null`: nobody did.
-    last_login_at: Option<String>,
-    /// The version of what administration may change of it: its ETag.
-    version: Version,
-}
-
-/// What may be told of a password.
-#[derive(Serialize, ToSchema)]
-pub struct PasswordBody {
-    /// How it is hashed.
-    #[schema(example = "argon2id")]
-    scheme: &'static str,
-    /// When it was set.
-    set_at: String,
-    /// Whether it only serves to set another.
-    must_change: bool,
-}
-
-impl From<&Account> for AccountBody {
-    fn from(account: &Account) -> Self {
-        let gate = &account.gate.value;
-        let names = |clients: &BTreeSet<ClientId>| clients.iter().map(ToString::to_string).collect();
-        Self {
-            id: account.id.to_string(),
-            login: account.login.clone(),
-            standing: standing(gate.standing),
-            roles: gate.roles.iter().cloned().collect(),
-            clients: gate.registrations.as_ref().map(names),
-            password: PasswordBody {
-                scheme: scheme(account.state.verifier(gate).scheme),
-                set_at: gate.password_set_at.to_string(),
-                must_change: gate.must_change,
-            },
-            created_at: account.state.created_at.to_string(),
-            last_login_at: account.state.last_login_at.map(|at| at.to_string()),
-            version: account.gate.version,
-        }
-    }
-}
-
-fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Enabled => "enabled",
-        Standing::Disabled => "disabled",
-        Standing::Erased => "erased",
-    }
-}
-
-fn scheme(scheme: Scheme) -> &'static str {
-    scheme.name()
-}
-
-/// What is sent to make an account.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body for /openapi.json; it is read strictly, by name")]
-pub struct NewAccountBody {
-    /// Its login id, such as an e-mail address: 1 to 256 bytes. Upper and lower case are the same.
-    #[schema(example = "alice@example.com")]
-    login: String,
-    /// Its password; or `password_hash`.
-    #[schema(nullable = false)]
-    password: Option<String>,
-    /// The hash of its password from another system: see docs/CONFIG.md.
-    #[schema(nullable = false)]
-    password_hash: Option<String>,
-    /// Whether the password only serves to set another.
-    #[schema(nullable = false)]
-    must_change: Option<bool>,
-    /// Whether anybody may log in; left out: yes.
-    #[schema(nullable = false)]
-    enabled: Option<bool>,
-    /// The roles in its access tokens.
-    #[schema(nullable = false)]
-    roles: Option<Vec<String>>,
-    /// The clients at which it may log in; left out: all.
-    #[schema(nullable = false)]
-    clients: Option<Vec<String>>,
-    /// Its id, where another system gave it one: a UUID in lower case.
-    #[schema(nullable = false)]
-    id: Option<String>,
-}
-
-/// What is sent to change an account: what is left out stays as it is.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the body for /openapi.json; it is read strictly, by name")]
-pub struct AccountChangesBody {
-    /// Another login id. Sessions go on.
-    #[schema(nullable = false)]
-    login: Option<String>,
-    /// All roles from now on.
-    #[schema(nullable = false)]
-    roles: Option<Vec<String>>,
-    /// All clients at which it may log in from now on; `null`: all there are. Sessions at others end.
-    clients: Option<Vec<String>>,
-    /// Whether its password must be changed before the next login.
-    #[schema(nullable = false)]
-    must_change: Option<bool>,
-}
 
 /// List accounts.
 ///
@@ -240,7 +120,7 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
         if never && services.administration.was_taken(&spec.login).map_err(Why::Refused)? {
             return Err(Why::NotDone(NotDone::Taken));
         }
-        let new = new_account(spec, doors)?;
+        let new = new_account(spec, &operator.asker, services).await?;
         if !operator.covers_account(new.clients.as_ref()) {
             return Err(operator.elsewhere(services).await);
         }
@@ -255,10 +135,10 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
 }
 
 /// An account as it was sent.
-pub(super) fn new_account(spec: AccountSpec, doors: &Doors) -> Result<NewAccount, Why> {
+pub(super) async fn new_account(spec: AccountSpec, asker: &Asker, services: &Services) -> Result<NewAccount, Why> {
     Ok(NewAccount {
         id: spec.id,
-        password: new_password(spec.credential, &spec.login, doors)?,
+        password: new_password(spec.credential, &spec.login, asker, services).await?,
         login: spec.login,
         must_change: spec.must_change,
         enabled: spec.enabled,
@@ -268,10 +148,16 @@ pub(super) fn new_account(spec: AccountSpec, doors: &Doors) -> Result<NewAccount
 }
 
 /// A password as it was sent: one in clear that is weak is refused, and of a hash only what this program works with is taken.
-fn new_password(credential: Credential, login: &str, doors: &Doors) -> Result<NewPassword, Why> {
+async fn new_password(
+    credential: Credential,
+    login: &str,
+    asker: &Asker,
+    services: &Services,
+) -> Result<NewPassword, Why> {
     match credential {
         Credential::Password(password) => {
-            doors.settings.passwords.check(password.expose(), login).map_err(Why::Weak)?;
+            let judged = services.passwords.judge(password.expose(), login, asker).await.map_err(Why::Refused)?;
+            judged.map_err(Why::Weak)?;
             Ok(NewPassword::Plain(Zeroizing::new(password.expose().to_owned())))
         }
         Credential::Hash(hash) => {
@@ -354,7 +240,8 @@ pub async fn show(
 
 /// Change an account.
 ///
-/// Field by field, each an event of its own, in this order: login, clients, roles, must_change.
+/// Field by field, each recorded by itself, in this order: login, clients, roles, must_change. Sessions at clients where it may not log in
+/// any more end; all others go on.
 #[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin",
     params(
         ("id" = String, Path, description = "The account's id."),
@@ -394,34 +281,26 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     if let Some(login) = login {
         seen = Some(administration.change_login(account.id, &login, seen, asker).await?).filter(|_| seen.is_some());
     }
-    let registrations = clients.map(|clients| registrations(account.gate.value.registrations.as_ref(), clients));
+    let registrations = clients.map(registrations).transpose()?;
     let roles = roles.map(GateCommand::SetRoles);
     let must_change = must_change.map(GateCommand::SetMustChange);
-    for command in registrations.transpose()?.into_iter().flatten().chain(roles).chain(must_change) {
+    for command in registrations.into_iter().chain(roles).chain(must_change) {
         let version = administration.change_account(account.id, command, seen, asker).await?;
         seen = seen.map(|_| version);
     }
     shown(&operator, services, account.id)
 }
 
-/// The commands that lead from some registrations to others.
-fn registrations(
-    has: Option<&BTreeSet<ClientId>>,
-    wanted: Option<BTreeSet<ClientId>>,
-) -> Result<Vec<GateCommand>, Why> {
-    let Some(wanted) = wanted else { return Ok(vec![GateCommand::LiftRegistrations]) };
-    if wanted.is_empty() {
-        return Err(Why::Malformed(
+/// The command by which an account may log in at these clients and no others; `None`: at all.
+fn registrations(wanted: Option<BTreeSet<ClientId>>) -> Result<GateCommand, Why> {
+    match wanted {
+        None => Ok(GateCommand::LiftRegistrations),
+        Some(wanted) if !wanted.is_empty() => Ok(GateCommand::SetRegistrations(wanted)),
+        Some(_) => Err(Why::Malformed(
             "`clients` must name at least one client, or be null for all; POST …/disable shuts an account out"
                 .to_owned(),
-        ));
+        )),
     }
-    let none = BTreeSet::new();
-    let has = has.unwrap_or(&none);
-    // First those that are added: from an account that is let in everywhere, the first of them takes all others.
-    let added = wanted.difference(has).cloned().map(GateCommand::AddRegistration);
-    let withdrawn = has.difference(&wanted).cloned().map(GateCommand::WithdrawRegistration);
-    Ok(added.chain(withdrawn).collect())
 }
 
 /// Disable, enable or erase an account, end its sessions, set its password, or issue a code by which a person sets one.
@@ -483,7 +362,8 @@ async fn acted(
             "revoke" => GateCommand::RevokeSessions,
             "password" => {
                 let (credential, must_change) = password_of(fields)?;
-                let password = new_password(credential, account.login.as_deref().unwrap_or_default(), doors)?;
+                let login = account.login.as_deref().unwrap_or_default();
+                let password = new_password(credential, login, &operator.asker, services).await?;
                 let how = (must_change, PasswordHow::Given);
                 services.administration.give_password(id, password, how, seen, &operator.asker).await?;
                 return shown(&operator, services, id);

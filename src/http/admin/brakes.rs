@@ -4,6 +4,7 @@ use super::authority::Operator;
 use super::{Answer, body, fields, told};
 use crate::actors::{NotDone, Reach, Services};
 use crate::config::bootstrap::Fields;
+use crate::domain::brakes::BrakesCommand;
 use crate::domain::client::ClientCommand;
 use crate::domain::gate::GateCommand;
 use crate::domain::ids::{AccountId, ClientId};
@@ -199,10 +200,11 @@ impl Brake {
                 services.brakes.revoke_network(*network, asker).await?;
             }
             Self::All => {
-                services.brakes.revoke_all(asker).await?;
+                services.brakes.pull(BrakesCommand::RevokeAll, asker).await?;
             }
             Self::Logins { refuse } => {
-                services.brakes.refuse_logins(*refuse, asker).await?;
+                let command = if *refuse { BrakesCommand::RefuseLogins } else { BrakesCommand::AllowLogins };
+                services.brakes.pull(command, asker).await?;
             }
         }
         Ok(())

@@ -4,7 +4,8 @@ use super::accounts::new_account;
 use super::authority::Operator;
 use super::{Answer, body, told};
 use crate::actors::{NotDone, Refused, Services};
-use crate::config::bootstrap::{Fields, account_of};
+use crate::config::bootstrap::{AccountSpec, Fields, account_of};
+use crate::crypto::normalise_login;
 use crate::domain::permission::Permission;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
@@ -12,8 +13,10 @@ use crate::http::openapi::PlainError;
 use crate::http::transport::headers;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
+use std::collections::BTreeSet;
+use std::pin::pin;
 use utoipa::ToSchema;
 
 /// Lines of one request at most.
@@ -87,28 +90,50 @@ async fn imported(request: &HttpRequest, payload: web::Payload, doors: &Doors) -
     if lines.len() > LINES + 1 {
         return Err(Why::Malformed(format!("more than {LINES} lines: send fewer at a time")));
     }
-    let lines = lines.into_iter().filter(|(_, line)| !line.trim_ascii().is_empty());
-    let made = lines.map(|(number, line)| {
-        let operator = &operator;
-        async move { (number, one(line, operator, doors, services).await) }
-    });
-    let mut made = stream::iter(made).buffered(AT_ONCE);
     let mut all = Imported::default();
-    while let Some((number, outcome)) = made.next().await {
-        match outcome? {
-            Line::Created => all.created += 1,
-            Line::Existed => all.existed += 1,
-            Line::Refused(error) => all.refused.push(RefusedLine { line: number, error }),
+    let (mut first, mut later) = (Vec::new(), Vec::new());
+    let mut named = BTreeSet::new();
+    for (number, line) in lines.into_iter().filter(|(_, line)| !line.trim_ascii().is_empty()) {
+        match Fields::of_json(line).and_then(account_of) {
+            Err(error) => all.refused.push(RefusedLine { line: number, error: error.to_string() }),
+            Ok(spec) => {
+                let names = [Some(normalise_login(&spec.login)), spec.id.map(|id| id.to_string())];
+                let is_new = names.into_iter().flatten().fold(true, |new, name| named.insert(name) && new);
+                // Of lines that name the same, the first counts: the others wait for it.
+                if is_new { first.push((number, spec)) } else { later.push((number, spec)) }
+            }
         }
     }
+    let make = |(number, spec)| {
+        let operator = &operator;
+        async move { (number, one(spec, operator, services).await) }
+    };
+    all.take(stream::iter(first).map(make).buffered(AT_ONCE)).await?;
+    all.take(stream::iter(later).then(make)).await?;
+    all.refused.sort_by_key(|refused| refused.line);
     Ok(Answer::of(&all))
 }
 
+impl Imported {
+    /// Takes note of what becomes of lines.
+    async fn take(&mut self, made: impl Stream<Item = (usize, Result<Line, Why>)>) -> Result<(), Why> {
+        let mut made = pin!(made);
+        while let Some((number, outcome)) = made.next().await {
+            match outcome? {
+                Line::Created => self.created += 1,
+                Line::Existed => self.existed += 1,
+                Line::Refused(error) => self.refused.push(RefusedLine { line: number, error }),
+            }
+        }
+        Ok(())
+    }
+}
+
 /// One line. What cannot be decided now stops the import; what is wrong with the line does not.
-async fn one(line: &[u8], operator: &Operator, doors: &Doors, services: &Services) -> Result<Line, Why> {
-    let read = Fields::of_json(line).and_then(account_of).map_err(Why::from);
-    let new = match read.and_then(|spec| new_account(spec, doors)) {
+async fn one(spec: AccountSpec, operator: &Operator, services: &Services) -> Result<Line, Why> {
+    let new = match new_account(spec, &operator.asker, services).await {
         Ok(new) => new,
+        Err(Why::Refused(refused)) => return Err(Why::Refused(refused)),
         Err(why) => return Ok(Line::Refused(HttpError::plain(why, None).text())),
     };
     if !operator.covers_account(new.clients.as_ref()) {

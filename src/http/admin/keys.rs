@@ -3,18 +3,22 @@
 use super::authority::Operator;
 use super::query::Query;
 use super::{Answer, Page, body, fields, told};
-use crate::actors::{NotDone, Reach, Rotation, Services};
+use crate::actors::{Cost, NotDone, Reach, Rotation, Services};
 use crate::config::bootstrap::Fields;
 use crate::domain::keys::SigningAlg;
 use crate::domain::permission::Permission;
 use crate::domain::system::{KeyName, ListedKey, System, changed_keys, distrust as distrusted, key_named, listed_keys};
-use crate::domain::time::Span;
+use crate::domain::time::{Span, Timestamp};
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use std::time::Duration;
 use utoipa::ToSchema;
+
+/// How long sessions are counted before a key is distrusted.
+const COUNTED_FOR: Duration = Duration::from_secs(2);
 
 /// A key of tokens.
 #[derive(Serialize, ToSchema)]
@@ -39,14 +43,15 @@ pub struct KeyBody {
 }
 
 impl KeyBody {
-    fn of(key: &ListedKey, jwks_max_age: Span) -> Self {
+    fn of(key: &ListedKey, jwks_max_age: Span, now: Timestamp) -> Self {
+        let unknown_until = key.unknown_until(jwks_max_age).filter(|until| *until > now);
         Self {
             key: key.key.clone(),
             kind: key.kind,
             state: key.status.as_str(),
             since: key.since.to_string(),
             published: key.published.unwrap_or(false),
-            unknown_until: key.unknown_until(jwks_max_age).map(|until| until.to_string()),
+            unknown_until: unknown_until.map(|until| until.to_string()),
         }
     }
 }
@@ -56,10 +61,10 @@ impl KeyBody {
 pub struct KeysChanged {
     /// The keys that were made, or stand elsewhere than before; none where nothing was left to change.
     changed: Vec<KeyBody>,
-    /// Open sessions that end by it.
-    sessions: u64,
-    /// Accounts that must log in again by it.
-    accounts: u64,
+    /// Open sessions that end by it; `null`: there were too many to count them first.
+    sessions: Option<u64>,
+    /// Accounts that must log in again by it; `null`: they were not counted.
+    accounts: Option<u64>,
 }
 
 /// What is sent to replace keys; an empty body replaces those that sign, of all algorithms.
@@ -108,9 +113,9 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
     let services = doors.services()?;
     operator(request, doors, services).await?;
     Query::of(request)?.finish()?;
-    let (keys, max_age) =
-        (listed_keys(&system(services)?, services.core.clock.read().wall), services.keys.jwks_max_age());
-    Ok(Answer::of(&Page { items: keys.iter().map(|key| KeyBody::of(key, max_age)).collect(), next: None }))
+    let (now, max_age) = (services.core.clock.read().wall, services.keys.jwks_max_age());
+    let items = listed_keys(&system(services)?, now).iter().map(|key| KeyBody::of(key, max_age, now)).collect();
+    Ok(Answer::of(&Page { items, next: None }))
 }
 
 /// Replace keys of tokens now, before their time.
@@ -180,16 +185,17 @@ async fn rotated(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
         if wanted.refresh {
             services.keys.rotate(Rotation::Refresh, &operator.asker).await.map_err(Why::Refused)?;
         }
-        changed(services, &before, (0, 0))
+        changed(services, &before, Some(Cost::default()))
     };
     doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await
 }
 
 /// What changed since a state, and how many sessions and accounts that ends.
-fn changed(services: &Services, before: &System, (sessions, accounts): (u64, u64)) -> Result<Answer, Why> {
+fn changed(services: &Services, before: &System, cost: Option<Cost>) -> Result<Answer, Why> {
     let (now, max_age) = (services.core.clock.read().wall, services.keys.jwks_max_age());
     let changed = changed_keys(before, &system(services)?, now);
-    let changed = changed.iter().map(|key| KeyBody::of(key, max_age)).collect();
+    let changed = changed.iter().map(|key| KeyBody::of(key, max_age, now)).collect();
+    let (sessions, accounts) = (cost.map(|cost| cost.sessions), cost.map(|cost| cost.accounts));
     Ok(Answer::of(&KeysChanged { changed, sessions, accounts }))
 }
 
@@ -233,14 +239,20 @@ async fn ended(request: &HttpRequest, key: &str, payload: web::Payload, doors: &
         fields(request, &body)?.finish()?;
         let before = system(services)?;
         let name = key_named(&before, key).ok_or(Why::NotDone(NotDone::Missing))?;
-        let cost = match (&name, distrusted(&before, &name)) {
-            (KeyName::Refresh(number), Some(_)) => {
-                services.brakes.cost(&Reach::RefreshKey(*number)).await.map_err(Why::Refused)?
-            }
-            _ => Default::default(),
-        };
+        let cost = cost(services, &before, &name).await;
         services.keys.distrust(&name, &operator.asker).await.map_err(Why::Refused)?;
-        changed(services, &before, (cost.sessions, cost.accounts))
+        changed(services, &before, cost)
     };
     doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await
+}
+
+/// What distrusting a key ends; `None` where it cannot be told in time: the distrust does not wait for it.
+async fn cost(services: &Services, before: &System, name: &KeyName) -> Option<Cost> {
+    match (name, distrusted(before, name)) {
+        (KeyName::Refresh(number), Some(_)) => {
+            let reach = Reach::RefreshKey(*number);
+            tokio::time::timeout(COUNTED_FOR, services.brakes.cost(&reach)).await.ok()?.ok()
+        }
+        _ => Some(Cost::default()),
+    }
 }

@@ -1,5 +1,6 @@
 //! Administration: accounts, clients, sessions, keys, API keys and brakes, for whoever has an API key that may.
 
+mod account_body;
 pub mod accounts;
 mod answer;
 pub mod api_keys;
@@ -47,7 +48,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(listed("/admin/clients", clients::list, clients::create))
         .service(changed("/admin/clients/{id}", clients::show, clients::change))
         .service(acted("/admin/clients/{id}/{action}", clients::act))
-        .service(page("/admin/keys", "GET").route(web::get().to(keys::list)))
+        .service(shown("/admin/keys", keys::list))
         .service(acted("/admin/keys/rotate", keys::rotate))
         .service(acted("/admin/keys/{key}/distrust", keys::distrust));
 }
@@ -55,27 +56,29 @@ pub fn routes(config: &mut ServiceConfig) {
 /// A page that is listed, and to which something is added.
 fn listed<F, G, A, B>(path: &str, list: F, create: G) -> Resource
 where
-    F: Handler<A>,
+    F: Handler<A> + Clone,
     G: Handler<B>,
     A: FromRequest + 'static,
     B: FromRequest + 'static,
     F::Output: Responder + 'static,
     G::Output: Responder + 'static,
 {
-    page(path, "GET, POST").route(web::get().to(list)).route(web::post().to(create))
+    let page = page(path, "GET, HEAD, POST").route(web::get().to(list.clone())).route(web::head().to(list));
+    page.route(web::post().to(create))
 }
 
 /// A page that is shown and changed.
 fn changed<F, G, A, B>(path: &str, show: F, change: G) -> Resource
 where
-    F: Handler<A>,
+    F: Handler<A> + Clone,
     G: Handler<B>,
     A: FromRequest + 'static,
     B: FromRequest + 'static,
     F::Output: Responder + 'static,
     G::Output: Responder + 'static,
 {
-    page(path, "GET, PATCH").route(web::get().to(show)).route(web::patch().to(change))
+    let page = page(path, "GET, HEAD, PATCH").route(web::get().to(show.clone())).route(web::head().to(show));
+    page.route(web::patch().to(change))
 }
 
 /// A page by which something is done.

@@ -1,7 +1,9 @@
 //! `POST /account/password`.
 
 use super::{owner, read_body, told};
+use crate::actors::Refused;
 use crate::config::bootstrap::Fields;
+use crate::crypto::WeakPassword;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why, no_store};
 use crate::http::openapi::PlainError;
@@ -69,7 +71,7 @@ async fn changed(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
             }
             let owner = owner(request, doors, services)?;
             let login = services.tokens.login(&owner.inspected).map_err(Why::Refused)?.unwrap_or_default();
-            settings.passwords.check(new.expose(), &login).map_err(Why::Weak)?;
+            judged(services.passwords.judge(new.expose(), &login, &owner.asker).await)?;
             let old = Zeroizing::new(old.expose().as_bytes().to_vec());
             let new = Zeroizing::new(new.expose().to_owned());
             services.passwords.change(owner.account, old, new, &owner.asker).await.map_err(Why::Refused)?;
@@ -80,11 +82,17 @@ async fn changed(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
             }
             let asker = Caller::of(request, doors).unproven();
             let shown = services.passwords.show_code(code.expose(), &asker).await.map_err(Why::Refused)?;
-            settings.passwords.check(new.expose(), shown.login.as_deref().unwrap_or_default()).map_err(Why::Weak)?;
+            let login = shown.login.as_deref().unwrap_or_default();
+            judged(services.passwords.judge(new.expose(), login, &asker).await)?;
             let new = Zeroizing::new(new.expose().to_owned());
             services.passwords.reset(shown, new, &asker).await.map_err(Why::Refused)?;
         }
         _ => return Err(fields.error("give exactly one of `old_password` and `code`").into()),
     }
     Ok(no_store(&mut HttpResponse::NoContent()).finish())
+}
+
+/// Whether a password may be chosen.
+fn judged(judged: Result<Result<(), WeakPassword>, Refused>) -> Result<(), Why> {
+    judged.map_err(Why::Refused)?.map_err(Why::Weak)
 }

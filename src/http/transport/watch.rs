@@ -1,4 +1,5 @@
-//! The timer over a connection. It owns the future of the dispatcher, and of the handshake before it, so no state of the dispatcher can keep it from acting.
+//! The timer over a connection. It owns the future of the dispatcher, and of the handshake before it, so no state of theirs can
+//! keep it from acting.
 
 use super::Limits;
 use super::connection::{Connection, now};

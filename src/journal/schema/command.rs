@@ -4,7 +4,7 @@
 //! the event beside it says anyway and is sealed or large (a password's hash, a secret's digest, a client's settings) is
 //! not said twice: it stands in `data` only.
 
-use super::text::{Spelled, Text};
+use super::text::{Spelled, Text, Words};
 use super::told::{change, of_brakes, of_client, of_gate, revoke_network, same, set_password, set_secret};
 use crate::domain::Event;
 use crate::domain::account::{Login, PasswordVerdict};
@@ -82,6 +82,11 @@ pub(super) enum Stored {
     #[serde(rename = "gate.withdraw_registration")]
     GateWithdrawRegistration {
         client: Text<ClientId>,
+        gate_version: Version,
+    },
+    #[serde(rename = "gate.set_registrations")]
+    GateSetRegistrations {
+        clients: Words<ClientId>,
         gate_version: Version,
     },
     #[serde(rename = "gate.lift_registrations")]
@@ -327,6 +332,9 @@ impl Stored {
             }
             Self::GateWithdrawRegistration { client, gate_version } => {
                 gate(GateCommand::WithdrawRegistration(client.0), gate_version)
+            }
+            Self::GateSetRegistrations { clients, gate_version } => {
+                gate(GateCommand::SetRegistrations(clients.0), gate_version)
             }
             Self::GateLiftRegistrations { gate_version } => gate(GateCommand::LiftRegistrations, gate_version),
             Self::GateSetMustChange { must_change, gate_version } => {

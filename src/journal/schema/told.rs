@@ -1,7 +1,7 @@
 //! What commands of administration leave to the event beside them: a command and its event would say the same twice.
 
 use super::command::Stored;
-use super::text::Text;
+use super::text::{Text, Words};
 use crate::domain::Event;
 use crate::domain::brakes::{BrakesCommand, BrakesEvent};
 use crate::domain::client::{ClientCommand, ClientEvent};
@@ -26,6 +26,9 @@ pub(super) fn of_gate(command: &GateCommand, gate_version: Version, event: &Even
         }
         GateCommand::WithdrawRegistration(client) => {
             Stored::GateWithdrawRegistration { client: Text(client.clone()), gate_version }
+        }
+        GateCommand::SetRegistrations(clients) => {
+            Stored::GateSetRegistrations { clients: Words(clients.clone()), gate_version }
         }
         GateCommand::LiftRegistrations => Stored::GateLiftRegistrations { gate_version },
         GateCommand::SetMustChange(must_change) => {

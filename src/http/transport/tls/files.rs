@@ -77,7 +77,12 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let shown = path.display();
     let text = contents("tls.cert", path, |_| Ok(()))?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let chain = chain.map_err(|error| TlsError(format!("`tls.cert` {shown} is no PEM file: {error}")))?;
+    // An error would show the line it is about, and the file named here may be the key's.
+    let chain = chain.map_err(|_| {
+        TlsError(format!(
+            "`tls.cert` {shown} is no PEM file that can be read: write each certificate between lines of their own, -----BEGIN CERTIFICATE----- and -----END CERTIFICATE-----"
+        ))
+    })?;
     if chain.is_empty() {
         return Err(TlsError(format!(
             "`tls.cert` {shown} holds no certificate: write the server's certificate there as PEM, and its intermediates behind it"

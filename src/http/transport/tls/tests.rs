@@ -59,6 +59,7 @@ fn what_cannot_be_used_is_refused_with_what_to_do_and_without_what_is_in_it() {
         ("", &key, "holds no certificate"),
         (&key, &key, "holds no certificate"),
         (&cert[..100], &key, "is no PEM file"),
+        (&key.replace('\n', " "), &key, "is no PEM file"),
         (&garbage, &key, "cannot be read"),
         (&cert, "", "holds no private key"),
         (&cert, cut, "holds no private key"),
