@@ -79,18 +79,18 @@ pub fn look<T>(
     seen
 }
 
-/// Runs the engine without doors on a directory that is taken, as a start that is recorded, lets `work` use its handles, and
-/// stops it in good order.
+/// Runs the engine without sockets on a directory that is taken, lets `work` use its handles, and stops it in good order.
 ///
 /// # Errors
 /// [`StartError`] where it did not start; what the work came to is its own result.
 pub fn offline<T>(
     data: DataDir,
     config: &Config,
+    start: Start,
     world: &World,
     work: impl AsyncFnOnce(&Services) -> T,
 ) -> Result<T, StartError> {
-    let opened = open_in(data, config, Start::default(), world, |_, _| ())?;
+    let opened = open_in(data, config, start, world, |_, _| ())?;
     let issuer = config.issuer_at(config.http.listen);
     actix_rt::System::new().block_on(async {
         let app = App::start(opened, config, issuer, world.metrics.clone(), world.entropy.clone())?;

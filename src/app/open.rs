@@ -60,6 +60,8 @@ pub struct Start {
     pub accept_clock: bool,
     /// Read and check every entry before anything else.
     pub check_all: bool,
+    /// Record nothing of the start: for who only looks.
+    pub unrecorded: bool,
 }
 
 /// A journal that is open and up to date, with what it takes to use it.
@@ -213,7 +215,9 @@ pub fn start_journal(
         let last_entry_at = journal.last_at().max(system.at).max(before);
         events.push(SystemEvent::ClockAccepted { wall: reading.wall, last_entry_at });
     }
-    append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
+    if !start.unrecorded {
+        append(&mut journal, server_commit(events, reading.closing.max(system.at), &*world.entropy))?;
+    }
     let (history, fate) = (Arc::new(NoHistory), Fate::default());
     Ok(OpenedJournal { journal, keys, clock, keeper: None, created, history, data: None, fate })
 }

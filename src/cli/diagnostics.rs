@@ -37,6 +37,11 @@ pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "countersign: {text}");
 }
 
+/// Says something that is no data, such as how far it has come.
+pub fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Prints data, flushed. When the reader has gone, as `head` does when it has seen enough, the command ends quietly.
 ///
 /// # Errors

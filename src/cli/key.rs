@@ -1,16 +1,15 @@
 //! `countersign key`: the keys of tokens, and the master key that wraps all keys.
 
 use super::Failure;
-use super::diagnostics::{announce, print};
+use super::diagnostics::announce;
+use super::reach::{Answer, Does, Doors, Reach, segment};
+use super::show::{self, Column, Listing, Shape, column};
 use super::stopped::Stopped;
-use crate::actors::{Asker, Refused, Rotation, Services};
 use crate::app::{self, NewMaster, Rewrapped, World};
-use crate::config::{Config, MasterKeySource};
-use crate::domain::keys::{KeyStatus, SigningAlg};
-use crate::domain::session::RevokeReason;
-use crate::domain::system::{ListedKey, System, changed_keys, key_named, listed_keys};
-use crate::domain::time::{Span, Timestamp};
+use crate::config::MasterKeySource;
+use crate::domain::keys::SigningAlg;
 use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -33,16 +32,15 @@ pub enum Command {
 #[derive(Args)]
 pub struct List {
     #[command(flatten)]
-    stopped: Stopped,
-    /// Print one JSON array, for programs
-    #[arg(long)]
-    json: bool,
+    reach: Reach,
+    #[command(flatten)]
+    listing: Listing,
 }
 
 #[derive(Args)]
 pub struct Rotate {
     #[command(flatten)]
-    stopped: Stopped,
+    reach: Reach,
     /// Only the key that signs access tokens with this algorithm (ES256, EdDSA, RS256) [default: all three]
     #[arg(long, value_name = "ALG")]
     alg: Option<SigningAlg>,
@@ -52,16 +50,20 @@ pub struct Rotate {
     /// Only publish the signing keys that come next, so that a later rotation finds them known to everybody
     #[arg(long, conflicts_with = "refresh")]
     prepare: bool,
+    #[command(flatten)]
+    shape: Shape,
 }
 
 #[derive(Args)]
 pub struct Distrust {
     #[command(flatten)]
-    stopped: Stopped,
+    reach: Reach,
     /// The key as `key list` names it: the `kid` of a signing key, the number of a refresh key
     // A `kid` may begin with a hyphen.
     #[arg(value_name = "KID", allow_hyphen_values = true)]
     kid: String,
+    #[command(flatten)]
+    shape: Shape,
 }
 
 #[derive(Args)]
@@ -84,7 +86,8 @@ struct NewMasterPlace {
 }
 
 pub const HELP: &str = "\
-All of them work on the data directory of a stopped server. `countersign key COMMAND --help` shows examples.
+With --server a running server is asked (permission `admin` of the API key); without it, the data directory of a stopped one.
+`new-master` always needs a stopped server. `countersign key COMMAND --help` shows examples.
 
 Exit codes: 0 done; 1 it could not be done, standard error says why; 2 wrong command line or configuration; 70 and 74 as
 for serve.";
@@ -95,21 +98,21 @@ distrusted (nothing it made is believed). JWKS says whether resource servers can
 
 Examples:
   countersign key list --config countersign.toml
-  countersign key list --json | jq -r '.[] | select(.state == \"active\").key'
+  countersign key list --server https://auth.example.com --api-key-file key --json | jq -r '.[] | select(.state == \"active\").key'
 
 Exit codes: 0 listed; 1 it could not be done, standard error says why; 2 wrong command line or configuration.";
 
 const ROTATE_HELP: &str = "\
 The server replaces signing keys by itself (`keys.rotation_interval`) and publishes each for `keys.jwks_max_age` before it
-signs. This command does not wait: while the server is stopped nobody could fetch a key. It lets the key sign that was
-published to come next, or makes one if there is none. Resource servers that keep the key set may not know a key that was
-made now, for as long as `keys.jwks_max_age`; those that fetch again for an unknown `kid` are not disturbed. To disturb
-nobody: run it with --prepare, serve for that long, stop, run it without.
+signs. This command does not wait. It lets the key sign that was published to come next, or makes one if there is none.
+Resource servers that keep the key set may not know a key that was made now, for as long as `keys.jwks_max_age`; those that
+fetch again for an unknown `kid` are not disturbed. To disturb nobody: run it with --prepare, let the server serve for that
+long, run it without.
 
 A refresh key is for the sessions that start from now on. Sessions of before keep theirs. To end those, distrust their key.
 
 Examples:
-  countersign key rotate --config countersign.toml --prepare
+  countersign key rotate --server https://auth.example.com --api-key-file key --prepare
   countersign key rotate --config countersign.toml --alg ES256
   countersign key rotate --config countersign.toml --refresh
 
@@ -119,11 +122,12 @@ configuration; 70 and 74 as for serve.";
 const DISTRUST_HELP: &str = "\
 For a key that somebody else may have. Another one takes its place at once. Access tokens of a distrusted signing key are
 refused at every door of ours; a resource server believes them until it fetches the key set again (`keys.jwks_max_age`).
-Every session under a distrusted refresh key is over; the command records the end of each before it ends. Nothing takes
-the distrust back. Whoever had one key of the data directory may have had those listed as next, too: distrust them as well.
+Every session under a distrusted refresh key is over; the end of each is recorded, too. Nothing takes the distrust back.
+Whoever had one key of the data directory may have had those listed as next, too: distrust them as well.
 
-Example:
+Examples:
   countersign key distrust --config countersign.toml 1
+  countersign key distrust --server https://auth.example.com --api-key-file key -- KID
 
 Exit codes: 0 distrusted, also if it was before; 1 it could not be done, standard error says why; 2 wrong command line or
 configuration; 70 and 74 as for serve.";
@@ -141,6 +145,14 @@ Examples:
 Exit codes: 0 done, also if the new key opened the directory before; 1 it could not be done, standard error says why;
 2 wrong command line or configuration.";
 
+const COLUMNS: &[Column] = &[
+    column("KEY", "/key"),
+    column("KIND", "/kind"),
+    column("STATE", "/state"),
+    column("SINCE", "/since"),
+    column("JWKS", "/published"),
+];
+
 pub fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::List(arguments) => list(arguments),
@@ -151,107 +163,71 @@ pub fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn list(arguments: List) -> Result<(), Failure> {
-    let (config, world) = (arguments.stopped.load()?, World::real());
-    let data = app::take(&config).map_err(Failure::new)?;
-    let system = app::look(&data, &config, &world, |reader| Ok(reader.system()?.value)).map_err(Failure::new)?;
-    let keys = listed_keys(&system, world.clock.wall());
-    if arguments.json {
-        let keys = keys.iter().map(|key| {
-            serde_json::json!({
-                "key": key.key, "kind": key.kind, "state": key.status.as_str(),
-                "since": key.since.to_string(), "published": key.published.unwrap_or(false),
-            })
-        });
-        return print(&format!("{}\n", serde_json::Value::Array(keys.collect())));
-    }
-    let mut text = format!("{:43}  {:7}  {:10}  {:24}  {}\n", "KEY", "KIND", "STATE", "SINCE", "JWKS");
-    for ListedKey { key, kind, status, since, published, .. } in keys {
-        let published = published.map_or("-", |published| if published { "yes" } else { "no" });
-        let (status, since) = (status.as_str(), since.to_string());
-        let _ = writeln!(text, "{key:43}  {kind:7}  {status:10}  {since:24}  {published}");
-    }
-    print(&text)
-}
-
-/// Runs the engine for a command that changes keys.
-fn change<T>(config: &Config, work: impl AsyncFnOnce(&Services, &Asker) -> Result<T, Refused>) -> Result<T, Failure> {
-    let data = app::take(config).map_err(Failure::new)?;
-    let work = async |services: &Services| {
-        let asker = Asker::command_line(services.core.request_id());
-        work(services, &asker).await.map_err(|refused| services.core.told(&refused))
-    };
-    let done = app::offline(data, config, &World::real(), work).map_err(Failure::new)?;
-    done.map_err(|why| Failure::new(format!("{why}: not everything was done; run the command again to go on")))
+    let List { reach, listing } = arguments;
+    reach.run(Does::Look, async |doors: &Doors| show::whole(doors, "/admin/keys", &listing, COLUMNS).await)
 }
 
 fn rotate(arguments: Rotate) -> Result<(), Failure> {
-    let config = arguments.stopped.load()?;
-    let algs = match arguments.alg {
-        Some(alg) => vec![alg],
-        None if arguments.refresh => Vec::new(),
-        None => SigningAlg::ALL.to_vec(),
-    };
-    let (before, after) = change(&config, async |services: &Services, asker: &Asker| {
-        let system = || Ok::<_, Refused>(services.core.reader.system()?.value);
-        let before = system()?;
-        for alg in algs {
-            if arguments.prepare {
-                services.keys.prepare(alg, asker).await?;
-            } else {
-                services.keys.rotate(Rotation::Signing(alg), asker).await?;
-            }
-        }
-        if arguments.refresh {
-            services.keys.rotate(Rotation::Refresh, asker).await?;
-        }
-        Ok((before, system()?))
-    })?;
-    announce(&what_changed(&before, &after, config.keys.jwks_max_age))
-}
-
-/// A sentence for each key that was made or that got another status.
-fn what_changed(before: &System, after: &System, jwks_max_age: Span) -> String {
-    let mut text = String::new();
-    let mut unknown = false;
-    for listed in changed_keys(before, after, Timestamp::default()) {
-        unknown |= listed.unknown_until(jwks_max_age).is_some();
-        let ListedKey { key, kind, status, .. } = listed;
-        let does = match (status, kind) {
-            (KeyStatus::Next, _) => "is published, and signs when its time has come or at the next `key rotate`",
-            (KeyStatus::Active, "refresh") => "is the key of sessions that start from now on",
-            (KeyStatus::Active, _) => "signs from now on",
-            (KeyStatus::Retired, "refresh") => "is retired: sessions of before go on with it",
-            (KeyStatus::Retired, _) => "is retired: what it signed is believed until it expires",
-            (KeyStatus::Distrusted, _) => "is distrusted: nothing it made is believed any more",
-        };
-        let _ = writeln!(text, "{kind} key {key} {does}");
+    let Rotate { reach, alg, refresh, prepare, shape } = arguments;
+    let mut body = Map::new();
+    alg.map(|alg| body.insert("alg".to_owned(), json!(alg.as_str())));
+    for (name, given) in [("refresh", refresh), ("prepare", prepare)] {
+        given.then(|| body.insert(name.to_owned(), json!(true)));
     }
-    if unknown {
-        let _ = writeln!(
-            text,
-            "resource servers that keep the key set may refuse its tokens for {jwks_max_age} after the start, unless they \
-             fetch the set again for an unknown kid"
-        );
-    }
-    if text.is_empty() { "nothing was left to change\n".to_owned() } else { text }
+    reach.run(Does::Change, async |doors: &Doors| {
+        let changed = doors.post("/admin/keys/rotate", &Value::Object(body)).await?;
+        announce(&if shape.json { format!("{}\n", changed.text) } else { what_changed(doors, &changed) })
+    })
 }
 
 fn distrust(arguments: Distrust) -> Result<(), Failure> {
-    let (config, kid) = (arguments.stopped.load()?, arguments.kid);
-    let done = change(&config, async |services: &Services, asker: &Asker| {
-        let system = || Ok::<_, Refused>(services.core.reader.system()?.value);
-        let before = system()?;
-        let Some(name) = key_named(&before, &kid) else { return Ok(None) };
-        services.keys.distrust(&name, asker).await?;
-        services.closer.finish().await?;
-        let reason = RevokeReason::KeyDistrusted.code();
-        let closed = services.core.metrics.revocations_total.with_label_values(&[reason]).get();
-        Ok(Some((before, system()?, closed)))
-    })?;
-    let Some((before, after, closed)) = done else {
-        return Err(Failure::new(format!("there is no key {kid}: `countersign key list` shows all")));
-    };
-    announce(&format!("{}sessions ended: {closed}\n", what_changed(&before, &after, config.keys.jwks_max_age)))
+    let Distrust { reach, kid, shape } = arguments;
+    reach.run(Does::Change, async |doors: &Doors| {
+        let told = doors.send("POST", &format!("/admin/keys/{}/distrust", segment(&kid)), None).await?;
+        if told.status == 404 {
+            return Err(Failure::new(format!("there is no key {kid}: `countersign key list` shows all")));
+        }
+        let changed = told.granted()?;
+        let sessions = &changed.json["sessions"];
+        announce(&if shape.json {
+            format!("{}\n", changed.text)
+        } else {
+            format!("{}sessions ended: {sessions}\n", what_changed(doors, &changed))
+        })
+    })
+}
+
+/// A sentence for each key that was made or that got another status.
+fn what_changed(doors: &Doors, changed: &Answer) -> String {
+    let (mut text, mut unknown) = (String::new(), None);
+    for key in changed.json["changed"].as_array().into_iter().flatten() {
+        let field = |name: &str| key[name].as_str().unwrap_or_default();
+        let (name, kind) = (field("key"), field("kind"));
+        let does = match (field("state"), kind) {
+            ("next", _) => "is published, and signs when its time has come or at the next `key rotate`",
+            ("active", "refresh") => "is the key of sessions that start from now on",
+            ("active", _) => "signs from now on",
+            ("retired", "refresh") => "is retired: sessions of before go on with it",
+            ("retired", _) => "is retired: what it signed is believed until it expires",
+            ("distrusted", _) => "is distrusted: nothing it made is believed any more",
+            (other, _) => other,
+        };
+        unknown = unknown.max(key["unknown_until"].as_str());
+        let _ = writeln!(text, "{kind} key {name} {does}");
+    }
+    if let Some(until) = unknown {
+        let how_long = match doors {
+            // Nobody can fetch it before the server is started again.
+            Doors::Here(here) => format!("for {} after the start", here.config.keys.jwks_max_age),
+            Doors::Server(_) => format!("until {until}"),
+        };
+        let _ = writeln!(
+            text,
+            "resource servers that keep the key set may refuse its tokens {how_long}, unless they fetch the set again for an \
+             unknown kid"
+        );
+    }
+    if text.is_empty() { "nothing was left to change\n".to_owned() } else { text }
 }
 
 fn new_master(arguments: NewMasterArguments) -> Result<(), Failure> {

@@ -79,7 +79,8 @@ async fn run(
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<Stopped, Failure> {
     let mut stop = Stop::new()?;
-    let settings = door_settings(config, &bound);
+    let on_these_doors = bound.metrics.is_none() && config.http.listen.ip().is_loopback();
+    let settings = door_settings(config, bound.issuer.clone(), on_these_doors);
     let doors = Doors::new(settings, world.metrics.clone(), world.entropy.clone());
     // Listening comes first, so that readiness can tell how far a long start has come.
     let server =
@@ -127,7 +128,7 @@ async fn open(config: &Config, options: Options, world: &World, doors: &Arc<Door
     let (config, doors) = (config.clone(), doors.clone());
     let world = World { clock: world.clock.clone(), entropy: world.entropy.clone(), metrics: world.metrics.clone() };
     let opened = actix_rt::task::spawn_blocking(move || {
-        let start = Start { accept_clock: options.accept_clock, check_all: options.check_all };
+        let start = Start { accept_clock: options.accept_clock, check_all: options.check_all, ..Start::default() };
         app::open(&config, start, &world, |replayed, of| doors.progress(replayed, of))
     });
     match opened.await {
@@ -157,14 +158,15 @@ async fn let_in(app: &App, bootstrap: Bootstrap, doors: &Doors) -> Result<(), Fa
     Ok(())
 }
 
-fn door_settings(config: &Config, bound: &Bound) -> DoorSettings {
+/// What doors are told by a configuration.
+pub fn door_settings(config: &Config, issuer: String, metrics: bool) -> DoorSettings {
     DoorSettings {
-        issuer: bound.issuer.clone(),
+        issuer,
         trusted_proxies: config.http.trusted_proxies.clone(),
         max_body: config.http.max_body,
         body_timeout: config.http.body_timeout,
         max_in_flight: config.http.max_in_flight,
-        metrics: bound.metrics.is_none() && config.http.listen.ip().is_loopback(),
+        metrics,
     }
 }
 

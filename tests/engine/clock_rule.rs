@@ -120,7 +120,7 @@ async fn after_a_gap_of_years_an_operator_answers_for_the_clock() {
     let revoked = running.services.administration.gate(alice, GateCommand::RevokeSessions, &operator()).await;
     assert_eq!(revoked, Ok(true));
     running.stop();
-    let running = machine.start_as(Start { accept_clock: true, check_all: false });
+    let running = machine.start_as(Start { accept_clock: true, ..Start::default() });
     assert!(!running.is_alive(&issued).await);
     assert!(running.login().await.is_ok());
     assert!(machine.events().iter().any(|event| event["type"] == "system.clock_accepted"));

@@ -2,9 +2,11 @@
 
 mod admin;
 mod answer;
+mod command;
 
 pub use admin::{ADMIN, API_KEYS, AUDITOR, CLERK, Call, OFF, USERS};
 pub use answer::Answer;
+pub use command::{Way, fed, private, run};
 
 use rustix::process::Signal;
 use serde_json::Value;

@@ -144,7 +144,7 @@ impl Driver {
     }
 
     async fn try_start(&mut self, accept_clock: bool) -> Result<(), Down> {
-        let start = app::Start { accept_clock, check_all: false };
+        let start = app::Start { accept_clock, ..app::Start::default() };
         let at = moment(&self.machine);
         let opening = self.machine.open(start)?;
         self.read_on(&opening.journal.journal, at)?;

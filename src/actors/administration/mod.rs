@@ -3,6 +3,7 @@
 mod accounts;
 mod api_keys;
 mod clients;
+mod export;
 
 pub use accounts::{Account, NewAccount, NewPassword};
 pub use api_keys::NewApiKey;

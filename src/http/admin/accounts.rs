@@ -3,7 +3,7 @@
 use super::account_body::{AccountBody, AccountChangesBody, NewAccountBody, standing};
 use super::authority::Operator;
 use super::query::{LIMIT_MAX, Query};
-use super::{Answer, Page, body, fields, seen, told};
+use super::{Answer, Page, body, fields, header, seen, told};
 use crate::actors::{Account, Asker, NewAccount, NewPassword, NotDone, Services};
 use crate::config::bootstrap::{AccountChanges, AccountSpec, Credential, account_of, changed_account, password_of};
 use crate::crypto::phc_of;
@@ -14,6 +14,7 @@ use crate::domain::time::Span;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
+use actix_web::http::header::IF_NONE_MATCH;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -85,7 +86,10 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
 
 /// Make an account.
 #[utoipa::path(post, path = "/admin/accounts", tag = "admin", operation_id = "create_account",
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours.")),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours."),
+        ("If-None-Match" = Option<String>, Header, description = "`*`: only where the login id never was an account's, not even one that was erased."),
+    ),
     request_body(content = NewAccountBody),
     responses(
         (status = 201, description = "The account, with its ETag.", body = AccountBody),
@@ -111,6 +115,11 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
     let body = body(request, payload, doors).await?;
     let work = async {
         let spec = account_of(fields(request, &body)?)?;
+        // For a file that declares: what was erased is not made again.
+        let never = header(request, &IF_NONE_MATCH)?.is_some();
+        if never && services.administration.was_taken(&spec.login).map_err(Why::Refused)? {
+            return Err(Why::NotDone(NotDone::Taken));
+        }
         let new = new_account(spec, &operator.asker, services).await?;
         if !operator.covers_account(new.clients.as_ref()) {
             return Err(operator.elsewhere(services).await);
