@@ -11,7 +11,6 @@ use countersign::domain::ids::RequestId;
 use countersign::domain::time::Timestamp;
 use countersign::entropy::{Entropy, SystemEntropy, uuid_v7};
 use countersign::metrics::Metrics;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -104,15 +103,7 @@ async fn prepare(services: &Services) {
     let phc = Kernel::new(cheap).hash(PASSWORD.as_bytes(), &[7; 16], cheap).unwrap();
     for account in 0..ACCOUNTS {
         let password = NewPassword::Hash(phc.clone());
-        let new = NewAccount {
-            id: None,
-            must_change: false,
-            enabled: true,
-            login: login_id(account),
-            password,
-            roles: BTreeSet::new(),
-            clients: None,
-        };
+        let new = NewAccount::new(login_id(account), password);
         services.administration.create_account(new, &operator).await.unwrap();
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Doors;
 use super::error::{HttpError, Why};
+use super::openapi::PlainError;
 use super::who::request_id;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, LOCATION, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
@@ -18,10 +19,18 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 
-/// A file of the page.
+/// The page on which people read this document.
+///
+/// And the files that it loads; nothing from elsewhere.
 ///
 /// # Errors
 /// There is no such file.
+#[utoipa::path(get, path = "/api-docs/{file}", tag = "operations", operation_id = "api_page",
+    params(("file" = String, Path, description = "A file of the page; the page itself is `/api-docs/`.")),
+    responses(
+        (status = 200, description = "The page, or a file of it."),
+        (status = 404, description = "There is no such file.", body = PlainError),
+    ))]
 pub async fn file(
     request: HttpRequest,
     path: web::Path<String>,
@@ -41,7 +50,11 @@ pub async fn file(
         .body(file.bytes.into_owned()))
 }
 
+/// Leads to the page.
+///
 /// The page's address without the slash that its files' addresses need.
+#[utoipa::path(get, path = "/api-docs", tag = "operations", operation_id = "api_page_home",
+    responses((status = 308, description = "The page is at `/api-docs/`.")))]
 pub async fn home() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "/api-docs/")).finish()
 }

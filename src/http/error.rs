@@ -162,6 +162,7 @@ fn answer(why: &Why) -> Answer {
         text: text.to_owned(),
         challenge: Some(challenge),
     };
+    let later = |text| plain(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", text);
     match why {
         Why::Refused(Refused::Denied(denial)) => denied(*denial),
         Why::Refused(Refused::Unavailable(why)) => unavailable(*why),
@@ -204,16 +205,8 @@ fn answer(why: &Why) -> Answer {
             text: format!("the access token needs the scope {scope}"),
             challenge: Some(r#"Bearer error="insufficient_scope""#),
         },
-        Why::Starting => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "temporarily_unavailable",
-            "the server is starting: GET /health/ready says how far it is",
-        ),
-        Why::TooMany => plain(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "temporarily_unavailable",
-            "the server has more requests than it can take: try again later",
-        ),
+        Why::Starting => later("the server is starting: GET /health/ready says how far it is"),
+        Why::TooMany => later("the server has more requests than it can take: try again later"),
         Why::OriginNotAllowed => plain(StatusCode::FORBIDDEN, "origin_not_allowed", NO_SUCH_ORIGIN),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
         Why::NotDone(why) => not_done(why),

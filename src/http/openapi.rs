@@ -1,6 +1,6 @@
 //! `/openapi.json`: generated from the annotations beside the handlers and pinned by a test.
 
-use super::{admin, oauth, ops, person};
+use super::{admin, api_page, oauth, ops, person};
 use actix_web::HttpResponse;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -56,6 +56,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
         ops::health::ready,
         ops::metrics::metrics,
         serve,
+        api_page::home,
+        api_page::file,
     ),
     components(schemas(oauth::token::OAuthError, PlainError)),
     modifiers(&Schemes)

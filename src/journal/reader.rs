@@ -63,6 +63,9 @@ impl Hot {
     }
 }
 
+/// A session with whose it is and where.
+pub type Placed = (AccountId, ClientId, SessionId);
+
 /// Looks up states. Cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
@@ -231,7 +234,7 @@ impl Reader {
         account: Option<AccountId>,
         after: Option<&[u8]>,
         limit: usize,
-    ) -> Result<(Vec<(AccountId, ClientId, SessionId)>, Option<Vec<u8>>), StoreError> {
+    ) -> Result<(Vec<Placed>, Option<Vec<u8>>), StoreError> {
         let prefix = account.map_or_else(|| keys::OF_ACCOUNTS.to_vec(), keys::of_account);
         let page = self.store.scan(&prefix, after, limit)?;
         let next = (page.len() == limit).then(|| page.last().map(|(key, _)| key.clone())).flatten();

@@ -277,15 +277,7 @@ async fn prepare(engine: &Engine) -> Vec<AccountId> {
     let mut accounts = Vec::new();
     for name in ["alice", "bob", "carol", "dave", "erin"] {
         let (login, password) = (format!("{name}@example.com"), hashed(&format!("password of {name}")));
-        let new = NewAccount {
-            id: None,
-            must_change: false,
-            enabled: true,
-            login,
-            password,
-            roles: words(&["shopper"]),
-            clients: None,
-        };
+        let new = NewAccount { roles: words(&["shopper"]), ..NewAccount::new(login, password) };
         accounts.push(administration.create_account(new, &operator).await.unwrap().unwrap());
     }
     accounts

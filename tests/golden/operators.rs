@@ -93,6 +93,13 @@ pub fn gates() -> Vec<(&'static str, Envelope)> {
             entry(GateEvent::RegistrationAdded { client: store() }, GateCommand::AddRegistration(store())),
         ),
         (
+            "gate.registration_added-cmd_set_registrations",
+            entry(
+                GateEvent::RegistrationAdded { client: store() },
+                GateCommand::SetRegistrations(["app".parse().unwrap(), store()].into()),
+            ),
+        ),
+        (
             "gate.registration_withdrawn",
             entry(GateEvent::RegistrationWithdrawn { client: store() }, GateCommand::WithdrawRegistration(store())),
         ),

@@ -25,7 +25,6 @@ use countersign::journal::{
     Engine, History, Journal, Keeper, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema,
 };
 use countersign::metrics::Metrics;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -379,15 +378,7 @@ impl Running {
 
     pub async fn create_account(&self, login: &str, phc: String) -> Option<AccountId> {
         let password = NewPassword::Hash(Zeroizing::new(phc));
-        let new = NewAccount {
-            id: None,
-            must_change: false,
-            enabled: true,
-            login: login.to_owned(),
-            password,
-            roles: BTreeSet::new(),
-            clients: None,
-        };
+        let new = NewAccount::new(login.to_owned(), password);
         self.services.administration.create_account(new, &operator()).await.unwrap()
     }
 

@@ -44,6 +44,14 @@ pub struct NewAccount {
     pub clients: Option<BTreeSet<ClientId>>,
 }
 
+impl NewAccount {
+    /// One that may log in everywhere, without roles, under an id that is drawn.
+    pub fn new(login: String, password: NewPassword) -> Self {
+        let (id, clients, roles) = (None, None, BTreeSet::new());
+        Self { id, login, password, must_change: false, enabled: true, roles, clients }
+    }
+}
+
 /// An account as operators see it.
 #[derive(Clone, Debug)]
 pub struct Account {

@@ -1,9 +1,8 @@
-//! What is told and sent of an account.
+//! An account as the doors of administration show and take it.
 
 use crate::actors::Account;
 use crate::domain::gate::Standing;
 use crate::domain::ids::{ClientId, Version};
-use crate::domain::verifier::Scheme;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
@@ -57,7 +56,7 @@ impl From<&Account> for AccountBody {
             roles: gate.roles.iter().cloned().collect(),
             clients: gate.registrations.as_ref().map(names),
             password: PasswordBody {
-                scheme: scheme(account.state.verifier(gate).scheme),
+                scheme: account.state.verifier(gate).scheme.name(),
                 set_at: gate.password_set_at.to_string(),
                 must_change: gate.must_change,
             },
@@ -68,16 +67,13 @@ impl From<&Account> for AccountBody {
     }
 }
 
+/// Its word for a standing.
 pub fn standing(standing: Standing) -> &'static str {
     match standing {
         Standing::Enabled => "enabled",
         Standing::Disabled => "disabled",
         Standing::Erased => "erased",
     }
-}
-
-fn scheme(scheme: Scheme) -> &'static str {
-    scheme.name()
 }
 
 /// What is sent to make an account.

@@ -30,7 +30,7 @@ const CODE_TTL_MAX: Span = Span::days(7);
 /// List accounts.
 ///
 /// In the order of their ids. With a filter a page may hold fewer items than `limit`, or none, and still have a `next`.
-#[utoipa::path(get, path = "/admin/accounts", tag = "admin",
+#[utoipa::path(get, path = "/admin/accounts", tag = "admin", operation_id = "list_accounts",
     params(
         ("limit" = Option<u32>, Query, description = "Items at most, 1 to 200; 50 where it is left out.", minimum = 1, maximum = 200),
         ("after" = Option<String>, Query, description = "`next` of the page before."),
@@ -85,7 +85,7 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
 }
 
 /// Make an account.
-#[utoipa::path(post, path = "/admin/accounts", tag = "admin",
+#[utoipa::path(post, path = "/admin/accounts", tag = "admin", operation_id = "create_account",
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours."),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only where the login id never was an account's, not even one that was erased."),
@@ -170,7 +170,7 @@ async fn new_password(
 /// Look an account up by its login id.
 ///
 /// By POST, because a login id is personal and must not stand in an address.
-#[utoipa::path(post, path = "/admin/accounts/find", tag = "admin",
+#[utoipa::path(post, path = "/admin/accounts/find", tag = "admin", operation_id = "find_account",
     request_body(content = serde_json::Value, example = json!({"login": "alice@example.com"})),
     responses(
         (status = 200, description = "The account, with its ETag.", body = AccountBody),
@@ -216,7 +216,7 @@ fn named(text: &str) -> Result<AccountId, Why> {
 }
 
 /// Show an account.
-#[utoipa::path(get, path = "/admin/accounts/{id}", tag = "admin",
+#[utoipa::path(get, path = "/admin/accounts/{id}", tag = "admin", operation_id = "show_account",
     params(("id" = String, Path, description = "The account's id.")),
     responses(
         (status = 200, description = "The account, with its ETag.", body = AccountBody),
@@ -242,7 +242,7 @@ pub async fn show(
 ///
 /// Field by field, each recorded by itself, in this order: login, clients, roles, must_change. Sessions at clients where it may not log in
 /// any more end; all others go on.
-#[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin",
+#[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin", operation_id = "change_account",
     params(
         ("id" = String, Path, description = "The account's id."),
         ("If-Match" = Option<String>, Header, description = "The ETag on which the change was decided."),
@@ -310,7 +310,7 @@ fn registrations(wanted: Option<BTreeSet<ClientId>>) -> Result<GateCommand, Why>
 /// `{"password_hash": …}`, with `"must_change": true` where it only serves to set another; every session ends. `password-code`:
 /// `{"ttl": "1h"}` (7d at most) answers `{"code": …, "expires_at": …}`: whoever has the code may set another password, once, by
 /// `POST /account/password`.
-#[utoipa::path(post, path = "/admin/accounts/{id}/{action}", tag = "admin",
+#[utoipa::path(post, path = "/admin/accounts/{id}/{action}", tag = "admin", operation_id = "act_on_account",
     params(
         ("id" = String, Path, description = "The account's id."),
         ("action" = String, Path, description = "`disable`, `enable`, `erase`, `revoke`, `password` or `password-code`."),

@@ -71,7 +71,7 @@ pub struct PullBody {
 }
 
 /// Show the brakes.
-#[utoipa::path(get, path = "/admin/brakes", tag = "admin",
+#[utoipa::path(get, path = "/admin/brakes", tag = "admin", operation_id = "show_brakes",
     responses(
         (status = 200, description = "The brakes.", body = BrakesBody),
         (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
@@ -99,7 +99,7 @@ pub async fn show(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpR
 /// last used from a network; it is answered when all of them have ended. `all`: everything. `logins`: nobody logs in until it is
 /// lifted by `"refuse": false`; sessions go on. When this is answered, no token that was meant is active any more. With
 /// `"dry_run": true` nothing is pulled, and the answer says what it would cost.
-#[utoipa::path(post, path = "/admin/brakes", tag = "admin",
+#[utoipa::path(post, path = "/admin/brakes", tag = "admin", operation_id = "pull_brake",
     params(("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours.")),
     request_body(content = PullBody),
     responses(

@@ -55,7 +55,7 @@ enum Line {
 ///
 /// JSON lines, each as in `POST /admin/accounts`: mostly with `password_hash`, since each password in clear costs a hash. Asked again
 /// with the same lines, it makes none twice: after a 503, or an answer that was lost, send them again.
-#[utoipa::path(post, path = "/admin/accounts/import", tag = "admin",
+#[utoipa::path(post, path = "/admin/accounts/import", tag = "admin", operation_id = "import_accounts",
     request_body(content = String, content_type = "application/x-ndjson", description = "At most 1,000 lines, within the limit of a body."),
     responses(
         (status = 200, description = "What became of them.", body = Imported),
@@ -98,7 +98,10 @@ async fn imported(request: &HttpRequest, payload: web::Payload, doors: &Doors) -
             Err(error) => all.refused.push(RefusedLine { line: number, error: error.to_string() }),
             Ok(spec) => {
                 let names = [Some(normalise_login(&spec.login)), spec.id.map(|id| id.to_string())];
-                let is_new = names.into_iter().flatten().fold(true, |new, name| named.insert(name) && new);
+                let mut is_new = true;
+                for name in names.into_iter().flatten() {
+                    is_new &= named.insert(name);
+                }
                 // Of lines that name the same, the first counts: the others wait for it.
                 if is_new { first.push((number, spec)) } else { later.push((number, spec)) }
             }

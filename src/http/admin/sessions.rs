@@ -81,7 +81,7 @@ impl From<&Listed> for SessionBody {
 /// List open sessions.
 ///
 /// By account and client, or by client. A page may hold fewer items than `limit` and still have a `next`.
-#[utoipa::path(get, path = "/admin/sessions", tag = "admin",
+#[utoipa::path(get, path = "/admin/sessions", tag = "admin", operation_id = "list_sessions",
     params(
         ("limit" = Option<u32>, Query, description = "Items at most, 1 to 200; 50 where it is left out.", minimum = 1, maximum = 200),
         ("after" = Option<String>, Query, description = "`next` of the page before."),
@@ -120,7 +120,7 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
 /// Show a session.
 ///
 /// Also one that has ended, for as long as the store knows it; what was archived is read with `countersign audit`.
-#[utoipa::path(get, path = "/admin/sessions/{sid}", tag = "admin",
+#[utoipa::path(get, path = "/admin/sessions/{sid}", tag = "admin", operation_id = "show_session",
     params(("sid" = String, Path, description = "The session's id.")),
     responses(
         (status = 200, description = "The session.", body = SessionBody),
@@ -153,7 +153,7 @@ fn covered(operator: &Operator, services: &Services, sid: &str) -> Result<Listed
 /// End a session.
 ///
 /// Every token of it is dead when this is answered. Ended before, it stays as it ended.
-#[utoipa::path(post, path = "/admin/sessions/{sid}/revoke", tag = "admin",
+#[utoipa::path(post, path = "/admin/sessions/{sid}/revoke", tag = "admin", operation_id = "revoke_session",
     params(
         ("sid" = String, Path, description = "The session's id."),
         ("Idempotency-Key" = Option<String>, Header, description = "The same answer again to the same request, for 24 hours."),

@@ -36,7 +36,7 @@ pub struct PasswordChange {
 /// With an own access token and the old password; or with a one-time code, which an operator or the app's backend issues
 /// (`POST /admin/accounts/{id}/password-code`), or which a login is answered with whose password must be changed (`change_code`).
 /// Every session of the account ends, the one that asks too: log in with the new password.
-#[utoipa::path(post, path = "/account/password", tag = "person",
+#[utoipa::path(post, path = "/account/password", tag = "person", operation_id = "set_own_password",
     request_body(content = PasswordChange),
     responses(
         (status = 204, description = "It is set."),

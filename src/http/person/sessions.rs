@@ -48,7 +48,7 @@ pub struct OwnSessions {
 /// List one's own sessions.
 ///
 /// With an own access token, as `Authorization: Bearer`. Every open session of the account, at whatever client.
-#[utoipa::path(get, path = "/account/sessions", tag = "person",
+#[utoipa::path(get, path = "/account/sessions", tag = "person", operation_id = "list_own_sessions",
     responses(
         (status = 200, description = "The sessions.", body = OwnSessions),
         (status = 401, description = "The access token is missing, or it is not ours, expired, revoked, or a client's own.", body = PlainError),
@@ -90,7 +90,7 @@ fn own(owner: &Owner, listed: &Listed) -> OwnSession {
 }
 
 /// End one of one's own sessions.
-#[utoipa::path(delete, path = "/account/sessions/{sid}", tag = "person",
+#[utoipa::path(delete, path = "/account/sessions/{sid}", tag = "person", operation_id = "end_own_session",
     params(("sid" = String, Path, description = "The session's id.")),
     responses(
         (status = 204, description = "It is over, and every token of it."),
@@ -122,7 +122,7 @@ async fn ended(request: &HttpRequest, sid: &str, doors: &Doors) -> Result<HttpRe
 /// End all of one's own sessions.
 ///
 /// The one that asks, too.
-#[utoipa::path(delete, path = "/account/sessions", tag = "person",
+#[utoipa::path(delete, path = "/account/sessions", tag = "person", operation_id = "end_own_sessions",
     responses(
         (status = 204, description = "All are over, and every token of them."),
         (status = 401, description = "The access token is missing, or not active.", body = PlainError),
