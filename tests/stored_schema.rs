@@ -105,7 +105,7 @@ fn every_command_stands_in_a_golden_file() {
         })
         .collect();
     let gate = ["set_password", "disable", "enable", "add_registration", "withdraw_registration", "set_roles"];
-    let more = ["revoke_sessions", "erase", "lift_registrations", "set_must_change"];
+    let more = ["revoke_sessions", "erase", "set_registrations", "lift_registrations", "set_must_change"];
     let gate = gate.into_iter().chain(more).map(|word| format!("gate.{word}"));
     let client = ["change", "set_secret", "disable", "enable", "revoke_sessions"].map(|word| format!("client.{word}"));
     let brakes = ["revoke_all", "revoke_network", "refuse_logins", "allow_logins"].map(|word| format!("brakes.{word}"));

@@ -1,4 +1,4 @@
-//! `/api-docs/`: the page on which people read `/openapi.json` and try the doors. It comes whole from the binary, under a policy that
+//! `/api-docs`: the page on which people read `/openapi.json` and try the doors. It comes whole from the binary, under a policy that
 //! lets it load and run nothing else.
 
 use super::Doors;
@@ -26,7 +26,7 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 /// # Errors
 /// There is no such file.
 #[utoipa::path(get, path = "/api-docs/{file}", tag = "operations", operation_id = "api_page",
-    params(("file" = String, Path, description = "A file of the page; the page itself is `/api-docs/`.")),
+    params(("file" = String, Path, description = "A file of the page; the page itself is `/api-docs/index.html`.")),
     responses(
         (status = 200, description = "The page, or a file of it."),
         (status = 404, description = "There is no such file.", body = PlainError),
@@ -52,9 +52,9 @@ pub async fn file(
 
 /// Leads to the page.
 ///
-/// The page's address without the slash that its files' addresses need.
+/// Its files have addresses below this one.
 #[utoipa::path(get, path = "/api-docs", tag = "operations", operation_id = "api_page_home",
-    responses((status = 308, description = "The page is at `/api-docs/`.")))]
+    responses((status = 308, description = "The page is at `/api-docs/index.html`.")))]
 pub async fn home() -> HttpResponse {
-    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/api-docs/")).finish()
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/api-docs/index.html")).finish()
 }

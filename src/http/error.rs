@@ -212,21 +212,16 @@ fn answer(why: &Why) -> Answer {
         Why::NotDone(why) => not_done(why),
         Why::MustChange(_) => denied(Denial::PasswordChangeRequired),
         Why::Weak(why) => plain(StatusCode::BAD_REQUEST, "weak_password", &why.to_string()),
-        Why::KeyReused => plain(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "this Idempotency-Key was used for another request: draw a new one for each",
-        ),
-        Why::KeyInUse => plain(
-            StatusCode::CONFLICT,
-            "idempotency_in_progress",
-            "a request with this Idempotency-Key is under way: ask again for its answer",
-        ),
+        Why::KeyReused => plain(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", KEY_REUSED),
+        Why::KeyInUse => plain(StatusCode::CONFLICT, "idempotency_in_progress", KEY_IN_USE),
         Why::MethodNotAllowed(_) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
         }
     }
 }
+
+const KEY_REUSED: &str = "this Idempotency-Key was used for another request: draw a new one for each";
+const KEY_IN_USE: &str = "a request with this Idempotency-Key is under way: ask again for its answer";
 
 /// Why nothing was changed.
 fn not_done(why: &NotDone) -> Answer {

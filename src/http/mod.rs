@@ -118,7 +118,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
     person::routes(config);
     ops::routes(config);
     config.service(shown("/openapi.json", openapi::serve));
-    config.service(shown("/api-docs", api_page::home)).service(shown("/api-docs/{file:.*}", api_page::file));
+    config.service(shown("/api-docs", api_page::home)).service(shown("/api-docs/{file}", api_page::file));
     config.default_service(fn_service(nothing_here));
 }
 

@@ -311,6 +311,8 @@ impl Drop for Server {
 fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .timeout_global(Some(Duration::from_secs(60)))
         .max_idle_connections(256)
         .max_idle_connections_per_host(256);
