@@ -95,7 +95,8 @@ fn every_route_is_in_the_document_and_everything_in_it_is_served() {
     let server = Plan::new(BOOTSTRAP).start();
     assert_eq!(server.get("/openapi.json").json(), document);
     for (method, path, operation) in markdown::operations(&document) {
-        let status = server.ask(&method, &path);
+        // What stands below the other paths needs a key to be told of.
+        let status = server.ask(&method, &path.replace("{file}", "index.html"));
         let known = operation["responses"].as_object().unwrap().contains_key(&status.to_string());
         assert!(known, "{method} {path} is answered {status}, which the document does not know");
         assert!(status != 404 && status != 405, "{method} {path} is not served: {status}");
