@@ -36,6 +36,7 @@ mod race;
 mod random;
 mod reader;
 mod repair;
+mod schemathesis;
 mod sealing;
 mod spoiled;
 mod stopping;

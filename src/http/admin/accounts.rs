@@ -174,7 +174,9 @@ async fn new_password(
     request_body(content = serde_json::Value, example = json!({"login": "alice@example.com"})),
     responses(
         (status = 200, description = "The account, with its ETag.", body = AccountBody),
+        (status = 400, description = "Something is malformed.", body = PlainError),
         (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
+        (status = 403, description = "The API key lacks the permission `users`.", body = PlainError),
         (status = 404, description = "No account has this login id, or none that the API key covers.", body = PlainError),
     ),
     security(("api_key" = []))
@@ -326,6 +328,7 @@ fn registrations(wanted: Option<BTreeSet<ClientId>>) -> Result<GateCommand, Why>
         (status = 404, description = "There is no such account or action, or none that the API key covers.", body = PlainError),
         (status = 409, description = "The account was erased: `over`.", body = PlainError),
         (status = 412, description = "It was changed since: `precondition_failed`.", body = PlainError),
+        (status = 422, description = "The Idempotency-Key was used for another request.", body = PlainError),
     ),
     security(("api_key" = []))
 )]

@@ -108,6 +108,7 @@ pub async fn show(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpR
         (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
         (status = 403, description = "The API key lacks the permission `admin`, or covers other clients.", body = PlainError),
         (status = 404, description = "There is no such account or client.", body = PlainError),
+        (status = 422, description = "The Idempotency-Key was used for another request.", body = PlainError),
         (status = 503, description = "Not known to be done: pull it again.", body = PlainError),
     ),
     security(("api_key" = []))

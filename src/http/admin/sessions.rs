@@ -160,9 +160,11 @@ fn covered(operator: &Operator, services: &Services, sid: &str) -> Result<Listed
     ),
     responses(
         (status = 200, description = "The session as it is then.", body = SessionBody),
+        (status = 400, description = "Something is malformed.", body = PlainError),
         (status = 401, description = "No API key, or one that is not in force.", body = PlainError),
         (status = 403, description = "The API key lacks the permission `tokens`.", body = PlainError),
         (status = 404, description = "There is no such session, or none that the API key covers.", body = PlainError),
+        (status = 422, description = "The Idempotency-Key was used for another request.", body = PlainError),
     ),
     security(("api_key" = []))
 )]
