@@ -23,6 +23,9 @@ pub enum Command {
     /// End every session that was last used from a network
     #[command(after_help = NETWORK_HELP)]
     Network(Network),
+    /// Believe nothing any more that a key of tokens made
+    #[command(after_help = KEY_HELP)]
+    Key(Key),
     /// End everything: every session and every token of before
     #[command(after_help = ALL_HELP)]
     All(Pull),
@@ -67,6 +70,15 @@ password logs in again. Every open session is looked at; it takes a while where 
 
 Example:
   countersign brake network --server https://auth.example.com --api-key-file key 203.0.113.0/24 --yes
+
+Exit codes: 0 pulled; 1 not pulled, standard error says why; 2 wrong command line or configuration.";
+
+const KEY_HELP: &str = "\
+What `countersign key distrust` does, with its cost told first. Every session under a refresh key ends; every access token under a signing
+key is refused at our doors, and by resource servers once they fetch the key set again. Another key takes its place.
+
+Example:
+  countersign brake key --server https://auth.example.com --api-key-file key 1 --yes
 
 Exit codes: 0 pulled; 1 not pulled, standard error says why; 2 wrong command line or configuration.";
 
@@ -134,6 +146,16 @@ pub struct Network {
 }
 
 #[derive(Args)]
+pub struct Key {
+    #[command(flatten)]
+    pull: Pull,
+    /// The key as `key list` names it: the `kid` of a signing key, the number of a refresh key
+    // A `kid` may begin with a hyphen.
+    #[arg(value_name = "KID", allow_hyphen_values = true)]
+    kid: String,
+}
+
+#[derive(Args)]
 pub struct Logins {
     #[command(flatten)]
     pull: Pull,
@@ -154,6 +176,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
         Command::Network(Network { pull: how, network }) => {
             pull(how, async |_: &Doors| Ok(json!({"brake": "network", "network": network})))
         }
+        Command::Key(Key { pull: how, kid }) => pull(how, async |_: &Doors| Ok(json!({"brake": "key", "key": kid}))),
         Command::All(how) => pull(how, async |_: &Doors| Ok(json!({"brake": "all"}))),
         Command::Logins(Logins { pull: how, allow }) => {
             pull(how, async |_: &Doors| Ok(json!({"brake": "logins", "refuse": !allow})))

@@ -156,13 +156,16 @@ fn each_brake_ends_what_it_means_under_load_and_nothing_else() {
     pull(&server, &account, |chain| chain.person == 1);
     pull(&server, &json!({"brake": "client", "client": "kiosk"}), |chain| chain.client == KIOSK);
     pull(&server, &json!({"brake": "network", "network": "203.0.2.0/24"}), |chain| chain.person == 2);
+    let keys = server.admin("GET", "/admin/keys", &Value::Null);
+    let refresh = keys["items"].as_array().unwrap().iter().find(|key| key["kind"] == "refresh").unwrap();
+    pull(&server, &json!({"brake": "key", "key": refresh["key"]}), |_| true);
     pull(&server, &json!({"brake": "all"}), |_| true);
     // Each session of before has an end of its own in the record, with its reason.
     let ends = |reason: &str| {
         let reason = format!("countersign_revocations_total{{reason=\"{reason}\"}}");
         super::support::wait_until(&reason, || server.metric(&reason) > 0.0);
     };
-    ["all_revoked", "client_brake", "network_braked", "all_braked"].into_iter().for_each(ends);
+    ["all_revoked", "client_brake", "network_braked", "key_distrusted", "all_braked"].into_iter().for_each(ends);
     let events = server.events();
     let of = |name: &str| events.iter().filter(|event| event["type"] == name).count();
     assert_eq!((of("brakes.all_revoked"), of("brakes.network_revoked"), of("gate.sessions_revoked")), (1, 1, 1));
@@ -225,6 +228,7 @@ fn a_brake_that_is_mistyped_or_not_ones_own_is_not_pulled() {
     pull(r#"{"brake":"everything"}"#, 400, "invalid_request");
     pull(r#"{"brake":"client","client":"nobody"}"#, 404, "not_found");
     pull(r#"{"brake":"client"}"#, 400, "invalid_request");
+    pull(r#"{"brake":"key","key":"77"}"#, 404, "not_found");
     pull(r#"{"brake":"network","network":"example.com"}"#, 400, "invalid_request");
     pull(r#"{"brake":"all","dryrun":true}"#, 400, "invalid_request");
     pull(r#"{"brake":"account","account":"019c133d-4000-7000-8000-00000000000a"}"#, 404, "not_found");

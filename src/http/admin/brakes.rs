@@ -9,6 +9,7 @@ use crate::domain::client::ClientCommand;
 use crate::domain::gate::GateCommand;
 use crate::domain::ids::{AccountId, ClientId};
 use crate::domain::permission::Permission;
+use crate::domain::system::KeyName;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
@@ -50,7 +51,7 @@ pub struct PulledBody {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the body for /openapi.json; it is read strictly, by name")]
 pub struct PullBody {
-    /// `account`, `client`, `network`, `all` or `logins`.
+    /// `account`, `client`, `network`, `key`, `all` or `logins`.
     #[schema(example = "client")]
     brake: String,
     /// Of `account`: its id.
@@ -62,6 +63,9 @@ pub struct PullBody {
     /// Of `network`: an address or a network, such as `203.0.113.0/24`.
     #[schema(nullable = false)]
     network: Option<String>,
+    /// Of `key`: the `kid` of a signing key, or the number of a refresh key.
+    #[schema(nullable = false)]
+    key: Option<String>,
     /// Of `logins`: `false` lets people log in again.
     #[schema(nullable = false)]
     refuse: Option<bool>,
@@ -96,7 +100,8 @@ pub async fn show(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpR
 /// Pull a brake.
 ///
 /// `account`: every session of one person ends. `client`: every session and token of one client. `network`: every session that was
-/// last used from a network; it is answered when all of them have ended. `all`: everything. `logins`: nobody logs in until it is
+/// last used from a network; it is answered when all of them have ended. `key`: nothing is believed any more that a key of tokens made:
+/// every session under a refresh key ends, every token under a signing key is refused. `all`: everything. `logins`: nobody logs in until it is
 /// lifted by `"refuse": false`; sessions go on. When this is answered, no token that was meant is active any more. With
 /// `"dry_run": true` nothing is pulled, and the answer says what it would cost.
 #[utoipa::path(post, path = "/admin/brakes", tag = "admin", operation_id = "pull_brake",
@@ -126,13 +131,14 @@ enum Brake {
     Account(AccountId),
     Client(ClientId),
     Network(IpNet),
+    Key(KeyName),
     All,
     Logins { refuse: bool },
 }
 
 impl Brake {
     fn read(fields: &mut Fields<'_>) -> Result<Self, Why> {
-        let kinds = ["account", "client", "network", "all", "logins"].map(|word| (word, word));
+        let kinds = ["account", "client", "network", "key", "all", "logins"].map(|word| (word, word));
         let kind = fields.choice("brake", &kinds)?;
         let missing = |fields: &Fields<'_>, what: &str| Why::from(fields.error(format!("`{what}` is missing")));
         match kind {
@@ -152,6 +158,11 @@ impl Brake {
                     fields.error("`network` must be an address or a network, such as \"203.0.113.0/24\"").into()
                 })
             }
+            Some("key") => {
+                let text = fields.need("key")?;
+                let number = text.parse().map(KeyName::Refresh);
+                Ok(Self::Key(number.unwrap_or(KeyName::Signing(text))))
+            }
             Some("all") => Ok(Self::All),
             Some("logins") => Ok(Self::Logins { refuse: fields.flag("refuse")?.unwrap_or(true) }),
             _ => Err(missing(fields, "brake")),
@@ -164,8 +175,9 @@ impl Brake {
             Self::Account(account) => Some(Reach::Account(*account)),
             Self::Client(client) => Some(Reach::Client(client.clone())),
             Self::Network(network) => Some(Reach::Network(*network)),
+            Self::Key(KeyName::Refresh(number)) => Some(Reach::RefreshKey(*number)),
             Self::All => Some(Reach::All),
-            Self::Logins { .. } => None,
+            Self::Key(KeyName::Signing(_)) | Self::Logins { .. } => None,
         }
     }
 
@@ -182,6 +194,11 @@ impl Brake {
                 known.map(|_| ()).ok_or(Why::NotDone(NotDone::Missing))
             }
             Self::Client(_) => Err(operator.elsewhere(services).await),
+            Self::Key(name) => {
+                operator.is_everywhere(services).await?;
+                let system = services.core.reader.system().map_err(|error| Why::Refused(error.into()))?;
+                system.value.key_status(name).map(|_| ()).ok_or(Why::NotDone(NotDone::Missing))
+            }
             Self::Network(_) | Self::All | Self::Logins { .. } => operator.is_everywhere(services).await,
         }
     }
@@ -200,6 +217,7 @@ impl Brake {
             Self::Network(network) => {
                 services.brakes.revoke_network(*network, asker).await?;
             }
+            Self::Key(name) => services.keys.distrust(name, asker).await?,
             Self::All => {
                 services.brakes.pull(BrakesCommand::RevokeAll, asker).await?;
             }
