@@ -1,7 +1,7 @@
 //! The handle by which operators pull brakes: what each would cost, and that it is done.
 
 use super::asker::{Asker, Used};
-use super::closer::{Closer, Scope};
+use super::closer::{Closer, Scope, close_network};
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::hasher::Hasher;
 use crate::domain::brakes::{self, BrakesCommand};
@@ -83,13 +83,13 @@ impl Brakes {
                 Reach::Account(account) => Some(*account),
                 Reach::Client(_) | Reach::Network(_) | Reach::RefreshKey(_) | Reach::All => None,
             };
-            let (page, next) = self.core.reader.open_sessions_by_account(account, after.as_deref(), PAGE)?;
+            let (page, next) = self.core.reader.open_sessions_by_account(account, None, after.as_deref(), PAGE)?;
             for (account, client, session) in page {
                 let meant = match reach {
                     Reach::Account(_) | Reach::All => true,
                     Reach::Client(reached) => client == *reached,
                     Reach::Network(network) => match self.core.reader.session(session)? {
-                        Some(session) => is_used_from(&self.core, &session.value, network)?,
+                        Some(session) => is_used_from(&self.core, &session.value, network),
                         None => false,
                     },
                     Reach::RefreshKey(key) => {
@@ -118,8 +118,12 @@ impl Brakes {
         let id = self.core.commit_id();
         let key = self.core.data_key(&Owner::System)?.ok_or(Unavailable::Fault)?;
         let sealed = key.seal(id, 1, NETWORK_FIELD, network.to_string().as_bytes(), &*self.core.entropy);
-        self.append(id, &BrakesCommand::RevokeNetwork(sealed), asker).await?;
-        self.closer.close_network(network).await
+        let appended = self.append(id, &BrakesCommand::RevokeNetwork(sealed), asker).await?;
+        let before = appended.ok_or(Unavailable::Conflict)?;
+        let core = self.core.clone();
+        // Whoever asked may go away: what was meant to end ends.
+        let closing = actix_rt::spawn(async move { close_network(&core, &network, before).await });
+        closing.await.unwrap_or(Err(Unavailable::Fault.into()))
     }
 
     /// Pulls a brake of the `brakes` stream, or lets people log in again, and says the stream's version afterwards. Of a network's
@@ -183,11 +187,11 @@ impl Brakes {
     }
 }
 
-/// Whether a session was last used from a network. Who is erased, or was never told, is from nowhere.
-///
-/// # Errors
-/// Where the keys cannot be used.
-pub(super) fn is_used_from(core: &Core, session: &Session, network: &IpNet) -> Result<bool, Refused> {
-    let used = Used::of_session(core, session)?;
-    Ok(used.and_then(|used| used.person.address).is_some_and(|address| network.contains(&address)))
+/// Whether a session was last used from a network. Who is erased, or was never told, is from nowhere; one of which it cannot be told
+/// any more may be from there.
+pub(super) fn is_used_from(core: &Core, session: &Session, network: &IpNet) -> bool {
+    match Used::of_session(core, session) {
+        Ok(used) => used.and_then(|used| used.person.address).is_some_and(|address| network.contains(&address)),
+        Err(_) => true,
+    }
 }

@@ -7,7 +7,7 @@ use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::domain::brakes::Brakes;
 use crate::domain::command::Command;
 use crate::domain::gate::{ClosedWhy, Gate};
-use crate::domain::ids::{AccountId, ClientId, Owner, RequestId, SessionId, StreamId};
+use crate::domain::ids::{AccountId, ClientId, Owner, RequestId, SessionId, StreamId, Version};
 use crate::domain::session::{RevokeReason, Session, SessionEvent, Status};
 use crate::domain::system::System;
 use crate::domain::time::Timestamp;
@@ -45,8 +45,6 @@ enum Ask {
     Look(Scope),
     /// To look at everything and say when that is done.
     Finish(oneshot::Sender<Result<(), Refused>>),
-    /// To end what was last used from a network up to now, and say how many that were.
-    Network(IpNet, oneshot::Sender<Result<usize, Refused>>),
 }
 
 /// A handle to the task.
@@ -88,16 +86,6 @@ impl Closer {
         answered.await.map_err(|_| Unavailable::Stopping)?
     }
 
-    /// Ends the open sessions that were last used from a network before this was called, and says how many.
-    ///
-    /// # Errors
-    /// [`Refused`]: some have ended and others not.
-    pub async fn close_network(&self, network: IpNet) -> Result<usize, Refused> {
-        let (answer, answered) = oneshot::channel();
-        self.queue.send(Ask::Network(network, answer)).await.map_err(|_| Unavailable::Stopping)?;
-        answered.await.map_err(|_| Unavailable::Stopping)?
-    }
-
     /// Works off the queue until every handle is gone, beginning with what an earlier run left open.
     pub async fn run(core: Arc<Core>, mut closing: Closing) {
         let mut ask = Some(Ask::Look(Scope::All));
@@ -105,12 +93,6 @@ impl Closer {
             let (scope, answer) = match next {
                 Ask::Look(scope) => (scope, None),
                 Ask::Finish(answer) => (Scope::All, Some(answer)),
-                Ask::Network(network, answer) => {
-                    // Whoever asked may have stopped waiting.
-                    let _ = answer.send(close_network(&core, &network).await);
-                    ask = closing.waiting.recv().await;
-                    continue;
-                }
             };
             let looked = close_scope(&core, &scope).await;
             let failed = looked.as_ref().err().cloned();
@@ -188,16 +170,19 @@ async fn close_page(core: &Core, page: &[SessionId]) -> Result<usize, Refused> {
     Ok(closed)
 }
 
-/// Ends the open sessions that were last used from a network, in commits of a page for each account at most.
-async fn close_network(core: &Core, network: &IpNet) -> Result<usize, Refused> {
-    let until = core.now_to_close(Timestamp::default());
+/// Ends the open sessions that were started before a version of the brakes and last used from a network, in commits of a page for each
+/// account at most. Whoever refreshes meanwhile is no later than the brake: the session was started before it.
+///
+/// # Errors
+/// [`Refused`]: some have ended and others not.
+pub(super) async fn close_network(core: &Core, network: &IpNet, before: Version) -> Result<usize, Refused> {
     let (mut closed, mut after) = (0, None);
     loop {
-        let (page, next) = core.reader.open_sessions_by_account(None, after.as_deref(), PAGE)?;
+        let (page, next) = core.reader.open_sessions_by_account(None, None, after.as_deref(), PAGE)?;
         let mut by_account: BTreeMap<AccountId, Vec<(SessionId, RevokeReason)>> = BTreeMap::new();
         for (account, _, id) in page {
             let Some(session) = core.reader.session(id)?.map(|session| session.value) else { continue };
-            if session.last_used_at() <= until && is_used_from(core, &session, network)? {
+            if session.brakes_version < before && is_used_from(core, &session, network) {
                 by_account.entry(account).or_default().push((id, RevokeReason::NetworkBraked));
             }
         }
@@ -228,9 +213,7 @@ fn why_over(session: &Session, gate: &Gate, braked_by: u64, brakes: &Brakes, sys
         Some(RevokeReason::AllBraked)
     } else if system.distrusts(session.refresh_key) {
         Some(RevokeReason::KeyDistrusted)
-    } else if !gate.is_registered_at(&session.client)
-        || gate.withdrawn.get(&session.client).is_some_and(|version| session.gate_version < *version)
-    {
+    } else if !gate.is_registered_at(&session.client) || gate.ended(&session.client, session.gate_version) {
         Some(RevokeReason::RegistrationWithdrawn)
     } else {
         None

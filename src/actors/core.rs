@@ -226,6 +226,7 @@ impl Core {
         match self.writer.append(commit).await {
             Ok(appended) => Ok(Some(appended)),
             Err(WriteError::Append(AppendError::Conflict { .. })) => Ok(None),
+            Err(WriteError::Append(AppendError::TooLong(_))) => Err(Denial::TooLong.into()),
             Err(WriteError::Append(AppendError::Refused(error))) => {
                 tracing::error!(%error, "the journal refused what the rules decided");
                 Err(Unavailable::Fault.into())

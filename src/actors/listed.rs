@@ -51,10 +51,10 @@ impl Sessions {
         let core: &Arc<Core> = self.core();
         let limit = limit.min(PAGE);
         let (ids, next) = match (account, client) {
-            (Some(account), _) => {
-                let (page, next) = core.reader.open_sessions_by_account(Some(account), after.as_deref(), limit)?;
-                let ids = page.into_iter().filter(|(_, at, _)| client.is_none_or(|client| client == at));
-                (ids.map(|(_, _, id)| id).collect(), next)
+            (Some(account), client) => {
+                let (page, next) =
+                    core.reader.open_sessions_by_account(Some(account), client, after.as_deref(), limit)?;
+                (page.into_iter().map(|(_, _, id)| id).collect(), next)
             }
             (None, client) => core.reader.open_sessions(client, after.as_deref(), limit)?,
         };

@@ -1,6 +1,6 @@
 //! The handle by which people set another password: with the old one, or with a one-time code.
 
-use super::administration::{Administration, NewPassword, NotDone};
+use super::administration::{Administration, NewPassword, NotDone, expect};
 use super::asker::{Asker, network};
 use super::attempts::AttemptsTable;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
@@ -12,7 +12,7 @@ use crate::domain::command::Command;
 use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
 use crate::domain::gate::{Gate, PasswordHow, Standing};
-use crate::domain::ids::{AccountId, CommitId, Owner, StreamId};
+use crate::domain::ids::{AccountId, CommitId, Owner, StreamId, Version};
 use crate::domain::tally::Seen;
 use crate::domain::time::{Span, Timestamp};
 use crate::domain::{Event, Expected, Proposal};
@@ -80,6 +80,30 @@ impl Passwords {
         }
     }
 
+    /// Judges whether whoever showed a code may choose a password: not the one that the account has.
+    ///
+    /// # Errors
+    /// [`Refused`]: it was not judged.
+    pub async fn judge_another(
+        &self,
+        shown: &Shown,
+        password: &str,
+        asker: &Asker,
+    ) -> Result<Result<(), WeakPassword>, Refused> {
+        let login = shown.login.as_deref().unwrap_or_default();
+        if let Err(weak) = self.judge(password, login, asker).await? {
+            return Ok(Err(weak));
+        }
+        let account = self.core.reader.account(shown.account)?.ok_or(Unavailable::Fault)?;
+        let job = verification(&self.core, shown.account, account.value.verifier(&shown.gate.value))?;
+        let password = Zeroizing::new(password.as_bytes().to_vec());
+        match self.hasher.run(job, password, share_of(asker)).await {
+            Ok(Done::Verified { right: true, .. }) => Ok(Err(WeakPassword::Same)),
+            Ok(Done::Verified { .. } | Done::Hashed(_) | Done::Judged(_) | Done::Failed) => Ok(Ok(())),
+            Err(_) => Err(Unavailable::Busy.into()),
+        }
+    }
+
     /// Issues a code by which another password may be set, once. The one before is worth nothing from then on.
     ///
     /// # Errors
@@ -88,10 +112,12 @@ impl Passwords {
         &self,
         id: AccountId,
         ttl: Span,
+        seen: Option<Version>,
         asker: &Asker,
     ) -> Result<(Zeroizing<String>, Timestamp), NotDone> {
         for _ in 0..TRIES {
             let gate = self.core.reader.gate(id)?.ok_or(NotDone::Missing)?;
+            expect(seen, gate.version)?;
             if gate.value.standing == Standing::Erased {
                 return Err(NotDone::Over);
             }
@@ -144,7 +170,7 @@ impl Passwords {
             Some(issued) => self.is_right(issued, code)?,
             None => false,
         };
-        if !right || gate.value.standing == Standing::Erased {
+        if !right || gate.value.standing != Standing::Enabled {
             return Err(self.refuse(id, Denial::PasswordCodeWrong, asker).await);
         }
         let login = self.core.login_of(id, &account.value)?;
@@ -179,7 +205,8 @@ impl Passwords {
         }
     }
 
-    /// Sets another password for whoever knows the old one. Every session of the account ends.
+    /// Sets another password for whoever knows the old one. Every session of the account ends. The inner error: it is
+    /// the same password.
     ///
     /// # Errors
     /// [`Denial::OldPasswordWrong`], also where too many were tried; recorded.
@@ -189,18 +216,23 @@ impl Passwords {
         old: Zeroizing<Vec<u8>>,
         new: Zeroizing<String>,
         asker: &Asker,
-    ) -> Result<(), Refused> {
+    ) -> Result<Result<(), WeakPassword>, Refused> {
         let now = self.core.now(Timestamp::default())?;
         let gate = self.core.reader.gate(id)?.ok_or(Unavailable::Fault)?;
         let account = self.core.reader.account(id)?.ok_or(Unavailable::Fault)?;
+        let is_the_same = *old == *new.as_bytes();
         if !self.is_old(id, (&gate.value, &account.value), old, asker, now).await? {
             return Err(self.refuse(id, Denial::OldPasswordWrong, asker).await);
+        }
+        // Told only to whoever knows it.
+        if is_the_same {
+            return Ok(Err(WeakPassword::Same));
         }
         let phc = self.hash(new, share_of(asker)).await?;
         let how = (false, PasswordHow::Changed);
         let seen = Some(gate.version);
         match self.administration.give_password(id, NewPassword::Hash(phc), how, seen, asker).await {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Ok(())),
             Err(NotDone::Refused(refused)) => Err(refused),
             // What was compared is not what is there any more.
             Err(NotDone::Moved(_)) => Err(Unavailable::Conflict.into()),

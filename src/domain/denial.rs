@@ -78,6 +78,8 @@ denials! {
     OldPasswordWrong => "old_password_wrong",
     /// The one-time code is wrong, was used, or came too late.
     PasswordCodeWrong => "password_code_wrong",
+    /// What was asked does not fit into an event: too many roles, scopes or clients.
+    TooLong => "too_long",
     /// The API key is unknown or wrong.
     ApiKeyUnknown => "api_key_unknown",
     /// The API key is disabled or revoked.

@@ -220,6 +220,8 @@ fn answer(why: &Why) -> Answer {
     }
 }
 
+const TOO_LONG: &str =
+    "this is too much for one record, which has 4 KiB: use fewer or shorter roles, scopes, origins or clients";
 const KEY_REUSED: &str = "this Idempotency-Key was used for another request: draw a new one for each";
 const KEY_IN_USE: &str = "a request with this Idempotency-Key is under way: ask again for its answer";
 
@@ -308,6 +310,7 @@ fn denied(denial: Denial) -> Answer {
             "the code is wrong, was used, or came too late: ask for another",
             None,
         ),
+        Denial::TooLong => (StatusCode::BAD_REQUEST, "invalid_request", TOO_LONG, None),
         Denial::ApiKeyUnknown | Denial::ApiKeyDisabled => (
             StatusCode::UNAUTHORIZED,
             "unauthorized",

@@ -63,7 +63,10 @@ pub enum AppendError {
         /// Its version.
         found: Version,
     },
-    /// The rules made an event that they cannot fold, or one that is too long: a fault of the program.
+    /// An event would be longer than one may be: what was asked is too much for one.
+    #[error("{0}")]
+    TooLong(String),
+    /// The rules made an event that they cannot fold: a fault of the program.
     #[error("{0}")]
     Refused(String),
     /// The disk is nearly full: only what closes something is taken, or not even that.
@@ -388,7 +391,10 @@ impl Taken {
         let envelope = Envelope { recorded, number: self.number, node: node.to_owned(), prev };
         let refused = |error: &dyn std::fmt::Display| AppendError::Refused(error.to_string());
         let next = self.number.checked_add(1).ok_or_else(|| refused(&"a commit has too many events"))?;
-        let bytes = schema::encode(&envelope).map_err(|error| refused(&error))?;
+        let bytes = schema::encode(&envelope).map_err(|error| match error {
+            schema::SchemaError::EventTooLong { .. } => AppendError::TooLong(error.to_string()),
+            error => refused(&error),
+        })?;
         let leaf = leaf_hash(&bytes);
         let recorded = &envelope.recorded;
         self.draft.fold(head.as_deref(), recorded, leaf).map_err(|error| refused(&error))?;

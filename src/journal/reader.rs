@@ -225,17 +225,22 @@ impl Reader {
         Ok((page.iter().filter_map(|(key, _)| keys::session_at_end(key)).collect(), next))
     }
 
-    /// A page of all open sessions, or of an account's, by account and client, with the place where the next page starts.
+    /// A page of all open sessions, or of an account's, or of an account's at a client, by account and client, with the place where the next page starts.
     ///
     /// # Errors
     /// Where the store cannot be read.
     pub fn open_sessions_by_account(
         &self,
         account: Option<AccountId>,
+        client: Option<&ClientId>,
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<(Vec<Placed>, Option<Vec<u8>>), StoreError> {
-        let prefix = account.map_or_else(|| keys::OF_ACCOUNTS.to_vec(), keys::of_account);
+        let prefix = match (account, client) {
+            (None, _) => keys::OF_ACCOUNTS.to_vec(),
+            (Some(account), None) => keys::of_account(account),
+            (Some(account), Some(client)) => keys::of_account_at(account, client),
+        };
         let page = self.store.scan(&prefix, after, limit)?;
         let next = (page.len() == limit).then(|| page.last().map(|(key, _)| key.clone())).flatten();
         Ok((page.iter().filter_map(|(key, _)| keys::parse_of_account(key)).collect(), next))

@@ -165,6 +165,7 @@ fn of_gate(old: OldGate, last: Timestamp, created_at: Timestamp) -> Gate {
         password_set_at: if old.password.password == 1 { created_at } else { last },
         password: old.password,
         must_change: false,
+        lifted: None,
         registrations: old.registrations,
         withdrawn: old.withdrawn,
         roles: old.roles,

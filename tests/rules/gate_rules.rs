@@ -11,6 +11,7 @@ use countersign::domain::{Event, Recorded, State, apply};
 /// The gate as its first password opened it.
 fn opened() -> Gate {
     Gate {
+        lifted: None,
         standing: Standing::Enabled,
         password: PasswordVerifier {
             verifier: SealedAt { commit: commit(0), sealed: sealed("password") },

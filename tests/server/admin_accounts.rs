@@ -184,6 +184,7 @@ fn bad_bodies_are_told_what_is_wrong_and_shown_no_secret() {
         (r#"{"login":"g@example.com","password":"short"}"#, "characters"),
         (r#"{"login":"g@example.com","password_hash":"hunter2 is no hash"}"#, "hash"),
         (r#"{"login":"g@example.com","password":"hunter2 hunter2","id":"7"}"#, "`id`"),
+        (r#"{"login":"g@example.com","password":"hunter2 hunter2","clients":[]}"#, "at least one"),
     ];
     for (body, told) in cases {
         let answer = Call { body, ..Call::new(ADMIN, "POST", "/admin/accounts") }.to(&server);
@@ -218,6 +219,7 @@ fn a_person_changes_the_password_with_the_old_one() {
         let refused = change(ALICE.1, weak);
         assert_eq!((refused.status, refused.text("error").as_str()), (400, "weak_password"), "{weak}");
     }
+    assert_eq!(change(ALICE.1, ALICE.1).text("error"), "weak_password", "the same is no other");
     let long = "ä pässwörd öf mäny wörds, ".repeat(4);
     assert_eq!(change(ALICE.1, &long).status, 204, "any length up to 1024 bytes");
     assert!(!server.is_active(&session.access()), "every session ends");
@@ -284,8 +286,50 @@ fn who_must_change_the_password_gets_a_code_and_no_session() {
     assert_eq!((refused.status, refused.text("error").as_str()), (400, "invalid_grant"), "{refused:?}");
     assert_eq!(refused.header("cache-control"), Some("no-store"));
     let code = refused.text("change_code");
+    let same = set(&server, None, &json!({"code": code, "new_password": "handed out on paper"}));
+    assert_eq!(same.text("error"), "weak_password", "it only serves to set another");
     assert_eq!(set(&server, None, &json!({"code": code, "new_password": NEW})).status, 204);
     assert_eq!(server.login_as(ALICE.0, NEW).status, 200);
     let login = server.metric(r#"countersign_logins_total{client="store",outcome="password_change_required"}"#);
     assert!((login - 1.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn what_does_not_fit_into_a_record_is_told_so_and_is_no_fault() {
+    let server = server();
+    let roles: Vec<String> = (0..90).map(|n| format!("{n:064}")).collect();
+    let body = json!({"login": "grace@example.com", "password": NEW, "roles": roles}).to_string();
+    let refused = Call { body: &body, ..Call::new(ADMIN, "POST", "/admin/accounts") };
+    assert!(refused.refused(&server, 400, "invalid_request").text("message").contains("4 KiB"));
+    assert!(!server.diagnostics().contains("ERROR"), "{}", server.diagnostics());
+    let alice = server.admin("POST", "/admin/accounts/find", &json!({"login": ALICE.0}));
+    let patch = json!({"login": "alice2@example.com", "clients": []}).to_string();
+    Call { body: &patch, ..Call::new(ADMIN, "PATCH", &path(&alice)) }.refused(&server, 400, "invalid_request");
+    assert_eq!(server.login().status, 200, "nothing of a refused change was done");
+}
+
+#[test]
+fn a_code_dies_with_the_login_id_and_the_standing_that_it_was_issued_for() {
+    let server = server();
+    let alice = server.admin("POST", "/admin/accounts/find", &json!({"login": ALICE.0}));
+    let code =
+        |server: &Server| act(server, &alice, "password-code", &Value::Null)["code"].as_str().unwrap().to_owned();
+    let reset = |code: &str| set(&server, None, &json!({"code": code, "new_password": NEW})).status;
+    let first = code(&server);
+    server.admin("PATCH", &path(&alice), &json!({"login": "alice@example.org"}));
+    assert_eq!(reset(&first), 403, "it was sent to where the login was read");
+    let second = code(&server);
+    act(&server, &alice, "disable", &Value::Null);
+    assert_eq!(reset(&second), 403, "nobody is let in");
+}
+
+#[test]
+fn sessions_that_ended_with_a_registration_stay_over_when_all_are_lifted() {
+    let server = server();
+    let alice = server.admin("POST", "/admin/accounts/find", &json!({"login": ALICE.0}));
+    let session = server.login();
+    server.admin("PATCH", &path(&alice), &json!({"clients": ["app"]}));
+    server.admin("PATCH", &path(&alice), &json!({"clients": null}));
+    assert!(!server.is_active(&session.access()));
+    assert_eq!(server.login().status, 200);
 }

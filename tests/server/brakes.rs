@@ -237,3 +237,38 @@ fn a_brake_that_is_mistyped_or_not_ones_own_is_not_pulled() {
     call.refused(&server, 403, "forbidden");
     assert!(server.is_active(&chain.access()));
 }
+
+#[test]
+fn whoever_goes_on_refreshing_does_not_escape_the_brake_of_a_network() {
+    let server = plan().start();
+    let from = [("X-Forwarded-For", "203.0.3.9")];
+    let login = [("grant_type", "password"), ("username", "person-3@example.com"), ("password", PASSWORD)];
+    let chains: Vec<Answer> =
+        (0..4).map(|_| server.post_as("/oauth2/token", Some(STORE), &login, &from)).collect();
+    let (stop, newest) = (AtomicBool::new(false), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for chain in &chains {
+            let (server, stop, newest) = (&server, &stop, &newest);
+            scope.spawn(move || {
+                let mut last = chain.clone();
+                while !stop.load(Ordering::Relaxed) {
+                    let refresh = last.refresh();
+                    let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.as_str())];
+                    let answer = server.post_as("/oauth2/token", Some(STORE), &form, &from);
+                    if answer.status != 200 {
+                        break;
+                    }
+                    last = answer;
+                }
+                newest.lock().unwrap().push(last);
+            });
+        }
+        std::thread::sleep(Duration::from_millis(200));
+        server.admin("POST", "/admin/brakes", &json!({"brake": "network", "network": "203.0.3.0/24"}));
+        for chain in &chains {
+            assert!(!server.is_active(&chain.access()));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(newest.into_inner().unwrap().iter().all(|last| !server.is_active(&last.access())));
+}

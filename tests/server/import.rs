@@ -25,13 +25,15 @@ fn lines_are_imported_once_and_wrong_ones_are_told() {
         json!({"login": "five@example.com", "password_hash": argon, "id": id}).to_string(),
         json!({"login": "ONE@example.com", "password_hash": argon, "id": "5f0c1a1e-7d0a-4f6e-9b1a-0c4f4f3b2a11"})
             .to_string(),
+        json!({"login": "six@example.com", "password_hash": argon, "roles": (0..90).map(|n| format!("{n:064}")).collect::<Vec<_>>()})
+            .to_string(),
     ];
     let answer = send(&server, &lines.join("\n"));
     assert_eq!(answer.status, 200, "{answer:?}");
     let report = answer.json();
     let refused: Vec<u64> =
         report["refused"].as_array().unwrap().iter().map(|line| line["line"].as_u64().unwrap()).collect();
-    assert_eq!(refused, [4, 5, 7, 8], "{report}");
+    assert_eq!(refused, [4, 5, 7, 8, 9], "{report}");
     assert_eq!((&report["created"], &report["existed"]), (&json!(2), &json!(1)), "{report}");
     assert!(!answer.body.contains("hunter2"));
     let again = send(&server, &lines.join("\n")).json();

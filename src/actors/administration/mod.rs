@@ -54,7 +54,7 @@ impl From<crate::journal::StoreError> for NotDone {
 }
 
 /// Whether a change goes to what its author has seen.
-fn expect(seen: Option<Version>, version: Version) -> Result<(), NotDone> {
+pub(super) fn expect(seen: Option<Version>, version: Version) -> Result<(), NotDone> {
     if seen.is_none_or(|seen| seen == version) { Ok(()) } else { Err(NotDone::Moved(version)) }
 }
 

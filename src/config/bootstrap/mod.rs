@@ -242,7 +242,7 @@ pub fn changed_account(mut body: Fields<'_>) -> Result<AccountChanges, ConfigErr
     let login = login(&mut body, false)?;
     let roles = roles(&mut body)?;
     let everywhere = body.is_null("clients");
-    let clients = client_ids(&mut body)?.map(BTreeSet::from_iter);
+    let clients = registrations(&mut body)?.map(BTreeSet::from_iter);
     let must_change = body.flag("must_change")?;
     body.finish()?;
     let clients = if everywhere { Some(None) } else { clients.map(Some) };
@@ -341,10 +341,21 @@ fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
     let must_change = fields.flag("must_change")?.unwrap_or(false);
     let enabled = fields.flag("enabled")?.unwrap_or(true);
     let roles = roles(&mut fields)?.unwrap_or_default();
-    let clients = client_ids(&mut fields)?;
+    let clients = registrations(&mut fields)?;
     fields.finish()?;
     let credential = credential(&fields, given)?;
     Ok(AccountSpec { id, login, credential, must_change, enabled, roles, clients })
+}
+
+/// Where an account may log in. None at all is no list: it would be taken for all.
+fn registrations(fields: &mut Fields<'_>) -> Result<Option<Vec<ClientId>>, ConfigError> {
+    let clients = client_ids(fields)?;
+    if clients.as_ref().is_some_and(Vec::is_empty) {
+        return Err(fields.error(
+            "`clients` must name at least one client, or be left out for all; an account is shut out by disabling it",
+        ));
+    }
+    Ok(clients)
 }
 
 /// A login id is personal, and messages end in logs: they say which entry, not who.

@@ -53,6 +53,9 @@ pub enum WeakPassword {
         "this password is among the first that are guessed: choose another, such as a few words that do not belong together"
     )]
     Common,
+    /// The one that the account has.
+    #[error("this is the password that the account has: choose another")]
+    Same,
     /// Made of the login id.
     #[error("this password is made of your login: choose one that has nothing to do with it")]
     LikeLogin,

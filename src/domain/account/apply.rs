@@ -43,6 +43,8 @@ pub fn apply(state: Option<Account>, event: &AccountEvent, recorded: &Recorded) 
         AccountEvent::LoginChanged { login, name } => {
             account.login = SealedAt { commit: recorded.commit, sealed: login.clone() };
             account.name = *name;
+            // A code was sent to where the login was read.
+            account.code = None;
         }
         AccountEvent::LoginRefused { class, n, .. } | AccountEvent::PasswordChangeRefused { class, n } => {
             account.refusals.record(*class, *n, shown(*class, &recorded.context));

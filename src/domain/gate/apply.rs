@@ -41,7 +41,7 @@ pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Res
             gate.withdrawn.insert(client.clone(), recorded.version);
         }
         // What was withdrawn before stays withdrawn for the sessions of before.
-        GateEvent::RegistrationsLifted => gate.registrations = None,
+        GateEvent::RegistrationsLifted => lift(&mut gate, recorded.version),
         GateEvent::MustChangeSet { must_change } => gate.must_change = *must_change,
         GateEvent::RolesSet { roles } => gate.roles.clone_from(roles),
         GateEvent::SessionsRevoked => close(&mut gate, ClosedWhy::SessionsRevoked),
@@ -51,6 +51,18 @@ pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Res
         }
     }
     Ok(gate)
+}
+
+/// Registered everywhere again. What was over where it was not registered stays over, also what an earlier lift left over.
+fn lift(gate: &mut Gate, version: Version) {
+    let Some(kept) = gate.registrations.take() else { return };
+    if let Some((earlier, kept_earlier)) = gate.lifted.take() {
+        for client in kept.difference(&kept_earlier) {
+            let withdrawn = gate.withdrawn.entry(client.clone()).or_default();
+            *withdrawn = earlier.max(*withdrawn);
+        }
+    }
+    gate.lifted = Some((version, kept));
 }
 
 /// Closing is legal in every state, so that no race can keep a gate open; there is nothing left that it could change.
@@ -76,6 +88,7 @@ fn open(event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
         must_change: matches!(event, GateEvent::PasswordSet { must_change: true, .. }),
         registrations: None,
         withdrawn: BTreeMap::new(),
+        lifted: None,
         roles: BTreeSet::new(),
         closed_by: Version::MIN,
         closed_why: ClosedWhy::Nothing,

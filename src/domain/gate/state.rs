@@ -32,6 +32,8 @@ pub struct Gate {
     pub registrations: Option<BTreeSet<ClientId>>,
     /// The versions at which registrations were withdrawn: sessions from before stay over should one be added again.
     pub withdrawn: BTreeMap<ClientId, Version>,
+    /// The version at which registrations were last lifted, and what they were then: sessions of before at other clients stay over.
+    pub lifted: Option<(Version, BTreeSet<ClientId>)>,
     /// The roles that stand in its access tokens.
     pub roles: BTreeSet<String>,
     /// The version of the last closing event; 0: none.
@@ -59,6 +61,14 @@ impl Gate {
     /// Whether the account may have sessions now.
     pub fn is_enabled(&self) -> bool {
         self.standing == Standing::Enabled
+    }
+
+    /// Whether a session at this client that was started at a version of the gate is over: by a closing event, because its registration
+    /// was withdrawn, or because there was none before registrations were lifted.
+    pub fn ended(&self, client: &ClientId, started: Version) -> bool {
+        let withdrawn = self.withdrawn.get(client).is_some_and(|version| started < *version);
+        let left_out = self.lifted.as_ref().is_some_and(|(version, kept)| started < *version && !kept.contains(client));
+        started < self.closed_by || withdrawn || left_out
     }
 
     /// Whether it may have sessions at this client.

@@ -245,7 +245,7 @@ impl Session {
     pub fn closed(&self, gate: &Gate, client: &Client, brakes: &Brakes, now: Timestamp) -> Option<Closed> {
         if self.status != Status::Open {
             Some(Closed::Ended)
-        } else if self.gate_version < gate.closed_by.max(gate.withdrawn.get(&self.client).copied().unwrap_or(0)) {
+        } else if gate.ended(&self.client, self.gate_version) {
             Some(Closed::ByGate)
         } else if self.client_version < client.braked_by {
             Some(Closed::ByClient)

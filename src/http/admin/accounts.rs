@@ -5,10 +5,12 @@ use super::authority::Operator;
 use super::query::{LIMIT_MAX, Query};
 use super::{Answer, Page, body, fields, header, seen, told};
 use crate::actors::{Account, Asker, NewAccount, NewPassword, NotDone, Services};
-use crate::config::bootstrap::{AccountChanges, AccountSpec, Credential, account_of, changed_account, password_of};
+use crate::config::bootstrap::{
+    AccountChanges, AccountSpec, Credential, Fields, account_of, changed_account, password_of,
+};
 use crate::crypto::phc_of;
 use crate::domain::gate::{GateCommand, PasswordHow};
-use crate::domain::ids::{AccountId, ClientId};
+use crate::domain::ids::{AccountId, ClientId, Version};
 use crate::domain::permission::Permission;
 use crate::domain::time::Span;
 use crate::http::Doors;
@@ -115,15 +117,16 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
     let body = body(request, payload, doors).await?;
     let work = async {
         let spec = account_of(fields(request, &body)?)?;
+        let clients = spec.clients.clone().map(BTreeSet::from_iter);
+        if !operator.covers_account(clients.as_ref()) {
+            return Err(operator.elsewhere(services).await);
+        }
         // For a file that declares: what was erased is not made again.
         let never = header(request, &IF_NONE_MATCH)?.is_some();
         if never && services.administration.was_taken(&spec.login).map_err(Why::Refused)? {
             return Err(Why::NotDone(NotDone::Taken));
         }
         let new = new_account(spec, &operator.asker, services).await?;
-        if !operator.covers_account(new.clients.as_ref()) {
-            return Err(operator.elsewhere(services).await);
-        }
         let made = services.administration.create_account(new, &operator.asker).await.map_err(Why::Refused)?;
         let id = made.ok_or(Why::NotDone(NotDone::Taken))?;
         let account = services.administration.account(id).map_err(Why::Refused)?;
@@ -278,12 +281,12 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     if clients.as_ref().is_some_and(|clients| !operator.covers_account(clients.as_ref())) {
         return Err(operator.elsewhere(services).await);
     }
+    let registrations = clients.map(registrations).transpose()?;
     let mut seen = seen(request)?;
     let (administration, asker) = (&services.administration, &operator.asker);
     if let Some(login) = login {
         seen = Some(administration.change_login(account.id, &login, seen, asker).await?).filter(|_| seen.is_some());
     }
-    let registrations = clients.map(registrations).transpose()?;
     let roles = roles.map(GateCommand::SetRoles);
     let must_change = must_change.map(GateCommand::SetMustChange);
     for command in registrations.into_iter().chain(roles).chain(must_change) {
@@ -371,7 +374,7 @@ async fn acted(
                 services.administration.give_password(id, password, how, seen, &operator.asker).await?;
                 return shown(&operator, services, id);
             }
-            "password-code" => return password_code(fields, id, &operator, services).await,
+            "password-code" => return password_code(fields, id, seen, &operator, services).await,
             _ => return Err(Why::NotFound),
         };
         fields.finish()?;
@@ -389,8 +392,9 @@ struct CodeBody {
 }
 
 async fn password_code(
-    mut fields: crate::config::bootstrap::Fields<'_>,
+    mut fields: Fields<'_>,
     id: AccountId,
+    seen: Option<Version>,
     operator: &Operator,
     services: &Services,
 ) -> Result<Answer, Why> {
@@ -399,6 +403,6 @@ async fn password_code(
     if !(Span::seconds(1)..=CODE_TTL_MAX).contains(&ttl) {
         return Err(Why::Malformed(format!("`ttl` must be a duration from 1s to {CODE_TTL_MAX}")));
     }
-    let (code, expires_at) = services.passwords.issue_code(id, ttl, &operator.asker).await?;
+    let (code, expires_at) = services.passwords.issue_code(id, ttl, seen, &operator.asker).await?;
     Ok(Answer::of(&CodeBody { code: code.to_string(), expires_at: expires_at.to_string() }))
 }

@@ -349,6 +349,10 @@ async fn acted(
     let work = async {
         let seen = seen(request)?;
         fields(request, &body)?.finish()?;
+        // To let a key open things again is to give what it may do.
+        if command == ApiKeyCommand::Enable && !has_all(&operator, &found(services, name)?.permissions) {
+            return Err(operator.forbid(services).await);
+        }
         services.administration.change_api_key(name, &command, seen, &operator.asker).await?;
         shown(services, name)
     };

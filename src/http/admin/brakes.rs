@@ -1,8 +1,9 @@
 //! `/admin/brakes`: what ends more than one session at once. Each says what it costs before it is pulled.
 
 use super::authority::Operator;
+use super::keys::COUNTED_FOR;
 use super::{Answer, body, fields, told};
-use crate::actors::{NotDone, Reach, Services};
+use crate::actors::{Cost, NotDone, Reach, Services};
 use crate::config::bootstrap::Fields;
 use crate::domain::brakes::BrakesCommand;
 use crate::domain::client::ClientCommand;
@@ -43,8 +44,8 @@ pub struct CostBody {
 pub struct PulledBody {
     /// Whether it was pulled; `false`: it was only asked what it costs.
     done: bool,
-    /// What it costs, counted just before.
-    cost: CostBody,
+    /// What it costs, counted just before; `null` where that took too long: the brake does not wait for it.
+    cost: Option<CostBody>,
 }
 
 /// What is sent to pull a brake.
@@ -241,14 +242,17 @@ async fn pulled(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> 
         fields.finish()?;
         brake.is_allowed(&operator, services).await?;
         let cost = match brake.reach() {
-            Some(reach) => services.brakes.cost(&reach).await.map_err(Why::Refused)?,
-            None => crate::actors::Cost::default(),
+            None => Some(Cost::default()),
+            Some(reach) if dry_run => Some(services.brakes.cost(&reach).await.map_err(Why::Refused)?),
+            Some(reach) => {
+                tokio::time::timeout(COUNTED_FOR, services.brakes.cost(&reach)).await.ok().and_then(Result::ok)
+            }
         };
         if !dry_run {
             brake.pull(&operator, services).await?;
         }
         let hash_threads = services.brakes.hash_threads();
-        let cost = CostBody { sessions: cost.sessions, accounts: cost.accounts, hash_threads };
+        let cost = cost.map(|cost| CostBody { sessions: cost.sessions, accounts: cost.accounts, hash_threads });
         Ok(Answer::of(&PulledBody { done: !dry_run, cost }))
     };
     doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await

@@ -3,7 +3,7 @@
 use super::accounts::new_account;
 use super::authority::Operator;
 use super::{Answer, body, told};
-use crate::actors::{NotDone, Refused, Services};
+use crate::actors::{Refused, Services};
 use crate::config::bootstrap::{AccountSpec, Fields, account_of};
 use crate::crypto::normalise_login;
 use crate::domain::permission::Permission;
@@ -154,7 +154,7 @@ async fn one(spec: AccountSpec, operator: &Operator, services: &Services) -> Res
                 Line::Refused("the id is another account's, or its login id".to_owned())
             })
         }
-        Err(Refused::Denied(denial)) => Err(Why::NotDone(NotDone::Refused(denial.into()))),
+        Err(Refused::Denied(denial)) => Ok(Line::Refused(HttpError::plain(Why::Refused(denial.into()), None).text())),
         Err(unavailable) => Err(Why::Refused(unavailable)),
     }
 }

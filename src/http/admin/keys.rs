@@ -17,8 +17,8 @@ use serde::Serialize;
 use std::time::Duration;
 use utoipa::ToSchema;
 
-/// How long sessions are counted before a key is distrusted.
-const COUNTED_FOR: Duration = Duration::from_secs(2);
+/// How long sessions are counted before something ends them.
+pub(super) const COUNTED_FOR: Duration = Duration::from_secs(2);
 
 /// A key of tokens.
 #[derive(Serialize, ToSchema)]

@@ -181,7 +181,7 @@ async fn password(
     match services.logins.login(client, LoginAsk { login, password, scope, asker }).await {
         Ok(issued) => Ok(issued),
         Err(NoLogin { must_change: Some(account), .. }) => {
-            let code = services.passwords.issue_code(account, CHANGE_CODE_TTL, &told).await;
+            let code = services.passwords.issue_code(account, CHANGE_CODE_TTL, None, &told).await;
             let (code, _) = code.map_err(Why::NotDone)?;
             Err(Why::MustChange(Secret::new(code.to_string())).into())
         }

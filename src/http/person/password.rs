@@ -74,7 +74,7 @@ async fn changed(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
             judged(services.passwords.judge(new.expose(), &login, &owner.asker).await)?;
             let old = Zeroizing::new(old.expose().as_bytes().to_vec());
             let new = Zeroizing::new(new.expose().to_owned());
-            services.passwords.change(owner.account, old, new, &owner.asker).await.map_err(Why::Refused)?;
+            judged(services.passwords.change(owner.account, old, new, &owner.asker).await)?;
         }
         (None, Some(code)) => {
             if code.expose().len() > CODE_MAX {
@@ -82,8 +82,7 @@ async fn changed(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
             }
             let asker = Caller::of(request, doors).unproven();
             let shown = services.passwords.show_code(code.expose(), &asker).await.map_err(Why::Refused)?;
-            let login = shown.login.as_deref().unwrap_or_default();
-            judged(services.passwords.judge(new.expose(), login, &asker).await)?;
+            judged(services.passwords.judge_another(&shown, new.expose(), &asker).await)?;
             let new = Zeroizing::new(new.expose().to_owned());
             services.passwords.reset(shown, new, &asker).await.map_err(Why::Refused)?;
         }
