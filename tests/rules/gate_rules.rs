@@ -204,7 +204,7 @@ fn however_a_password_was_set_it_closes_and_its_instant_is_known() {
 fn registrations_lifted_open_every_client_again() {
     let given = given().done(GateCommand::AddRegistration(other()));
     let given = given.when(GateCommand::LiftRegistrations).then([GateEvent::RegistrationsLifted], Ok(()));
-    assert_eq!(given.gate(), &opened());
+    assert_eq!(given.gate(), &Gate { lifted: Some((3, [other()].into())), ..opened() });
     let given = given.when(GateCommand::LiftRegistrations).then_only(Ok(())).done(log_in());
     assert_eq!(given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now), None);
 }
@@ -223,6 +223,22 @@ fn what_was_withdrawn_stays_over_when_registrations_are_lifted() {
 }
 
 #[test]
+fn what_was_left_out_stays_over_however_often_registrations_are_lifted() {
+    let closed =
+        |given: &Given| given.current().closed(given.gate(), given.client(&store()), &given.brakes(), given.now);
+    // Nobody had the time to record the session's end: only the gate says it.
+    let elsewhere = |given: Given| given.done(GateCommand::SetRegistrations([other()].into()));
+    let lifted = elsewhere(given_login()).done(GateCommand::LiftRegistrations);
+    assert_eq!(closed(&lifted), Some(Closed::ByGate));
+    let back = lifted.done(GateCommand::SetRegistrations([store()].into())).done(GateCommand::LiftRegistrations);
+    assert_eq!(closed(&back), Some(Closed::ByGate), "it was over before");
+    let kept = given_login().done(GateCommand::SetRegistrations([store(), other()].into()));
+    assert_eq!(closed(&kept), None, "where it may be it goes on, also between two events of one change");
+    assert_eq!(closed(&kept.done(GateCommand::LiftRegistrations)), None);
+    assert_eq!(closed(&back.done(log_in())), None);
+}
+
+#[test]
 fn erased_is_final() {
     let given = given().when(GateCommand::Erase).then([GateEvent::Erased], Ok(()));
     let erased = Gate { standing: Standing::Erased, closed_by: 2, closed_why: ClosedWhy::Erased, ..opened() };
@@ -233,6 +249,7 @@ fn erased_is_final() {
         GateCommand::Enable,
         GateCommand::AddRegistration(store()),
         GateCommand::WithdrawRegistration(store()),
+        GateCommand::SetRegistrations([store()].into()),
         GateCommand::LiftRegistrations,
         GateCommand::SetMustChange(true),
         GateCommand::SetRoles(scopes(&["admin"])),

@@ -243,8 +243,7 @@ fn whoever_goes_on_refreshing_does_not_escape_the_brake_of_a_network() {
     let server = plan().start();
     let from = [("X-Forwarded-For", "203.0.3.9")];
     let login = [("grant_type", "password"), ("username", "person-3@example.com"), ("password", PASSWORD)];
-    let chains: Vec<Answer> =
-        (0..4).map(|_| server.post_as("/oauth2/token", Some(STORE), &login, &from)).collect();
+    let chains: Vec<Answer> = (0..4).map(|_| server.post_as("/oauth2/token", Some(STORE), &login, &from)).collect();
     let (stop, newest) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for chain in &chains {

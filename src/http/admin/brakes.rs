@@ -31,10 +31,10 @@ pub struct BrakesBody {
 /// What pulling a brake means for people.
 #[derive(Serialize, ToSchema)]
 pub struct CostBody {
-    /// Open sessions that end.
-    sessions: u64,
+    /// Open sessions that end; `null` where counting took too long: the brake does not wait for it.
+    sessions: Option<u64>,
     /// People who must log in again.
-    accounts: u64,
+    accounts: Option<u64>,
     /// Password hashes that can be computed at the same time when they do.
     hash_threads: usize,
 }
@@ -44,8 +44,8 @@ pub struct CostBody {
 pub struct PulledBody {
     /// Whether it was pulled; `false`: it was only asked what it costs.
     done: bool,
-    /// What it costs, counted just before; `null` where that took too long: the brake does not wait for it.
-    cost: Option<CostBody>,
+    /// What it costs, counted just before.
+    cost: CostBody,
 }
 
 /// What is sent to pull a brake.
@@ -252,7 +252,8 @@ async fn pulled(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> 
             brake.pull(&operator, services).await?;
         }
         let hash_threads = services.brakes.hash_threads();
-        let cost = cost.map(|cost| CostBody { sessions: cost.sessions, accounts: cost.accounts, hash_threads });
+        let (sessions, accounts) = (cost.map(|cost| cost.sessions), cost.map(|cost| cost.accounts));
+        let cost = CostBody { sessions, accounts, hash_threads };
         Ok(Answer::of(&PulledBody { done: !dry_run, cost }))
     };
     doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await
