@@ -65,7 +65,7 @@ pub fn line(event: &Value) -> String {
         }
     }
     let context = &event["context"];
-    for name in ["told_by", "net", "ua", "dev", "request_id"] {
+    for name in ["told_by", "api_key", "net", "ua", "dev", "request_id"] {
         if let Some(value) = context[name].as_str() {
             let _ = write!(out, "  {name}={value}");
         }

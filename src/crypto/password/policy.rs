@@ -1,8 +1,8 @@
 //! Which passwords people may choose, after NIST SP 800-63B (section 5.1.1.2).
 //!
 //! A password has to be long enough, and must not be among the first that are guessed: a common one, or one made of the login id.
-//! There are no rules about which kinds of characters stand in it, it is never cut off, and it never expires. What an operator
-//! sets is not judged here.
+//! There are no rules about which kinds of characters stand in it, it is never cut off, and it never expires. What a bootstrap file
+//! declares is not judged.
 
 use crate::crypto::sealing::normalise_login;
 use zeroize::Zeroizing;
