@@ -293,7 +293,7 @@ fn an_event_that_is_too_long_is_refused_and_leaves_nothing<P: Place>() {
     let stream = StreamId::Client(client(1));
     let proposals = vec![Proposal { stream: stream.clone(), expected: Expected::Any, events: vec![disabled, changed] }];
     let before = (trace(&journal), facts(&journal));
-    let Err(AppendError::Refused(why)) = append(&mut journal, teller.commit(proposals)) else { panic!("it was taken") };
+    let Err(AppendError::TooLong(why)) = append(&mut journal, teller.commit(proposals)) else { panic!("it was taken") };
     assert!(why.contains("client.changed would take") && why.contains("at most 4096"), "{why}");
     assert_eq!((trace(&journal), facts(&journal)), before);
     assert!(journal.reader().client(&client(1)).unwrap().unwrap().value.enabled);

@@ -122,7 +122,11 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
             return Err(operator.elsewhere(services).await);
         }
         // For a file that declares: what was erased is not made again.
-        let never = header(request, &IF_NONE_MATCH)?.is_some();
+        let never = match header(request, &IF_NONE_MATCH)?.as_deref() {
+            None => false,
+            Some("*") => true,
+            Some(_) => return Err(Why::Malformed("If-None-Match may only be *".to_owned())),
+        };
         if never && services.administration.was_taken(&spec.login).map_err(Why::Refused)? {
             return Err(Why::NotDone(NotDone::Taken));
         }

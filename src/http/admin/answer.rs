@@ -6,6 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, ETAG, LOCATION};
 use serde::Serialize;
+use std::fmt;
 
 /// A part of a list.
 #[derive(Serialize)]
@@ -16,14 +17,20 @@ pub struct Page<T: Serialize> {
     pub next: Option<String>,
 }
 
-/// An answer, as it can be given again.
-#[derive(Clone, PartialEq, Eq, Debug)]
+/// An answer, as it can be given again. It may hold a secret that was made.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Answer {
     status: StatusCode,
     version: Option<Version>,
     location: Option<String>,
     body: String,
     replayed: bool,
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).field("version", &self.version).finish_non_exhaustive()
+    }
 }
 
 impl Answer {
