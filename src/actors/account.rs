@@ -5,7 +5,7 @@ use super::asker::Asker;
 use super::closer::ended;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Resident;
-use crate::domain::account::{self, Login, LoginFacts, LoginGranted, PasswordVerdict};
+use crate::domain::account::{self, Login, LoginFacts, LoginGranted, LoginHow, PasswordVerdict};
 use crate::domain::brakes::Brakes;
 use crate::domain::client::Client;
 use crate::domain::command::Command;
@@ -14,6 +14,7 @@ use crate::domain::gate::Gate;
 use crate::domain::ids::{AccountId, ClientId, Owner, RefreshKeyId, SessionId, StreamId};
 use crate::domain::session::{RevokeReason, Session, SessionEvent};
 use crate::domain::tally::Seen;
+use crate::domain::time::Timestamp;
 use crate::domain::{Decision, Event, Expected, Proposal, State};
 use crate::entropy::uuid_v7;
 use crate::journal::{Commit, Versioned};
@@ -46,6 +47,17 @@ impl Resident for AccountActor {
     }
 }
 
+/// What kind of login it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoginKind {
+    /// By which door.
+    pub how: LoginHow,
+    /// Whether a refresh token is given; `None`: as the client's settings and the scope say.
+    pub refresh: Option<bool>,
+    /// When the session ends at the latest, where it has an end of its own.
+    pub until: Option<Timestamp>,
+}
+
 /// Finish a login whose password was checked.
 #[derive(Message)]
 #[rtype(result = "Result<Finished, Refused>")]
@@ -56,6 +68,8 @@ pub struct FinishLogin {
     pub scope: Option<BTreeSet<String>>,
     /// What the password work said.
     pub verdict: PasswordVerdict,
+    /// What kind of login it is.
+    pub kind: LoginKind,
     /// The gate as it was before the password work.
     pub gate: Versioned<Gate>,
     /// The client as it was before the password work.
@@ -168,7 +182,7 @@ impl Turn {
         let (refresh_key, _): (RefreshKeyId, _) = keyring.active_refresh().ok_or(Unavailable::Fault)?;
         let settings = &ask.client.value.settings;
         let cap = usize::try_from(settings.max_sessions).unwrap_or(usize::MAX).max(1);
-        let ends = if ask.verdict == PasswordVerdict::Right {
+        let ends = if matches!(ask.verdict, PasswordVerdict::Right | PasswordVerdict::Vouched) {
             let open = self.core.reader.sessions_at(self.id, &ask.client_id, cap + ENDED_AT_ONCE)?;
             let over = (open.len() + 1).saturating_sub(cap).min(ENDED_AT_ONCE);
             open.into_iter().take(over).collect()
@@ -180,6 +194,9 @@ impl Turn {
             client: ask.client_id.clone(),
             scope: ask.scope.clone(),
             verdict: ask.verdict,
+            how: ask.kind.how,
+            refresh: ask.kind.refresh,
+            until: ask.kind.until,
             session: SessionId(uuid_v7(&*self.core.entropy, self.core.clock.read().wall)),
             jti: self.core.token_id(),
             jitter: self.core.jitter(settings.access_ttl),
@@ -226,8 +243,8 @@ impl Turn {
         ask.gate = gate;
         ask.brakes = self.core.reader.brakes()?;
         let client = self.core.reader.client(&ask.client_id)?.ok_or(Unavailable::Fault)?;
-        // Whoever asked showed the secret of before.
-        if client.value.secret != ask.client.value.secret {
+        // Whoever asked showed the secret of before, at the doors that authenticate clients.
+        if ask.kind.how == LoginHow::Password && client.value.secret != ask.client.value.secret {
             return Err(Denial::ClientSecretWrong.into());
         }
         ask.client = client;

@@ -5,6 +5,7 @@ use super::asker::Asker;
 use super::brakes::is_used_from;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use crate::domain::brakes::Brakes;
+use crate::domain::client::Client;
 use crate::domain::command::Command;
 use crate::domain::gate::{ClosedWhy, Gate};
 use crate::domain::ids::{AccountId, ClientId, Owner, RequestId, SessionId, StreamId, Version};
@@ -158,7 +159,7 @@ async fn close_page(core: &Core, page: &[SessionId]) -> Result<usize, Refused> {
         let Some(session) = core.reader.session(*id)?.map(|session| session.value) else { continue };
         let Some(gate) = core.reader.gate(session.account)?.map(|gate| gate.value) else { continue };
         let Some(client) = core.reader.client(&session.client)?.map(|client| client.value) else { continue };
-        if let Some(reason) = why_over(&session, &gate, client.braked_by, &brakes, &system) {
+        if let Some(reason) = why_over(&session, &gate, &client, &brakes, &system) {
             by_account.entry(session.account).or_default().push((*id, reason));
         }
     }
@@ -197,7 +198,7 @@ pub(super) async fn close_network(core: &Core, network: &IpNet, before: Version)
 }
 
 /// Why a session without a closing event of its own is over; time is the sweeper's business.
-fn why_over(session: &Session, gate: &Gate, braked_by: u64, brakes: &Brakes, system: &System) -> Option<RevokeReason> {
+fn why_over(session: &Session, gate: &Gate, client: &Client, brakes: &Brakes, system: &System) -> Option<RevokeReason> {
     if session.status != Status::Open {
         None
     } else if session.gate_version < gate.closed_by {
@@ -207,13 +208,13 @@ fn why_over(session: &Session, gate: &Gate, braked_by: u64, brakes: &Brakes, sys
             ClosedWhy::SessionsRevoked | ClosedWhy::Nothing => RevokeReason::AllRevoked,
             ClosedWhy::Erased => RevokeReason::AccountErased,
         })
-    } else if session.client_version < braked_by {
+    } else if session.client_version < client.braked_by {
         Some(RevokeReason::ClientBrake)
     } else if session.brakes_version < brakes.all_by {
         Some(RevokeReason::AllBraked)
     } else if system.distrusts(session.refresh_key) {
         Some(RevokeReason::KeyDistrusted)
-    } else if !gate.is_registered_at(&session.client) || gate.ended(&session.client, session.gate_version) {
+    } else if !client.admits(&session.client, gate) || gate.ended(&session.client, session.gate_version) {
         Some(RevokeReason::RegistrationWithdrawn)
     } else {
         None

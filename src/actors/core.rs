@@ -1,6 +1,6 @@
 //! What every actor and handle works with.
 
-use super::administration::LOGIN_FIELD;
+use super::administration::{LOGIN_FIELD, USERNAME_FIELD};
 use super::asker::Asker;
 use super::held::Held;
 use super::keeper::KeeperHandle;
@@ -11,7 +11,7 @@ use crate::crypto::DataKey;
 use crate::domain::Proposal;
 use crate::domain::account::Account;
 use crate::domain::command::Command;
-use crate::domain::context::{Context, LastInFull};
+use crate::domain::context::{Context, LastInFull, SealedAt};
 use crate::domain::denial::Denial;
 use crate::domain::ids::{AccountId, CommitId, Owner, RequestId, TokenId};
 use crate::domain::time::{Span, Timestamp};
@@ -19,6 +19,7 @@ use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::{AppendError, Appended, Commit, Keys, KeysError, Reader, StoreError};
 use crate::metrics::Metrics;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// How often a decision that lost a race is made again.
 pub const TRIES: usize = 3;
@@ -120,6 +121,17 @@ pub struct Core {
     pub metrics: Arc<Metrics>,
     /// The `iss` of access tokens.
     pub issuer: String,
+    /// The one tenant, as FusionAuth's clients name it.
+    pub tenant: Uuid,
+}
+
+/// The login ids of an account.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Names {
+    /// The one that is an e-mail address.
+    pub email: Option<String>,
+    /// The one that is none.
+    pub username: Option<String>,
 }
 
 impl Core {
@@ -184,10 +196,29 @@ impl Core {
     /// # Errors
     /// Where the keys cannot be used.
     pub fn login_of(&self, id: AccountId, account: &Account) -> Result<Option<String>, Refused> {
+        self.opened(id, LOGIN_FIELD, &account.login)
+    }
+
+    /// What of an account's login ids is an e-mail address, and what is none.
+    ///
+    /// # Errors
+    /// Where the keys cannot be used.
+    pub fn names(&self, id: AccountId, account: &Account) -> Result<Names, Refused> {
+        let first = self.login_of(id, account)?;
+        let second = match &account.username {
+            Some(username) => self.opened(id, USERNAME_FIELD, &username.login)?,
+            None => None,
+        };
+        let (email, username) =
+            [first, second].into_iter().flatten().partition::<Vec<_>, _>(|login| login.contains('@'));
+        Ok(Names { email: email.into_iter().next(), username: username.into_iter().next() })
+    }
+
+    /// A text sealed under an account's data key; `None` where the account is erased.
+    pub(super) fn opened(&self, id: AccountId, field: &str, sealed: &SealedAt) -> Result<Option<String>, Refused> {
         let Some(key) = self.data_key(&Owner::Account(id))? else { return Ok(None) };
-        let login = &account.login;
-        let opened = key.open(login.commit, LOGIN_FIELD, &login.sealed).map_err(|error| {
-            tracing::error!(%error, account = %id, "a sealed login id does not open");
+        let opened = key.open(sealed.commit, field, &sealed.sealed).map_err(|error| {
+            tracing::error!(%error, account = %id, field, "what is sealed of an account does not open");
             Unavailable::Fault
         })?;
         Ok(String::from_utf8(opened.to_vec()).ok())

@@ -76,7 +76,7 @@ fn is_open(core: &Core, id: SessionId, session: &Session) -> Result<bool, Refuse
     let brakes = core.reader.brakes()?.value;
     let now = core.now_to_close(Timestamp::default());
     Ok(gate.value.is_enabled()
-        && gate.value.is_registered_at(&session.client)
+        && client.value.admits(&session.client, &gate.value)
         && !core.reader.system()?.value.distrusts(session.refresh_key)
         && session.closed(&gate.value, &client.value, &brakes, now).is_none())
 }

@@ -1,21 +1,22 @@
 //! The handle by which doors log people in: budget, password work, and the account's decision, in an order that tells a
 //! stranger nothing about which login ids exist.
 
-use super::account::{AccountActor, FinishLogin, Finished, LoggedIn};
+use super::account::{AccountActor, FinishLogin, Finished, LoggedIn, LoginKind};
 use super::asker::Asker;
 use super::attempts::AttemptsTable;
 use super::clients::AuthenticatedClient;
 use super::core::{Core, Refused, Unavailable, commit};
 use super::directory::Residents;
 use super::hasher::{Done, Hasher, Job, Share};
-use super::tokens::{Issued, Tokens};
-use crate::domain::account::{Account, AccountEvent, Guesser, Name, PasswordVerdict};
+use super::tokens::{Authentication, Granted, Issued, Tokens};
+use crate::domain::account::{Account, AccountEvent, Guesser, LoginHow, Name, PasswordVerdict};
 use crate::domain::brakes::Brakes;
-use crate::domain::client::{Client, Grant};
+use crate::domain::client::Grant;
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{AccountId, NameHash, Owner, StreamId};
+use crate::domain::time::Timestamp;
 use crate::domain::verifier::PasswordVerifier;
 use crate::domain::{Event, Expected, Proposal};
 use crate::journal::Versioned;
@@ -44,6 +45,22 @@ pub struct LoginAsk {
     pub password: Zeroizing<Vec<u8>>,
     /// The scope asked for, where one was.
     pub scope: Option<BTreeSet<String>>,
+    /// What kind of login it is.
+    pub kind: LoginKind,
+    /// Where somebody logs in who is not registered at the client, where he may.
+    pub elsewhere: Option<AuthenticatedClient>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// A login without a password, for which whoever asks stands in.
+pub struct Voucher {
+    /// Whose.
+    pub account: AccountId,
+    /// What kind of login it is.
+    pub kind: LoginKind,
+    /// Where somebody logs in who is not registered at the client, where he may.
+    pub elsewhere: Option<AuthenticatedClient>,
     /// Who asks.
     pub asker: Asker,
 }
@@ -67,7 +84,7 @@ impl<E: Into<Refused>> From<E> for NoLogin {
 struct Before {
     id: AccountId,
     gate: Versioned<Gate>,
-    client: Versioned<Client>,
+    client: AuthenticatedClient,
     brakes: Versioned<Brakes>,
     verifier: PasswordVerifier,
     guesser: Guesser,
@@ -90,7 +107,28 @@ impl Logins {
     /// # Errors
     /// [`NoLogin`]. Unknown login id, wrong password and too many attempts cost the same work and must be answered alike.
     pub async fn login(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<Issued, NoLogin> {
+        let how = ask.kind.how;
         let answer = self.decide(client, ask).await;
+        self.issue(client, how, answer)
+    }
+
+    /// Logs a person in for whom the caller vouches: no password is asked for. As if he had shown it, otherwise.
+    ///
+    /// # Errors
+    /// [`NoLogin`]; [`Denial::WrongCredentials`] also where there is no such account.
+    pub async fn vouch(&self, client: &AuthenticatedClient, voucher: Voucher) -> Result<Issued, NoLogin> {
+        let how = voucher.kind.how;
+        let answer = self.finish_vouched(client, voucher).await;
+        self.issue(client, how, answer)
+    }
+
+    /// Counts a login, and writes its tokens.
+    fn issue(
+        &self,
+        client: &AuthenticatedClient,
+        how: LoginHow,
+        answer: Result<LoggedIn, NoLogin>,
+    ) -> Result<Issued, NoLogin> {
         let outcome = match answer.as_ref().map_err(|no| &no.refused) {
             Ok(_) => "ok",
             Err(Refused::Denied(denial)) => denial.code(),
@@ -100,13 +138,30 @@ impl Logins {
         let LoggedIn { id, session, gate, client, new_context } = answer?;
         self.core.metrics.sessions.with_label_values(&["open"]).inc();
         self.core.metrics.tokens_issued_total.with_label_values(&[Grant::Password.as_str()]).inc();
-        let issued = self.tokens.of_session(id, &session, &gate, &client, &session.access, &session.scope, 0)?;
+        let issued = self.tokens.of_session(&Granted {
+            id,
+            session: &session,
+            gate: &gate,
+            client: &client,
+            access: &session.access,
+            scope: &session.scope,
+            generation: 0,
+            by: Authentication::Login(how),
+        })?;
         Ok(Issued { new_context, ..issued })
     }
 
-    async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, NoLogin> {
-        // A login that could not be granted now must not cost a hash. On a full disk a refusal could not be recorded either, and
-        // that must not tell known login ids from unknown ones: not here, nor where the disk fills up meanwhile.
+    async fn finish_vouched(&self, client: &AuthenticatedClient, voucher: Voucher) -> Result<LoggedIn, NoLogin> {
+        self.may_try()?;
+        let Voucher { account, kind, elsewhere, asker } = voucher;
+        let before = self.before(Some(account), client, elsewhere, &asker)?;
+        let Some(before) = before else { return Err(Denial::WrongCredentials.into()) };
+        self.finish(before, None, kind, PasswordVerdict::Vouched, asker).await
+    }
+
+    /// A login that could not be granted now must not cost a hash. On a full disk a refusal could not be recorded either, and
+    /// that must not tell known login ids from unknown ones: not here, nor where the disk fills up meanwhile.
+    fn may_try(&self) -> Result<Timestamp, Refused> {
         let now = self.core.now(Default::default())?;
         if self.core.writer.disk().is_low() {
             return Err(Unavailable::Disk.into());
@@ -114,14 +169,24 @@ impl Logins {
         if self.core.reader.brakes()?.value.logins_refused_since.is_some() {
             return Err(Denial::LoginsRefused.into());
         }
-        let name = self.core.keys.name().hash(&ask.login);
-        let before = self.before(name, client, &ask.asker)?;
+        Ok(now)
+    }
+
+    async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, NoLogin> {
+        let now = self.may_try()?;
+        let LoginAsk { login, password, scope, kind, elsewhere, asker } = ask;
+        let name = self.core.keys.name().hash(&login);
+        let account = match self.core.reader.name(name)?.map(|name| name.value) {
+            Some(Name::Taken(account)) => Some(account),
+            Some(Name::Free) | None => None,
+        };
+        let before = self.before(account, client, elsewhere, &asker)?;
         let guesser = match &before {
             Some(before) => before.guesser.clone(),
-            None => Guesser::Stranger(ask.asker.network()),
+            None => Guesser::Stranger(asker.network()),
         };
         let admitted = self.attempts.charge(name, &guesser, now).is_ok();
-        let job = self.job(before.as_ref(), name, &ask.login)?;
+        let job = self.job(before.as_ref(), name, &login)?;
         let share = match &guesser {
             Guesser::Familiar(_) => Share::Familiar,
             Guesser::Stranger(Some(network)) => Share::Network(network.clone()),
@@ -132,7 +197,7 @@ impl Logins {
                 self.attempts.give_back(name, &guesser);
             }
         };
-        let done = self.hasher.run(job, ask.password.clone(), share).await.map_err(|_| {
+        let done = self.hasher.run(job, password.clone(), share).await.map_err(|_| {
             give_back();
             Unavailable::Busy
         })?;
@@ -149,62 +214,73 @@ impl Logins {
             give_back();
         }
         let Some(before) = before else {
-            self.core.touch(&ask.asker).await?;
+            self.core.touch(&asker).await?;
             let throttled = verdict == PasswordVerdict::Throttled;
             return Err(if throttled { Denial::Throttled } else { Denial::WrongCredentials }.into());
         };
-        self.finish(client, ask, before, verdict, weak).await
-    }
-
-    async fn finish(
-        &self,
-        client: &AuthenticatedClient,
-        ask: LoginAsk,
-        before: Before,
-        verdict: PasswordVerdict,
-        weak: bool,
-    ) -> Result<LoggedIn, NoLogin> {
-        let (id, gate_version, password) = (before.id, before.gate.version, before.verifier.password);
-        let asker = ask.asker.clone();
-        let finish = FinishLogin {
-            client_id: client.id.clone(),
-            scope: ask.scope,
-            verdict,
-            gate: before.gate,
-            client: before.client,
-            brakes: before.brakes,
-            asker: ask.asker,
-        };
-        let logged_in = match self.residents.ask(id, finish).await?.ok_or(Unavailable::Fault)?? {
-            Finished::LoggedIn(logged_in) => logged_in,
-            Finished::Refused(denial, commit) => {
-                self.core.refuse(*commit).await?;
-                let must_change = (denial == Denial::PasswordChangeRequired).then_some(id);
-                return Err(NoLogin { refused: denial.into(), must_change });
-            }
-        };
+        let (id, gate_version, of) = (before.id, before.gate.version, before.verifier.password);
+        let logged_in = self.finish(before, scope, kind, verdict, asker.clone()).await?;
         if weak {
-            let (logins, plain) = (self.clone(), ask.password);
+            let logins = self.clone();
             // After the answer, in a commit of its own: nobody waits for it, and a changed password wins.
             actix_rt::spawn(async move {
-                if let Err(error) = logins.rehash(id, gate_version, password, plain, &asker).await {
+                if let Err(error) = logins.rehash(id, gate_version, of, password, &asker).await {
                     tracing::warn!(%error, account = %id, "a password was not hashed anew; the next login tries again");
                 }
             });
         }
-        Ok(*logged_in)
+        Ok(logged_in)
+    }
+
+    async fn finish(
+        &self,
+        before: Before,
+        scope: Option<BTreeSet<String>>,
+        kind: LoginKind,
+        verdict: PasswordVerdict,
+        asker: Asker,
+    ) -> Result<LoggedIn, NoLogin> {
+        let id = before.id;
+        let finish = FinishLogin {
+            client_id: before.client.id,
+            scope,
+            verdict,
+            kind,
+            gate: before.gate,
+            client: before.client.state,
+            brakes: before.brakes,
+            asker,
+        };
+        match self.residents.ask(id, finish).await?.ok_or(Unavailable::Fault)?? {
+            Finished::LoggedIn(logged_in) => Ok(*logged_in),
+            Finished::Refused(denial, commit) => {
+                self.core.refuse(*commit).await?;
+                let must_change = (denial == Denial::PasswordChangeRequired).then_some(id);
+                Err(NoLogin { refused: denial.into(), must_change })
+            }
+        }
     }
 
     /// What a login is decided on, read before the password work.
-    fn before(&self, name: NameHash, client: &AuthenticatedClient, asker: &Asker) -> Result<Option<Before>, Refused> {
+    fn before(
+        &self,
+        account: Option<AccountId>,
+        client: &AuthenticatedClient,
+        elsewhere: Option<AuthenticatedClient>,
+        asker: &Asker,
+    ) -> Result<Option<Before>, Refused> {
         let reader = &self.core.reader;
-        let Some(Name::Taken(id)) = reader.name(name)?.map(|name| name.value) else { return Ok(None) };
-        let gate = reader.gate(id)?.ok_or(Unavailable::Fault)?;
+        let Some(id) = account else { return Ok(None) };
+        let Some(gate) = reader.gate(id)? else { return Ok(None) };
         let account = reader.account(id)?.ok_or(Unavailable::Fault)?;
         let guesser = guesser(&self.core, id, &account.value, asker)?;
         let verifier = account.value.verifier(&gate.value).clone();
         let brakes = reader.brakes()?;
-        Ok(Some(Before { id, gate, client: client.state.clone(), brakes, verifier, guesser }))
+        let client = match elsewhere {
+            Some(elsewhere) if !client.state.value.admits(&client.id, &gate.value) => elsewhere,
+            _ => client.clone(),
+        };
+        Ok(Some(Before { id, gate, client, brakes, verifier, guesser }))
     }
 
     /// One hash, whoever asks: of the account's own scheme, or of the scheme of an account that this login id always picks.

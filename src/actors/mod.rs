@@ -36,8 +36,10 @@ mod vital;
 mod watchdog;
 mod writer;
 
-pub use account::AccountActor;
-pub use administration::{Account, Administration, NewAccount, NewApiKey, NewClient, NewPassword, NotDone};
+pub use account::{AccountActor, LoginKind};
+pub use administration::{
+    Account, Administration, NewAccount, NewApiKey, NewClient, NewPassword, NotDone, PersonChange,
+};
 pub use api_keys::{ApiKeys, AuthenticatedKey};
 pub use archivist::{archive, run as archive_as_sealed};
 pub use asker::{Asker, Person, Used, cut};
@@ -45,7 +47,7 @@ pub use attempts::AttemptsTable;
 pub use brakes::{Brakes, Cost, Reach};
 pub use clients::{AuthenticatedClient, Clients};
 pub use closer::{Closer, Closing, Scope};
-pub use core::{Core, Refused, Unavailable};
+pub use core::{Core, Names, Refused, Unavailable};
 pub use directory::{DirectoryLimits, Resident, Residents};
 pub use disk_room::DiskRoom;
 pub use fate::Fate;
@@ -55,10 +57,10 @@ pub use held::Held;
 pub use keeper::KeeperHandle;
 pub use keyring::{KeyMaintenance, Keyrings, Rotation};
 pub use listed::Listed;
-pub use logins::{LoginAsk, Logins, NoLogin};
+pub use logins::{LoginAsk, Logins, NoLogin, Voucher};
 pub use passwords::{Passwords, Shown};
-pub use session::SessionActor;
-pub use sessions::Sessions;
+pub use session::{Bearer, SessionActor};
+pub use sessions::{RefreshAsk, Sessions};
 pub use sweeper::Sweeper;
 pub use tokens::{Inspected, Issued, Tokens};
 pub use vital::Vital;

@@ -1,6 +1,7 @@
 //! The actor of one session: decides what happens to it, one thing after the other.
 
 use super::asker::Asker;
+use super::clients::AuthenticatedClient;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Resident;
 use crate::clock::Reading;
@@ -12,9 +13,10 @@ use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
 use crate::domain::ids::{ClientId, CommitId, Generation, Owner, SessionId, StreamId};
 use crate::domain::session::{
-    Around, Refresh, RefreshGranted, RefreshHow, Revoke, RevokeReason, Session, SessionEvent, Status, Unrecorded,
+    Around, Asked, Refresh, RefreshDoor, RefreshGranted, RefreshHow, Revoke, RevokeReason, Session, SessionEvent,
+    Status, Unrecorded,
 };
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::{Decision, Event, Expected, Proposal, State, session};
 use crate::journal::{Appended, Versioned};
 use actix::prelude::*;
@@ -68,16 +70,55 @@ pub fn of_session<T>(answer: Option<Result<T, Halt>>) -> Result<Option<T>, Refus
     }
 }
 
+/// Who shows a refresh token.
+#[derive(Clone, Debug)]
+pub enum Bearer {
+    /// A client, at a door that authenticates clients.
+    Client(ClientId),
+    /// Whoever has it, at a door of FusionAuth's that authenticates none.
+    Anybody,
+    /// Whoever has it and an API key, at such a door; the clients that the key covers, `None`: all.
+    Key(Option<BTreeSet<ClientId>>),
+}
+
+impl Bearer {
+    /// A client that may go on.
+    pub fn of(client: &AuthenticatedClient) -> Self {
+        Self::Client(client.id.clone())
+    }
+
+    /// The client, where it is one.
+    pub fn client(&self) -> Option<&ClientId> {
+        match self {
+            Self::Client(client) => Some(client),
+            Self::Anybody | Self::Key(_) => None,
+        }
+    }
+
+    /// Whether it may show tokens of a client here.
+    fn may_show(&self, id: &ClientId, client: &Client) -> bool {
+        match self {
+            Self::Client(_) => true,
+            Self::Anybody => client.trusts_bearers(),
+            Self::Key(clients) => {
+                clients.as_ref().is_none_or(|clients| clients.contains(id)) || client.trusts_bearers()
+            }
+        }
+    }
+}
+
 /// Redeem a refresh token whose tag is right.
 #[derive(Message)]
 #[rtype(result = "Result<Redeemed, Halt>")]
 pub struct Redeem {
     /// The generation in the token.
     pub presented: Generation,
-    /// The client that asks.
-    pub client: ClientId,
+    /// Who shows it, and where.
+    pub bearer: Bearer,
     /// The scope asked for, where one was.
     pub scope: Option<BTreeSet<String>>,
+    /// How long the access token shall live, where it shall be shorter than usual.
+    pub ttl: Option<Span>,
     /// Who asks.
     pub asker: Asker,
 }
@@ -100,8 +141,8 @@ pub struct Redeemed {
 pub struct End {
     /// Why.
     pub reason: RevokeReason,
-    /// The client that asks, where a client does.
-    pub client: Option<ClientId>,
+    /// Who asks by showing a refresh token, where somebody does.
+    pub bearer: Option<Bearer>,
     /// The generation of the refresh token by which it asks, where it does.
     pub presented: Option<Generation>,
     /// Who asks.
@@ -273,17 +314,25 @@ impl Turn {
 
     async fn redeem(&mut self, ask: Redeem) -> Result<Redeemed, Halt> {
         if let Some(reason) = self.core.held.reason(self.id) {
-            self.end(End { reason, client: None, presented: None, asker: ask.asker.clone() }).await?;
+            self.end(End { reason, bearer: None, presented: None, asker: ask.asker.clone() }).await?;
         }
         for _ in 0..TRIES {
             // A clock that is not believed grants nothing, and keeps nobody from being found out.
             let Reading { believed, wall, .. } = self.core.clock.read();
             let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
             let (gate, client) = (&stage.gate, &stage.client);
+            if !ask.bearer.may_show(&self.session.value.client, &client.value) {
+                self.refuse_door(&stage, Asked::Refresh, ask.presented).await?;
+                return Err(Denial::WrongDoor.into());
+            }
+            let at_client = ask.bearer.client();
+            let door = if at_client.is_some() { RefreshDoor::Token } else { RefreshDoor::JwtRefresh };
             let command = Refresh {
                 presented: ask.presented,
-                client: ask.client.clone(),
+                client: at_client.unwrap_or(&self.session.value.client).clone(),
                 scope: ask.scope.clone(),
+                door,
+                ttl: ask.ttl,
                 jti: self.core.token_id(),
                 jitter: self.core.jitter(client.value.settings.access_ttl),
                 wall,
@@ -321,6 +370,22 @@ impl Turn {
         Err(Unavailable::Conflict.into())
     }
 
+    /// Records, as far as refusals are recorded, that a refresh token was shown at a door that is not for it.
+    async fn refuse_door(&mut self, stage: &Stage, asked: Asked, presented: Generation) -> Result<(), Refused> {
+        let around = stage.around(&self.unrecorded);
+        let Decision { events, .. } = session::refuse_door::<()>(&self.session.value, asked, presented, &around);
+        let command = Command::WrongDoor { asked, presented, unrecorded: self.unrecorded.clone() };
+        self.unrecorded.count_refusal(&self.session.value, Denial::WrongDoor);
+        if events.is_empty() {
+            return Ok(());
+        }
+        // Where the session has moved on meanwhile, the next such token is recorded.
+        if let Some(appended) = self.append(stage, command, events, Vec::new()).await? {
+            self.keep(&appended);
+        }
+        Ok(())
+    }
+
     /// Counts what was decided on the state before it is renewed.
     fn count(&mut self, outcome: &Result<RefreshGranted, Denial>) {
         match outcome {
@@ -335,7 +400,14 @@ impl Turn {
     async fn end(&mut self, ask: End) -> Result<(), Halt> {
         for _ in 0..TRIES {
             let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
-            let command = Revoke { reason: ask.reason, client: ask.client.clone(), presented: ask.presented };
+            if let (Some(bearer), Some(presented)) = (&ask.bearer, ask.presented)
+                && !bearer.may_show(&self.session.value.client, &stage.client.value)
+            {
+                self.refuse_door(&stage, Asked::Revoke, presented).await?;
+                return Err(Denial::WrongDoor.into());
+            }
+            let client = ask.bearer.as_ref().and_then(Bearer::client).cloned();
+            let command = Revoke { reason: ask.reason, client, presented: ask.presented };
             let around = stage.around(&self.unrecorded);
             let Decision { events, outcome } = session::revoke(&self.session.value, &command, &around);
             let unrecorded = self.unrecorded.clone();

@@ -5,16 +5,16 @@ use super::clients::AuthenticatedClient;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
 use super::directory::Residents;
 use super::evidence::EvidenceRoom;
-use super::session::{End, ExpireIfDue, Redeem, Redeemed, SessionActor, Show, of_session};
-use super::tokens::{Issued, Tokens};
+use super::session::{Bearer, End, ExpireIfDue, Redeem, Redeemed, SessionActor, Show, of_session};
+use super::tokens::{Authentication, Granted, Issued, Tokens};
 use crate::crypto::{RefreshToken, UnverifiedRefreshToken};
 use crate::domain::client::Grant;
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
 use crate::domain::evidence::{Ask, Door};
-use crate::domain::ids::{Owner, SessionId, StreamId};
+use crate::domain::ids::{ClientId, Owner, SessionId, StreamId};
 use crate::domain::session::{RevokeReason, Session};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::{Event, Expected, Proposal, system};
 use crate::journal::History;
 use std::collections::{BTreeSet, HashMap};
@@ -22,6 +22,26 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Lost sessions whose unrecorded tokens are counted.
 const LOST_COUNTED: usize = 1024;
+
+/// A refresh token as it was shown.
+#[derive(Clone, Debug)]
+pub struct RefreshAsk {
+    /// Who shows it, and where.
+    pub bearer: Bearer,
+    /// The scope asked for, where one was.
+    pub scope: Option<BTreeSet<String>>,
+    /// How long the access token shall live, where it shall be shorter than usual.
+    pub ttl: Option<Span>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+impl RefreshAsk {
+    /// As a client asks.
+    pub fn of(client: &AuthenticatedClient, scope: Option<BTreeSet<String>>, asker: Asker) -> Self {
+        Self { bearer: Bearer::of(client), scope, ttl: None, asker }
+    }
+}
 
 /// See the module.
 #[derive(Clone)]
@@ -49,46 +69,39 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Refused`]
-    pub async fn refresh(
-        &self,
-        token: &str,
-        client: &AuthenticatedClient,
-        scope: Option<BTreeSet<String>>,
-        asker: Asker,
-    ) -> Result<Issued, Refused> {
-        let answer = self.redeem(token, client, scope, asker).await;
+    pub async fn refresh(&self, token: &str, ask: RefreshAsk) -> Result<Issued, Refused> {
+        // At a door that authenticates no client, the session's is known only where there is one.
+        let asked = ask.bearer.client().cloned();
+        let answer = self.redeem(token, ask).await;
+        let asked = asked.as_ref().map_or("-", ClientId::as_str);
         let (label, outcome) = match &answer {
-            Ok((_, redeemed)) => (client.id.as_str(), redeemed.granted.how.code()),
+            Ok((_, redeemed)) => (redeemed.session.client.as_str(), redeemed.granted.how.code()),
             // Nothing a stranger says may grow the metrics: he can name any client.
             Err(Refused::Denied(Denial::BadTag)) => ("-", Denial::BadTag.code()),
-            Err(Refused::Denied(denial)) => (client.id.as_str(), denial.code()),
-            Err(Refused::Unavailable(why)) => (client.id.as_str(), why.code()),
+            Err(Refused::Denied(denial)) => (asked, denial.code()),
+            Err(Refused::Unavailable(why)) => (asked, why.code()),
         };
         self.core.metrics.refreshes_total.with_label_values(&[label, outcome]).inc();
         let (token, redeemed) = answer?;
         self.core.metrics.tokens_issued_total.with_label_values(&[Grant::RefreshToken.as_str()]).inc();
         let Redeemed { granted, session, gate, client } = redeemed;
-        self.tokens.of_session(
-            token.session,
-            &session,
-            &gate,
-            &client,
-            &granted.access,
-            &granted.scope,
-            granted.generation,
-        )
+        self.tokens.of_session(&Granted {
+            id: token.session,
+            session: &session,
+            gate: &gate,
+            client: &client,
+            access: &granted.access,
+            scope: &granted.scope,
+            generation: granted.generation,
+            by: Authentication::Refreshed,
+        })
     }
 
-    async fn redeem(
-        &self,
-        token: &str,
-        client: &AuthenticatedClient,
-        scope: Option<BTreeSet<String>>,
-        asker: Asker,
-    ) -> Result<(RefreshToken, Redeemed), Refused> {
+    async fn redeem(&self, token: &str, ask: RefreshAsk) -> Result<(RefreshToken, Redeemed), Refused> {
         let token = self.verify(token)?;
-        let shown_by = asker.clone();
-        let redeem = Redeem { presented: token.generation, client: client.id.clone(), scope, asker };
+        let RefreshAsk { bearer, scope, ttl, asker } = ask;
+        let (client, shown_by) = (bearer.client().cloned(), asker.clone());
+        let redeem = Redeem { presented: token.generation, bearer, scope, ttl, asker };
         match of_session(self.residents.ask(token.session, redeem).await?)? {
             Some(redeemed) => Ok((token, redeemed)),
             // Whatever is known of it, nothing is granted here.
@@ -114,10 +127,10 @@ impl Sessions {
         &self,
         door: Door,
         token: &RefreshToken,
-        client: &AuthenticatedClient,
+        client: Option<ClientId>,
         asker: &Asker,
     ) -> Result<(), Refused> {
-        let ask = Ask { door, client: client.id.clone(), presented: token.generation };
+        let ask = Ask { door, client, presented: token.generation };
         if let Some(answer) = self.evidence.answer(token.session, ask, asker).await? {
             return answer.map_err(Refused::from);
         }
@@ -172,11 +185,20 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Refused`]: the token is another client's, or nothing could be decided.
-    pub async fn revoke(&self, token: &str, client: &AuthenticatedClient, asker: Asker) -> Result<(), Refused> {
+    pub async fn revoke(&self, token: &str, bearer: Bearer, asker: Asker) -> Result<(), Refused> {
+        self.end_by(token, bearer, RevokeReason::Revoked, asker).await
+    }
+
+    /// Ends a session by one of its refresh tokens, and says why: see [`Self::revoke`].
+    ///
+    /// # Errors
+    /// [`Refused`]: the token is another client's, or not for this door, or nothing could be decided.
+    pub async fn end_by(&self, token: &str, bearer: Bearer, reason: RevokeReason, asker: Asker) -> Result<(), Refused> {
         let Ok(token) = self.verify(token) else { return Ok(()) };
         let presented = Some(token.generation);
         let shown_by = asker.clone();
-        let end = End { reason: RevokeReason::Revoked, client: Some(client.id.clone()), presented, asker };
+        let client = bearer.client().cloned();
+        let end = End { reason, bearer: Some(bearer), presented, asker };
         match of_session(self.residents.ask(token.session, end).await?)? {
             Some(()) => Ok(()),
             None => self.unknown(Door::Revoke, &token, client, &shown_by).await,
@@ -194,8 +216,7 @@ impl Sessions {
         client: Option<&AuthenticatedClient>,
         asker: Asker,
     ) -> Result<(), Refused> {
-        let client = client.map(|client| client.id.clone());
-        let end = End { reason, client, presented: None, asker };
+        let end = End { reason, bearer: client.map(Bearer::of), presented: None, asker };
         of_session(self.residents.ask(session, end).await?).map(|_| ())
     }
 
@@ -216,7 +237,7 @@ impl Sessions {
         let show = Show { presented: token.generation, client: client.id.clone(), asker };
         match of_session(self.residents.ask(token.session, show).await?)? {
             Some(session) => Ok(session.map(|session| (token.session, session))),
-            None => self.unknown(Door::Show, &token, client, &shown_by).await.map(|()| None),
+            None => self.unknown(Door::Show, &token, Some(client.id.clone()), &shown_by).await.map(|()| None),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Writing access and refresh tokens once their events are durable, and judging the ones that come back.
 
-use super::core::{Core, Refused, Unavailable};
+use super::core::{Core, Names, Refused, Unavailable};
 use crate::clock::Stopwatch;
-use crate::crypto::{Claims, RefreshToken, TYP, UnverifiedAccessToken, mint};
-use crate::domain::client::Client;
+use crate::crypto::{Claims, RefreshToken, Typ, UnverifiedAccessToken, mint};
+use crate::domain::account::LoginHow;
+use crate::domain::client::{Client, Profile};
 use crate::domain::gate::Gate;
 use crate::domain::ids::{AccountId, ClientId, Generation, SessionId};
 use crate::domain::liveness::{Basis, Presented, is_active};
@@ -25,8 +26,43 @@ pub struct Issued {
     pub scope: BTreeSet<String>,
     /// The session, where there is one.
     pub session: Option<SessionId>,
+    /// The account, where there is one.
+    pub account: Option<AccountId>,
+    /// The client at which it is.
+    pub client: ClientId,
+    /// When the access token ends.
+    pub expires_at: Timestamp,
     /// Whether it is a login from where the account was never used.
     pub new_context: bool,
+}
+
+/// How the holder of a session's tokens came by them: a claim for clients of FusionAuth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Authentication {
+    /// By a login.
+    Login(LoginHow),
+    /// By a refresh token.
+    Refreshed,
+}
+
+/// What the tokens of a session are written from.
+pub struct Granted<'a> {
+    /// The session's id.
+    pub id: SessionId,
+    /// The session.
+    pub session: &'a Session,
+    /// The gate it was decided on.
+    pub gate: &'a Gate,
+    /// The client it was decided on.
+    pub client: &'a Client,
+    /// The access token's own id and times.
+    pub access: &'a Access,
+    /// Its scope.
+    pub scope: &'a BTreeSet<String>,
+    /// The refresh token's generation.
+    pub generation: Generation,
+    /// How they were come by.
+    pub by: Authentication,
 }
 
 /// An access token that is active.
@@ -59,27 +95,19 @@ impl Tokens {
     ///
     /// # Errors
     /// [`Unavailable::Fault`] where there is no key to write them with.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "each is a state or a value of the decision; a struct would only rename them"
-    )]
-    pub fn of_session(
-        &self,
-        id: SessionId,
-        session: &Session,
-        gate: &Gate,
-        client: &Client,
-        access: &Access,
-        scope: &BTreeSet<String>,
-        generation: Generation,
-    ) -> Result<Issued, Refused> {
+    pub fn of_session(&self, granted: &Granted<'_>) -> Result<Issued, Refused> {
+        let Granted { id, session, gate, client, access, scope, generation, by } = *granted;
         let claims = Claims {
             sub: session.account.to_string(),
             auth_time: Some(session.started_at.seconds()),
             sid: Some(id),
-            roles: gate.roles.iter().cloned().collect(),
+            roles: gate.roles_for(&session.client).into_iter().collect(),
             email: if scope.contains("email") { self.core.login(session.account)? } else { None },
             ..self.claims(&session.client, client, access, scope)
+        };
+        let claims = match client.settings.profile {
+            Profile::Fusionauth => self.as_fusionauth(claims, client, session.account, by)?,
+            Profile::Standard | Profile::Gateway => claims,
         };
         let refresh_token = if session.refreshable {
             let keyring = self.core.keyrings.current();
@@ -88,13 +116,16 @@ impl Tokens {
         } else {
             None
         };
-        let access_token = self.sign(client, &claims)?;
+        let access_token = self.sign(client, &claims, gty(by))?;
         Ok(Issued {
             access_token,
             expires_in: self.rest(access),
             refresh_token,
             scope: scope.clone(),
             session: Some(id),
+            account: Some(session.account),
+            client: session.client.clone(),
+            expires_at: access.expires_at,
             new_context: false,
         })
     }
@@ -111,17 +142,62 @@ impl Tokens {
         scope: &BTreeSet<String>,
     ) -> Result<Issued, Refused> {
         let claims = self.claims(id, client, access, scope);
-        let access_token = self.sign(client, &claims)?;
-        let expires_in = self.rest(access);
-        let scope = scope.clone();
-        Ok(Issued { access_token, expires_in, refresh_token: None, scope, session: None, new_context: false })
+        let access_token = self.sign(client, &claims, &["client_credentials"])?;
+        Ok(Issued {
+            access_token,
+            expires_in: self.rest(access),
+            refresh_token: None,
+            scope: scope.clone(),
+            session: None,
+            account: None,
+            client: id.clone(),
+            expires_at: access.expires_at,
+            new_context: false,
+        })
+    }
+
+    /// The claims that FusionAuth's clients look for besides.
+    fn as_fusionauth(
+        &self,
+        claims: Claims,
+        client: &Client,
+        account: AccountId,
+        by: Authentication,
+    ) -> Result<Claims, Refused> {
+        let state = self.core.reader.account(account)?.ok_or(Unavailable::Fault)?;
+        let Names { email, username } = self.core.names(account, &state.value)?;
+        // At the tenant's own client nobody is registered, and so nobody has a role.
+        let application = client.settings.registration_required;
+        Ok(Claims {
+            application: application.then(|| claims.client_id.clone()),
+            roles: if application { claims.roles } else { Vec::new() },
+            authentication: Some(
+                match by {
+                    Authentication::Login(LoginHow::Password | LoginHow::LoginApi) => "PASSWORD",
+                    Authentication::Login(LoginHow::Ping) => "PING",
+                    Authentication::Login(LoginHow::Issued) => "JWT_SSO",
+                    Authentication::Login(LoginHow::Created) => "USER_CREATE",
+                    Authentication::Login(LoginHow::Registered) => "REGISTRATION",
+                    Authentication::Refreshed => "REFRESH_TOKEN",
+                }
+                .to_owned(),
+            ),
+            email_verified: email.is_some().then_some(true),
+            email,
+            username,
+            tenant: Some(self.core.tenant.to_string()),
+            ..claims
+        })
     }
 
     fn claims(&self, id: &ClientId, client: &Client, access: &Access, scope: &BTreeSet<String>) -> Claims {
         Claims {
             iss: self.core.issuer.clone(),
             sub: id.to_string(),
-            aud: client.settings.audience.clone().unwrap_or_else(|| self.core.issuer.clone()),
+            aud: client.settings.audience.clone().unwrap_or_else(|| match client.settings.profile {
+                Profile::Fusionauth => id.to_string(),
+                Profile::Standard | Profile::Gateway => self.core.issuer.clone(),
+            }),
             exp: access.expires_at.seconds(),
             iat: access.issued_at.seconds(),
             jti: access.jti,
@@ -131,16 +207,25 @@ impl Tokens {
             sid: None,
             roles: Vec::new(),
             email: None,
+            application: None,
+            authentication: None,
+            email_verified: None,
+            username: None,
+            tenant: None,
         }
     }
 
-    fn sign(&self, client: &Client, claims: &Claims) -> Result<String, Refused> {
+    fn sign(&self, client: &Client, claims: &Claims, gty: &[&str]) -> Result<String, Refused> {
         let keyring = self.core.keyrings.current();
         let alg = client.settings.signing_alg;
         let entry = keyring.active_entry(alg).ok_or(Unavailable::Fault)?;
         let key = entry.key.as_ref().ok_or(Unavailable::Fault)?;
         let signing = Stopwatch::start();
-        let token = mint(key, &entry.kid, TYP, claims);
+        let typ = match client.settings.profile {
+            Profile::Fusionauth => Typ::Plain(gty),
+            Profile::Standard | Profile::Gateway => Typ::AccessToken,
+        };
+        let token = mint(key, &entry.kid, typ, claims);
         self.core.metrics.signing_seconds.with_label_values(&[alg.as_str()]).observe(signing.seconds());
         Ok(token)
     }
@@ -202,5 +287,14 @@ impl Tokens {
     /// The published keys (RFC 7517) as JSON.
     pub fn jwks(&self) -> String {
         serde_json::to_string(&self.core.keyrings.current().jwks()).unwrap_or_default()
+    }
+}
+
+/// The grants that led to a token, one after the other: a header of FusionAuth's.
+fn gty(by: Authentication) -> &'static [&'static str] {
+    match by {
+        Authentication::Login(LoginHow::Password) => &["password"],
+        Authentication::Login(_) => &[],
+        Authentication::Refreshed => &["refresh_token"],
     }
 }

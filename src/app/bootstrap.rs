@@ -102,18 +102,18 @@ fn api_key(spec: &ApiKeySpec) -> NewApiKey {
 }
 
 fn account(spec: &AccountSpec) -> Result<NewAccount, Refused> {
+    let password = match &spec.credential {
+        Credential::Password(password) => NewPassword::Plain(Zeroizing::new(password.expose().to_owned())),
+        // Whoever starts a server has asked `check` before.
+        Credential::Hash(hash) => NewPassword::Hash(phc_of(hash.expose()).map_err(|_| Unavailable::Fault)?),
+    };
     Ok(NewAccount {
         id: spec.id,
         must_change: spec.must_change,
         enabled: spec.enabled,
-        login: spec.login.clone(),
-        password: match &spec.credential {
-            Credential::Password(password) => NewPassword::Plain(Zeroizing::new(password.expose().to_owned())),
-            // Whoever starts a server has asked `check` before.
-            Credential::Hash(hash) => NewPassword::Hash(phc_of(hash.expose()).map_err(|_| Unavailable::Fault)?),
-        },
         roles: spec.roles.clone(),
         clients: spec.clients.as_ref().map(|clients| clients.iter().cloned().collect()),
+        ..NewAccount::new(spec.login.clone(), password)
     })
 }
 

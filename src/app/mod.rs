@@ -107,6 +107,7 @@ impl App {
             held: Held::new(metrics.clone()),
             metrics: metrics.clone(),
             issuer,
+            tenant: config.fusionauth.tenant,
         });
         let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();

@@ -32,6 +32,8 @@ pub enum Kind {
     Path,
     /// The address that stands in tokens.
     Issuer,
+    /// A UUID.
+    Uuid,
     /// An IP address and a port.
     Socket,
     /// A list of networks.
@@ -64,6 +66,7 @@ impl Kind {
         match self {
             Self::Path => "a path".into(),
             Self::Issuer => "an https or http URL without trailing slash, query and fragment".into(),
+            Self::Uuid => "a UUID".into(),
             Self::Socket => "an IP address and a port, such as \"127.0.0.1:8080\"".into(),
             Self::Networks => "a list of networks, such as [\"10.0.0.0/8\"]".into(),
             Self::Flag => "true or false".into(),
@@ -277,6 +280,30 @@ pub static KEYS: &[Key] = &[
     key("store.cache_bytes", Kind::Size(MIB, 64 * GIB), "64MiB", "Memory of the store's page cache."),
     key("keys.rotation_interval", seconds(1, 3650 * 86_400), "90d", "Age at which a signing key is replaced."),
     key("keys.jwks_max_age", seconds(0, 86_400), "5m", "How long others may cache our public keys."),
+    key(
+        "fusionauth.tenant_id",
+        Kind::Uuid,
+        "636f756e-7465-7273-8967-6e0000000000",
+        "The one tenant, as FusionAuth's clients name it. Whoever moves here from FusionAuth sets his own.",
+    ),
+    key(
+        "fusionauth.dead_refresh_status",
+        Kind::Choice(&["404", "400"]),
+        "404",
+        "What `POST /api/jwt/refresh` answers to a refresh token that is not good: 404 without a body, or 400 with one, as FusionAuth does since 1.17.",
+    ),
+    key(
+        "fusionauth.refresh_requires_key",
+        Kind::Flag,
+        "false",
+        "Whether `POST /api/jwt/refresh` asks for an API key that covers the client.",
+    ),
+    key(
+        "fusionauth.validate_checks_revocation",
+        Kind::Flag,
+        "true",
+        "Whether `/api/jwt/validate` refuses access tokens of sessions that are over; FusionAuth looks at the signature and the end only.",
+    ),
     key("log.format", Kind::Choice(&["text", "json"]), "text", "Form of the diagnostics on standard error."),
     key(
         "log.level",

@@ -12,6 +12,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// What environment variables begin with.
 pub(super) const ENV_PREFIX: &str = "COUNTERSIGN__";
@@ -119,6 +120,10 @@ impl Raw {
 
     pub(super) fn issuer(&self, name: &str) -> Result<Option<String>, ConfigError> {
         self.read(name, |_, text| issuer(text).map(|()| text.to_owned()))
+    }
+
+    pub(super) fn uuid(&self, name: &str) -> Result<Uuid, ConfigError> {
+        self.sure(name, |_, text| Uuid::try_parse(text).map_err(|_| String::new()))
     }
 
     pub(super) fn socket(&self, name: &str) -> Result<Option<SocketAddr>, ConfigError> {

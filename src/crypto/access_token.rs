@@ -3,7 +3,7 @@
 
 mod claims;
 
-pub use claims::{Claims, PLAIN_TYP, TYP, mint};
+pub use claims::{Claims, PLAIN_TYP, TYP, Typ, mint};
 
 use super::signing::{Jwk, JwkError};
 use crate::domain::keys::SigningAlg;

@@ -15,7 +15,7 @@ pub mod sealing;
 pub mod signing;
 mod stack;
 
-pub use access_token::{AccessTokenError, Claims, TYP, UnverifiedAccessToken, VerifyingKey, mint};
+pub use access_token::{AccessTokenError, Claims, Typ, UnverifiedAccessToken, VerifyingKey, mint};
 pub use keyring::{KeyRefusal, Keyring, RefreshPart, SigningPart};
 pub use password::{Kernel, Params, PasswordHashError, Policy, WeakPassword, is_weaker, phc_of, scheme_of};
 pub use refresh_token::{RefreshKey, RefreshToken, UnverifiedRefreshToken};

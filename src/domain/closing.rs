@@ -54,6 +54,7 @@ fn system(event: &SystemEvent) -> bool {
         | SystemEvent::ApiKeyChanged { .. }
         | SystemEvent::ApiKeyEnabled { .. }
         | SystemEvent::ApiKeyRefused { .. }
+        | SystemEvent::TokenVended { .. }
         | SystemEvent::HistoryLost { .. } => false,
     }
 }
@@ -69,13 +70,14 @@ fn gate(event: &GateEvent) -> bool {
         | GateEvent::RegistrationAdded { .. }
         | GateEvent::RegistrationsLifted
         | GateEvent::MustChangeSet { .. }
-        | GateEvent::RolesSet { .. } => false,
+        | GateEvent::RolesSet { .. }
+        | GateEvent::RegistrationRolesSet { .. } => false,
     }
 }
 
 fn client(event: &ClientEvent) -> bool {
     match event {
-        ClientEvent::Disabled | ClientEvent::SessionsRevoked => true,
+        ClientEvent::Disabled | ClientEvent::Removed | ClientEvent::SessionsRevoked => true,
         ClientEvent::Created { .. }
         | ClientEvent::Changed { .. }
         | ClientEvent::SecretSet { .. }

@@ -8,7 +8,7 @@ use super::denial::Denial;
 use super::evidence::{self, Past};
 use super::gate::GateCommand;
 use super::ids::{Generation, Version};
-use super::session::{Refresh, Revoke, Unrecorded};
+use super::session::{Asked, Refresh, Revoke, Unrecorded};
 use super::tally::Seen;
 
 /// A command, with what its decision used beyond the states of its own stream.
@@ -60,6 +60,8 @@ pub enum Command {
     },
     /// Redeem a refresh token at a door where its client's tokens are not redeemed.
     WrongDoor {
+        /// What was asked.
+        asked: Asked,
         /// The generation in the token.
         presented: Generation,
         /// What was not recorded before.

@@ -88,6 +88,8 @@ denials! {
     ApiKeyForbidden => "api_key_forbidden",
     /// The API key does not cover this client, or an account that may log in there.
     ApiKeyElsewhere => "api_key_elsewhere",
+    /// An access token was asked for that lives longer than the client's `access_ttl`.
+    TtlTooLong => "ttl_too_long",
 }
 
 impl fmt::Display for Denial {

@@ -40,7 +40,7 @@ pub fn is_active(token: &Presented, system: &System, brakes: &Brakes, now: Times
     match token.basis {
         Basis::Session(session, gate) => {
             gate.is_enabled()
-                && gate.is_registered_at(&session.client)
+                && token.client.admits(&session.client, gate)
                 && !system.distrusts(session.refresh_key)
                 && session.closed(gate, token.client, brakes, now).is_none()
         }

@@ -48,9 +48,9 @@ pub fn redo(first: &Recorded, states: impl Fn(&StreamId, Moment) -> Option<State
                 session::show(session, *presented, around).events
             })
         }
-        (Command::WrongDoor { presented, unrecorded }, StreamId::Session(id)) => {
+        (Command::WrongDoor { asked, presented, unrecorded }, StreamId::Session(id)) => {
             past.session(*id, Moment::Before, NOW, unrecorded, |session, around| {
-                session::refuse_door(session, *presented, around).events
+                session::refuse_door::<()>(session, *asked, *presented, around).events
             })
         }
         (Command::Expire, StreamId::Session(id)) => {

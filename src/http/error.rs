@@ -311,6 +311,12 @@ fn denied(denial: Denial) -> Answer {
             None,
         ),
         Denial::TooLong => (StatusCode::BAD_REQUEST, "invalid_request", TOO_LONG, None),
+        Denial::TtlTooLong => (
+            StatusCode::BAD_REQUEST,
+            "invalid_request",
+            "the token may be made to live shorter than the client's tokens do, not longer",
+            None,
+        ),
         Denial::ApiKeyUnknown | Denial::ApiKeyDisabled => (
             StatusCode::UNAUTHORIZED,
             "unauthorized",

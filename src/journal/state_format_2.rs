@@ -7,7 +7,9 @@ use super::fold::Folded;
 use super::store::StoreError;
 use crate::domain::State;
 use crate::domain::account::{Account, Name};
-use crate::domain::client::{Client, Usage};
+use crate::domain::client::{
+    Client, ClientSettings, ClientType, Grant, Introspect, LateRetry, Profile, Rotation, Usage,
+};
 use crate::domain::context::{LastInFull, SealedAt, Traits};
 use crate::domain::denial::Denial;
 use crate::domain::evidence::Evidence;
@@ -15,11 +17,13 @@ use crate::domain::gate::{ClosedWhy, Gate, Standing};
 use crate::domain::ids::{
     AccountId, ClientId, Generation, Hash, NameHash, Position, RefreshKeyId, SessionId, StreamId, Version,
 };
+use crate::domain::keys::SigningAlg;
 use crate::domain::session::{Access, Session, Status};
 use crate::domain::system::{ApiKey, ApiKeyStanding, RefreshKeyState, SigningKeyState, System};
 use crate::domain::tally::Tallies;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::verifier::PasswordVerifier;
+use ipnet::IpNet;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +43,7 @@ pub fn renewed(stream: &StreamId, record: &[u8]) -> Result<Vec<u8>, StoreError> 
         OldState::Account(account) => State::Account(of_account(account, made_at(stream, at))),
         OldState::Gate(gate) => State::Gate(of_gate(gate, at, made_at(stream, at))),
         OldState::Session(session) => State::Session(of_session(session)),
-        OldState::Client(client) => State::Client(client),
+        OldState::Client(client) => State::Client(of_client(client, at)),
         OldState::Use(usage) => State::Use(usage),
         OldState::Evidence(evidence) => State::Evidence(evidence),
         OldState::Name(name) => State::Name(name),
@@ -69,7 +73,7 @@ enum OldState {
     System(OldSystem),
     Account(OldAccount),
     Gate(OldGate),
-    Client(Client),
+    Client(OldClient),
     Use(Usage),
     Session(OldSession),
     Evidence(Evidence),
@@ -139,6 +143,8 @@ fn of_account(old: OldAccount, created_at: Timestamp) -> Account {
         login: old.login,
         name: old.name,
         rehash: old.rehash,
+        username: None,
+        profile: None,
         code: None,
         created_at,
         last_login_at: old.familiar.last().map(|(_, at)| *at),
@@ -169,9 +175,64 @@ fn of_gate(old: OldGate, last: Timestamp, created_at: Timestamp) -> Gate {
         registrations: old.registrations,
         withdrawn: old.withdrawn,
         roles: old.roles,
+        roles_at: BTreeMap::new(),
         closed_by: old.closed_by,
         closed_why: old.closed_why,
     }
+}
+
+#[derive(Deserialize)]
+struct OldClient {
+    settings: OldClientSettings,
+    secret: Option<SealedAt>,
+    enabled: bool,
+    braked_by: Version,
+    braked_at: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct OldClientSettings {
+    client_type: ClientType,
+    profile: Profile,
+    grants: BTreeSet<Grant>,
+    scopes: BTreeSet<String>,
+    audience: Option<String>,
+    signing_alg: SigningAlg,
+    rotation: Rotation,
+    access_ttl: Span,
+    refresh_idle_ttl: Span,
+    refresh_absolute_ttl: Span,
+    retry_window: Span,
+    late_retry: LateRetry,
+    max_sessions: u32,
+    introspect: Introspect,
+    refresh_without_scope: bool,
+    origins: BTreeSet<String>,
+    backends: Vec<IpNet>,
+}
+
+/// When a client was created is not known: not after the last entry of the stream.
+fn of_client(old: OldClient, last: Timestamp) -> Client {
+    let OldClient { settings: old, secret, enabled, braked_by, braked_at } = old;
+    let settings = ClientSettings {
+        grants: old.grants,
+        scopes: old.scopes,
+        audience: old.audience,
+        signing_alg: old.signing_alg,
+        rotation: old.rotation,
+        access_ttl: old.access_ttl,
+        refresh_idle_ttl: old.refresh_idle_ttl,
+        refresh_absolute_ttl: old.refresh_absolute_ttl,
+        retry_window: old.retry_window,
+        late_retry: old.late_retry,
+        max_sessions: old.max_sessions,
+        introspect: old.introspect,
+        refresh_without_scope: old.refresh_without_scope,
+        origins: old.origins,
+        backends: old.backends,
+        ..ClientSettings::new(old.client_type, old.profile)
+    };
+    Client { settings, secret, enabled, braked_by, braked_at, created_at: last, removed: false }
 }
 
 #[derive(Deserialize)]

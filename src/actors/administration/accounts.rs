@@ -5,17 +5,18 @@ use super::super::closer::Scope;
 use super::super::core::{Refused, TRIES, Unavailable, commit};
 use super::super::hasher::{Done, Job, Share};
 use super::super::logins::VERIFIER_FIELD;
+use super::person::{Held, take};
 use super::{Administration, LOGIN_FIELD, NotDone, expect};
 use crate::crypto::scheme_of;
-use crate::domain::account::{self, AccountEvent, Name, NameEvent};
+use crate::domain::account::{self, AccountEvent, Name};
 use crate::domain::command::Command;
 use crate::domain::gate::{self, Gate, GateCommand, GateEvent, PasswordHow};
-use crate::domain::ids::{AccountId, ClientId, CommitId, Owner, StreamId, Version};
+use crate::domain::ids::{AccountId, ClientId, CommitId, NameHash, Owner, StreamId, Version};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::uuid_v7;
 use crate::journal::{Commit, Versioned};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 /// A password to be set.
@@ -32,6 +33,10 @@ pub struct NewAccount {
     pub id: Option<AccountId>,
     /// Its login id.
     pub login: String,
+    /// A second login id.
+    pub username: Option<String>,
+    /// What apps keep about the person: a JSON object.
+    pub profile: Option<String>,
     /// Its password.
     pub password: NewPassword,
     /// Whether that password only serves to set another.
@@ -42,13 +47,25 @@ pub struct NewAccount {
     pub roles: BTreeSet<String>,
     /// The clients it is registered at; `None`: all.
     pub clients: Option<BTreeSet<ClientId>>,
+    /// Its roles at single clients.
+    pub roles_at: BTreeMap<ClientId, BTreeSet<String>>,
 }
 
 impl NewAccount {
     /// One that may log in everywhere, without roles, under an id that is drawn.
     pub fn new(login: String, password: NewPassword) -> Self {
-        let (id, clients, roles) = (None, None, BTreeSet::new());
-        Self { id, login, password, must_change: false, enabled: true, roles, clients }
+        Self {
+            id: None,
+            login,
+            username: None,
+            profile: None,
+            password,
+            must_change: false,
+            enabled: true,
+            roles: BTreeSet::new(),
+            clients: None,
+            roles_at: BTreeMap::new(),
+        }
     }
 }
 
@@ -112,37 +129,33 @@ impl Administration {
     /// # Errors
     /// [`Refused`]
     pub async fn create_account(&self, new: NewAccount, asker: &Asker) -> Result<Option<AccountId>, Refused> {
-        let name = self.core.keys.name().hash(&new.login);
+        let hash = |login: &str| self.core.keys.name().hash(login);
+        let name = hash(&new.login);
+        let second = new.username.as_deref().map(hash).filter(|second| *second != name);
         // Whoever is there costs no hash.
-        if self.is_taken(name, new.id)? {
+        if self.is_known(new.id)? || self.held(name, second)?.is_none() {
             return Ok(None);
         }
         let phc = self.phc(&new.password).await?;
         for _ in 0..TRIES {
-            if self.is_taken(name, new.id)? {
-                return Ok(None);
-            }
-            let held = self.core.reader.name(name)?;
-            let now = self.core.now(held.as_ref().map_or(Timestamp::default(), |name| name.at))?;
+            let (false, Some(held)) = (self.is_known(new.id)?, self.held(name, second)?) else { return Ok(None) };
+            let now = self.core.now(held.iter().map(|(_, _, at)| *at).max().unwrap_or_default())?;
             let account = new.id.unwrap_or_else(|| AccountId(uuid_v7(&*self.core.entropy, now)));
             let id = self.core.commit_id();
             let (record, key) = self.core.keys.new_owner(Owner::Account(account), &*self.core.entropy);
             let login = key.seal(id, 1, LOGIN_FIELD, new.login.trim().as_bytes(), &*self.core.entropy);
+            let mut person = vec![AccountEvent::Created { login, name }];
+            if let (Some(name), Some(username)) = (second, &new.username) {
+                person.push(self.username_set(&key, (id, 3), username, name));
+            }
+            if let Some(profile) = &new.profile {
+                person.push(self.profile_set(&key, (id, 4), profile));
+            }
             let gate = self.opening(id, &phc, &new)?;
-            let streams = [
-                (
-                    StreamId::Name(name),
-                    Expected::Version(held.map_or(0, |name| name.version)),
-                    vec![Event::Name(NameEvent::Taken { account })],
-                ),
-                (
-                    StreamId::Account(account),
-                    Expected::Version(0),
-                    vec![Event::Account(AccountEvent::Created { login, name })],
-                ),
-                (StreamId::Gate(account), Expected::Version(0), gate.into_iter().map(Event::Gate).collect()),
-            ];
-            let proposals = streams.map(|(stream, expected, events)| Proposal { stream, expected, events }).to_vec();
+            let mut proposals: Vec<Proposal> = held.into_iter().map(|held| take(account, held)).collect();
+            let fresh = |stream, events| Proposal { stream, expected: Expected::Version(0), events };
+            proposals.push(fresh(StreamId::Account(account), person.into_iter().map(Event::Account).collect()));
+            proposals.push(fresh(StreamId::Gate(account), gate.into_iter().map(Event::Gate).collect()));
             let context = asker.context(Some(&key), id, &*self.core.entropy);
             let commit = Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: vec![record] };
             if self.core.append(commit).await?.is_some() {
@@ -152,14 +165,17 @@ impl Administration {
         Err(Unavailable::Conflict.into())
     }
 
-    /// Whether a login id belongs to an account, or an id is an account's.
-    fn is_taken(&self, name: crate::domain::ids::NameHash, id: Option<AccountId>) -> Result<bool, Refused> {
-        let held = self.core.reader.name(name)?.map(|name| name.value);
-        let known = match id {
+    /// Whether an id is an account's.
+    fn is_known(&self, id: Option<AccountId>) -> Result<bool, Refused> {
+        Ok(match id {
             Some(id) => self.core.reader.account(id)?.is_some(),
             None => false,
-        };
-        Ok(known || matches!(held, Some(Name::Taken(_))))
+        })
+    }
+
+    /// How the login ids of an account that is to be made stand; `None` where one is taken.
+    fn held(&self, name: NameHash, second: Option<NameHash>) -> Result<Option<Vec<Held>>, Refused> {
+        [Some(name), second].into_iter().flatten().map(|name| self.free(name)).collect()
     }
 
     fn opening(&self, id: CommitId, phc: &str, new: &NewAccount) -> Result<Vec<GateEvent>, Refused> {
@@ -175,6 +191,9 @@ impl Administration {
         }
         for client in new.clients.iter().flatten() {
             events.push(GateEvent::RegistrationAdded { client: client.clone() });
+        }
+        for (client, roles) in new.roles_at.iter().filter(|(_, roles)| !roles.is_empty()) {
+            events.push(GateEvent::RegistrationRolesSet { client: client.clone(), roles: roles.clone() });
         }
         Ok(events)
     }
@@ -279,7 +298,7 @@ impl Administration {
             let events = events.into_iter().map(Event::Gate).collect();
             let mut proposals = vec![Proposal { stream: stream.clone(), expected, events }];
             if command == GateCommand::Erase {
-                proposals.extend(self.release_name(account)?);
+                proposals.extend(self.release_names(account)?);
             }
             let context = self.core.context(asker, &Owner::Account(account), id)?;
             let recorded = Command::Gate { command, gate: gate.version };
@@ -300,73 +319,14 @@ impl Administration {
             | GateCommand::SetRegistrations(_)
             | GateCommand::LiftRegistrations
             | GateCommand::SetMustChange(_)
-            | GateCommand::SetRoles(_) => self.core.now(gate_at),
+            | GateCommand::SetRoles(_)
+            | GateCommand::Register { .. } => self.core.now(gate_at),
             GateCommand::SetPassword { .. }
             | GateCommand::Disable
             | GateCommand::WithdrawRegistration(_)
             | GateCommand::RevokeSessions
             | GateCommand::Erase => Ok(self.core.now_to_close(gate_at)),
         }
-    }
-
-    fn release_name(&self, account: AccountId) -> Result<Option<Proposal>, Refused> {
-        let Some(state) = self.core.reader.account(account)? else { return Ok(None) };
-        let held = self.core.reader.name(state.value.name)?;
-        Ok(held.filter(|name| name.value == Name::Taken(account)).map(|name| Proposal {
-            stream: StreamId::Name(state.value.name),
-            expected: Expected::Version(name.version),
-            events: vec![Event::Name(NameEvent::Released { account })],
-        }))
-    }
-
-    /// Gives an account another login id. Its sessions go on. The account's version stays: nothing of its gate changes.
-    ///
-    /// # Errors
-    /// [`NotDone`]; [`NotDone::Taken`] where the login id is another account's.
-    pub async fn change_login(
-        &self,
-        account: AccountId,
-        login: &str,
-        seen: Option<Version>,
-        asker: &Asker,
-    ) -> Result<Version, NotDone> {
-        let name = self.core.keys.name().hash(login);
-        for _ in 0..TRIES {
-            let gate = self.core.reader.gate(account)?.ok_or(NotDone::Missing)?;
-            expect(seen, gate.version)?;
-            let key = self.core.data_key(&Owner::Account(account))?;
-            let (Some(key), true) = (key, gate.value.standing != gate::Standing::Erased) else {
-                return Err(NotDone::Over);
-            };
-            let state = self.core.reader.account(account)?.ok_or(NotDone::Missing)?;
-            let held = self.core.reader.name(name)?;
-            let now = self.core.now(state.at.max(gate.at))?;
-            let id = self.core.commit_id();
-            let sealed = key.seal(id, 1, LOGIN_FIELD, login.trim().as_bytes(), &*self.core.entropy);
-            let mut proposals = vec![Proposal::guard(StreamId::Gate(account), gate.version)];
-            // Another spelling of the same login id moves no name.
-            if name != state.value.name {
-                if matches!(held.as_ref().map(|name| name.value), Some(Name::Taken(_))) {
-                    return Err(NotDone::Taken);
-                }
-                proposals.extend(self.release_name(account)?);
-                proposals.push(Proposal {
-                    stream: StreamId::Name(name),
-                    expected: Expected::Version(held.map_or(0, |name| name.version)),
-                    events: vec![Event::Name(NameEvent::Taken { account })],
-                });
-            }
-            proposals.push(Proposal {
-                stream: StreamId::Account(account),
-                expected: Expected::Version(state.version),
-                events: vec![Event::Account(AccountEvent::LoginChanged { login: sealed, name })],
-            });
-            let context = asker.context(Some(&key), id, &*self.core.entropy);
-            if self.core.append(commit(id, now, context, Some(Command::Server), proposals)).await?.is_some() {
-                return Ok(gate.version);
-            }
-        }
-        Err(Unavailable::Conflict.into())
     }
 }
 

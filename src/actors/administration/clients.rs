@@ -121,7 +121,7 @@ impl Administration {
                 ClientCommand::Enable | ClientCommand::Change(_) => self.core.now(state.at)?,
                 ClientCommand::SetSecret(_) | ClientCommand::Disable => self.core.now_to_close(state.at),
                 // The brake is compared with the instants of the client's own tokens, which stand in another stream.
-                ClientCommand::RevokeSessions => {
+                ClientCommand::RevokeSessions | ClientCommand::Remove => {
                     let used = self.core.reader.usage(client)?.map_or(state.at, |usage| usage.at);
                     self.core.now_to_close(state.at.max(used))
                 }

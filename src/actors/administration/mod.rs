@@ -4,11 +4,13 @@ mod accounts;
 mod api_keys;
 mod clients;
 mod export;
+mod person;
 
 pub use accounts::{Account, NewAccount, NewPassword};
 pub use api_keys::NewApiKey;
 pub(super) use api_keys::key_digest;
 pub use clients::NewClient;
+pub use person::PersonChange;
 
 use super::closer::Closer;
 use super::core::{Core, Refused, Unavailable};
@@ -18,6 +20,10 @@ use std::sync::Arc;
 
 /// The field under which an account's login id is sealed.
 pub(super) const LOGIN_FIELD: &str = "login";
+/// The field under which its second login id is sealed.
+pub(super) const USERNAME_FIELD: &str = "username";
+/// The field under which is sealed what apps keep about the person.
+const PROFILE_FIELD: &str = "profile";
 /// The field under which the digest of an API key is sealed.
 const DIGEST_FIELD: &str = "digest";
 

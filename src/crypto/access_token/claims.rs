@@ -44,6 +44,30 @@ pub struct Claims {
     /// The person's e-mail address, where the scope grants it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// The client again, as FusionAuth's clients look for it; absent at the tenant's own client.
+    #[serde(rename = "applicationId", default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<ClientId>,
+    /// How the holder came by it: a word of FusionAuth's.
+    #[serde(rename = "authenticationType", default, skip_serializing_if = "Option::is_none")]
+    pub authentication: Option<String>,
+    /// Whether the app vouches for the e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// The login id that is no e-mail address.
+    #[serde(rename = "preferred_username", default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The tenant, of which there is one.
+    #[serde(rename = "tid", default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+}
+
+/// What a token says of its type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Typ<'a> {
+    /// [`TYP`]
+    AccessToken,
+    /// [`PLAIN_TYP`], with the grants that led to it.
+    Plain(&'a [&'a str]),
 }
 
 impl fmt::Debug for Claims {
@@ -64,15 +88,20 @@ struct Header<'a> {
     typ: &'a str,
     alg: &'a str,
     kid: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    gty: &'a [&'a str],
 }
 
-/// Writes and signs a token. `kid` is the name under which the key is published, `typ` is [`super::TYP`] or
-/// [`super::PLAIN_TYP`]. Whoever fills the claims keeps the token below [`super::MAX_LEN`], or it will not be believed.
+/// Writes and signs a token. `kid` is the name under which the key is published. Whoever fills the claims keeps the token below [`super::MAX_LEN`], or it will not be believed.
 ///
 /// Not with `jsonwebtoken::encode`: that parses the private key again at every call, which costs as much as the signature.
-pub fn mint(key: &SigningKey, kid: &str, typ: &str, claims: &Claims) -> String {
+pub fn mint<C: Serialize>(key: &SigningKey, kid: &str, typ: Typ<'_>, claims: &C) -> String {
     const REASON: &str = "strings and numbers are always written as JSON";
-    let header = serde_json::to_vec(&Header { typ, alg: key.alg().as_str(), kid }).expect(REASON);
+    let (typ, gty) = match typ {
+        Typ::AccessToken => (TYP, &[][..]),
+        Typ::Plain(gty) => (PLAIN_TYP, gty),
+    };
+    let header = serde_json::to_vec(&Header { typ, alg: key.alg().as_str(), kid, gty }).expect(REASON);
     let payload = serde_json::to_vec(claims).expect(REASON);
     let mut token = URL_SAFE_NO_PAD.encode(header);
     token.push('.');

@@ -2,7 +2,7 @@
 
 use super::decide::shown;
 use super::event::{AccountEvent, NameEvent};
-use super::state::{Account, FAMILIAR_CONTEXTS, Name, PasswordCode};
+use super::state::{Account, FAMILIAR_CONTEXTS, Name, PasswordCode, Username};
 use crate::domain::context::SealedAt;
 use crate::domain::tally::Tallies;
 use crate::domain::verifier::PasswordVerifier;
@@ -18,6 +18,8 @@ pub fn apply(state: Option<Account>, event: &AccountEvent, recorded: &Recorded) 
             return Ok(Account {
                 login: SealedAt { commit: recorded.commit, sealed: login.clone() },
                 name: *name,
+                username: None,
+                profile: None,
                 rehash: None,
                 familiar: Vec::new(),
                 code: None,
@@ -45,6 +47,14 @@ pub fn apply(state: Option<Account>, event: &AccountEvent, recorded: &Recorded) 
             account.name = *name;
             // A code was sent to where the login was read.
             account.code = None;
+        }
+        AccountEvent::UsernameSet { login, name } => {
+            let login = SealedAt { commit: recorded.commit, sealed: login.clone() };
+            account.username = Some(Username { login, name: *name });
+        }
+        AccountEvent::UsernameCleared => account.username = None,
+        AccountEvent::ProfileSet { profile } => {
+            account.profile = Some(SealedAt { commit: recorded.commit, sealed: profile.clone() });
         }
         AccountEvent::LoginRefused { class, n, .. } | AccountEvent::PasswordChangeRefused { class, n } => {
             account.refusals.record(*class, *n, shown(*class, &recorded.context));

@@ -1,6 +1,6 @@
 //! The rules of a login.
 
-use super::event::AccountEvent;
+use super::event::{AccountEvent, LoginHow};
 use super::state::Account;
 use crate::domain::brakes::Brakes;
 use crate::domain::client::{Client, Grant};
@@ -21,6 +21,8 @@ pub enum PasswordVerdict {
     Right,
     /// It is not.
     Wrong,
+    /// There was none to check: who asked may vouch for the person.
+    Vouched,
     /// Too many attempts: refused whatever the password is.
     Throttled,
 }
@@ -36,6 +38,12 @@ pub struct Login {
     pub scope: Option<BTreeSet<String>>,
     /// What the password work said.
     pub verdict: PasswordVerdict,
+    /// By which door.
+    pub how: LoginHow,
+    /// Whether a refresh token is given; `None`: as the client's settings and the scope say.
+    pub refresh: Option<bool>,
+    /// When the session ends at the latest, where it has an end of its own.
+    pub until: Option<Timestamp>,
     /// The session's id, should there be one.
     pub session: SessionId,
     /// The `jti` of its access token.
@@ -124,7 +132,7 @@ fn judge(command: &Login, facts: &LoginFacts) -> Result<BTreeSet<String>, Denial
     match command.verdict {
         PasswordVerdict::Throttled => return Err(Denial::Throttled),
         PasswordVerdict::Wrong => return Err(Denial::WrongCredentials),
-        PasswordVerdict::Right => {}
+        PasswordVerdict::Right | PasswordVerdict::Vouched => {}
     }
     match facts.gate.standing {
         Standing::Enabled => {}
@@ -134,10 +142,10 @@ fn judge(command: &Login, facts: &LoginFacts) -> Result<BTreeSet<String>, Denial
     if !facts.client.enabled {
         return Err(Denial::ClientDisabled);
     }
-    if !facts.gate.is_registered_at(&command.client) {
+    if !facts.client.admits(&command.client, facts.gate) {
         return Err(Denial::NotRegistered);
     }
-    if !facts.client.settings.grants.contains(&Grant::Password) {
+    if command.how == LoginHow::Password && !facts.client.settings.grants.contains(&Grant::Password) {
         return Err(Denial::GrantNotAllowed);
     }
     if facts.gate.must_change {
@@ -154,7 +162,8 @@ fn grant(
 ) -> Decision<(StreamId, Event), LoginGranted> {
     let settings = &facts.client.settings;
     let absolute_end = facts.now + settings.refresh_absolute_ttl;
-    let refreshable = facts.client.gives_refresh_token(&scope);
+    let absolute_end = command.until.map_or(absolute_end, |until| until.min(absolute_end));
+    let refreshable = command.refresh.unwrap_or_else(|| facts.client.gives_refresh_token(&scope));
     let expires_at = (command.wall + (settings.access_ttl - command.jitter)).min(absolute_end);
     // A session without a refresh token can do nothing once its access token is over.
     let idle_end = if refreshable { facts.now + settings.refresh_idle_ttl } else { expires_at };
@@ -176,7 +185,11 @@ fn grant(
         command.ends.iter().map(|oldest| (StreamId::Session(*oldest), Event::Session(capped.clone()))).collect();
     events.push((
         StreamId::Account(command.account),
-        Event::Account(AccountEvent::LoginSucceeded { client: command.client.clone(), session: command.session }),
+        Event::Account(AccountEvent::LoginSucceeded {
+            client: command.client.clone(),
+            session: command.session,
+            how: command.how,
+        }),
     ));
     let new_context = facts.context.person().is_some_and(|person| account.is_new(&person, facts.now));
     if new_context {

@@ -6,6 +6,42 @@ use crate::domain::ids::{AccountId, ClientId, NameHash, SessionId, Version};
 use crate::domain::time::Timestamp;
 use crate::domain::verifier::Scheme;
 
+/// By which door somebody was let in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LoginHow {
+    /// The password grant (RFC 6749 section 4.3).
+    #[default]
+    Password,
+    /// FusionAuth's `POST /api/login`, with the password.
+    LoginApi,
+    /// FusionAuth's `PUT /api/login`: a caller with an API key vouches for the person.
+    Ping,
+    /// FusionAuth's `GET /api/jwt/issue`: an active access token of the person.
+    Issued,
+    /// FusionAuth's `POST /api/user`: whoever made the account vouches.
+    Created,
+    /// FusionAuth's `POST /api/user/registration`: whoever registered it vouches.
+    Registered,
+}
+
+impl LoginHow {
+    /// All of them.
+    pub const ALL: &'static [Self] =
+        &[Self::Password, Self::LoginApi, Self::Ping, Self::Issued, Self::Created, Self::Registered];
+
+    /// The word in events.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::LoginApi => "login_api",
+            Self::Ping => "ping",
+            Self::Issued => "issued",
+            Self::Created => "created",
+            Self::Registered => "registered",
+        }
+    }
+}
+
 /// An event of an `account:ID` stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AccountEvent {
@@ -22,6 +58,8 @@ pub enum AccountEvent {
         client: ClientId,
         /// The session it gave.
         session: SessionId,
+        /// By which door.
+        how: LoginHow,
     },
     /// `account.login_refused`
     LoginRefused {
@@ -61,6 +99,20 @@ pub enum AccountEvent {
         login: Sealed,
         /// Its hash: the `name:H` stream that belongs to this account from now on.
         name: NameHash,
+    },
+    /// `account.username_set`: a second login id, besides the first.
+    UsernameSet {
+        /// The login id, sealed.
+        login: Sealed,
+        /// Its HMAC.
+        name: NameHash,
+    },
+    /// `account.username_cleared`
+    UsernameCleared,
+    /// `account.profile_set`: what apps keep about the person, and nothing here decides by.
+    ProfileSet {
+        /// A JSON object, sealed.
+        profile: Sealed,
     },
     /// `account.password_rehashed`: the same password, hashed with today's parameters.
     PasswordRehashed {

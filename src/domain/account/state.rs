@@ -21,6 +21,10 @@ pub struct Account {
     pub login: SealedAt,
     /// The login id's hash.
     pub name: NameHash,
+    /// A second login id.
+    pub username: Option<Username>,
+    /// What apps keep about the person: a JSON object, sealed.
+    pub profile: Option<SealedAt>,
     /// The password hashed anew since it was set.
     pub rehash: Option<PasswordVerifier>,
     /// Where it logged in from lately, newest last.
@@ -44,6 +48,15 @@ pub struct PasswordCode {
     pub expires_at: Timestamp,
     /// The password that it replaces.
     pub of: Version,
+}
+
+/// A second login id.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Username {
+    /// The login id, sealed.
+    pub login: SealedAt,
+    /// Its HMAC, which names the `name:H` stream.
+    pub name: NameHash,
 }
 
 impl PasswordCode {

@@ -21,6 +21,8 @@ pub fn apply(state: Option<Client>, event: &ClientEvent, recorded: &Recorded) ->
                 enabled: *enabled,
                 braked_by: 0,
                 braked_at: None,
+                created_at: recorded.at,
+                removed: false,
             });
         }
         (None, _) => return Err(recorded.impossible("the client was not created")),
@@ -31,13 +33,19 @@ pub fn apply(state: Option<Client>, event: &ClientEvent, recorded: &Recorded) ->
         ClientEvent::Changed { settings } => client.settings = settings.clone(),
         ClientEvent::SecretSet { secret } => client.secret = Some(sealed_here(secret)),
         ClientEvent::Disabled => client.enabled = false,
-        ClientEvent::Enabled => client.enabled = true,
-        ClientEvent::SessionsRevoked => {
-            client.braked_by = recorded.version;
-            client.braked_at = Some(recorded.at);
+        ClientEvent::Enabled => (client.enabled, client.removed) = (true, false),
+        ClientEvent::Removed => {
+            (client.enabled, client.removed) = (false, true);
+            brake(&mut client, recorded);
         }
+        ClientEvent::SessionsRevoked => brake(&mut client, recorded),
     }
     Ok(client)
+}
+
+fn brake(client: &mut Client, recorded: &Recorded) {
+    client.braked_by = recorded.version;
+    client.braked_at = Some(recorded.at);
 }
 
 /// What is known of a client's use after `event`, which is the one that `recorded` wraps.

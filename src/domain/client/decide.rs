@@ -23,6 +23,8 @@ pub enum ClientCommand {
     Disable,
     /// Grant again.
     Enable,
+    /// Have it as if it were not there.
+    Remove,
     /// End every session and token of before.
     RevokeSessions,
 }
@@ -36,6 +38,7 @@ pub fn decide(client: &Client, command: &ClientCommand) -> Vec<ClientEvent> {
         ClientCommand::SetSecret(secret) => Some(ClientEvent::SecretSet { secret: secret.clone() }),
         ClientCommand::Disable => client.enabled.then_some(ClientEvent::Disabled),
         ClientCommand::Enable => (!client.enabled).then_some(ClientEvent::Enabled),
+        ClientCommand::Remove => (!client.removed).then_some(ClientEvent::Removed),
         ClientCommand::RevokeSessions => Some(ClientEvent::SessionsRevoked),
     };
     event.into_iter().collect()

@@ -33,6 +33,8 @@ pub enum ClientEvent {
     Disabled,
     /// `client.enabled`
     Enabled,
+    /// `client.removed`: as if it were not there; every session and token of before is over. Enabled, it is back.
+    Removed,
     /// `client.sessions_revoked`: the brake. Every session and token of before is over.
     SessionsRevoked,
 }

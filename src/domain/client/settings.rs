@@ -4,7 +4,8 @@ use crate::domain::keys::SigningAlg;
 use crate::domain::time::Span;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
 
 /// Whether a client can keep a secret (RFC 6749 section 2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -132,6 +133,19 @@ impl Introspect {
     }
 }
 
+/// A role that a client knows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ClientRole {
+    /// Its id, by which FusionAuth's clients name it.
+    pub id: Uuid,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Whether who registers without roles gets it.
+    pub is_default: bool,
+    /// Whether it stands for all others; nothing here decides by it.
+    pub is_super: bool,
+}
+
 /// The settings of one client.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ClientSettings {
@@ -169,6 +183,20 @@ pub struct ClientSettings {
     pub origins: BTreeSet<String>,
     /// Networks whose unauthenticated callers may tell the person.
     pub backends: Vec<IpNet>,
+    /// Whether its refresh tokens are redeemed at `/api/jwt/refresh`, which authenticates no client.
+    pub token_refresh: bool,
+    /// Whether `/api/login` asks for an API key.
+    pub login_needs_key: bool,
+    /// Whether `/api/login` gives a refresh token.
+    pub refresh_at_login: bool,
+    /// Whether only accounts that are registered at it may have sessions here.
+    pub registration_required: bool,
+    /// What people call it.
+    pub name: Option<String>,
+    /// The roles that registrations may have here; none: any.
+    pub roles: BTreeMap<String, ClientRole>,
+    /// What FusionAuth's clients keep with it, and nothing here decides by: a JSON object.
+    pub document: Option<String>,
 }
 
 impl ClientSettings {
@@ -192,6 +220,13 @@ impl ClientSettings {
             refresh_without_scope: true,
             origins: BTreeSet::new(),
             backends: Vec::new(),
+            token_refresh: profile == Profile::Fusionauth,
+            login_needs_key: true,
+            refresh_at_login: true,
+            registration_required: true,
+            name: None,
+            roles: BTreeMap::new(),
+            document: None,
         }
     }
 }

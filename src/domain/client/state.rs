@@ -3,7 +3,8 @@
 use super::settings::{ClientSettings, Grant, Profile};
 use crate::domain::context::SealedAt;
 use crate::domain::denial::Denial;
-use crate::domain::ids::Version;
+use crate::domain::gate::Gate;
+use crate::domain::ids::{ClientId, Version};
 use crate::domain::tally::Tallies;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -27,9 +28,23 @@ pub struct Client {
     pub braked_by: Version,
     /// When that was.
     pub braked_at: Option<Timestamp>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Whether it was removed: it is shown to nobody, until it is enabled again.
+    pub removed: bool,
 }
 
 impl Client {
+    /// Whether accounts with this gate may have sessions here; `id` is the client's own.
+    pub fn admits(&self, id: &ClientId, gate: &Gate) -> bool {
+        !self.settings.registration_required || gate.is_registered_at(id)
+    }
+
+    /// Whether its refresh tokens may be shown at doors that authenticate no client.
+    pub fn trusts_bearers(&self) -> bool {
+        self.settings.profile == Profile::Fusionauth && self.settings.token_refresh
+    }
+
     /// The scope granted for what is asked: `None` where something asked for is not the client's to ask. Nothing asked
     /// means all of the client's scopes.
     pub fn grantable(&self, asked: Option<&BTreeSet<String>>) -> Option<BTreeSet<String>> {

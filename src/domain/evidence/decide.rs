@@ -25,8 +25,8 @@ pub enum Door {
 pub struct Ask {
     /// What is asked.
     pub door: Door,
-    /// The client that asks.
-    pub client: ClientId,
+    /// The client that asks; `None` at a door that authenticates none.
+    pub client: Option<ClientId>,
     /// The generation in the token.
     pub presented: Generation,
 }
@@ -35,7 +35,7 @@ impl Ask {
     /// The class under which it is counted; `None` where it is nothing to be recorded: a revocation of what is over, and the
     /// introspection of what is not superseded or not one's own.
     pub fn class(&self, past: &Past) -> Option<Denial> {
-        if self.client != past.client {
+        if self.client.as_ref().is_some_and(|client| *client != past.client) {
             return (self.door != Door::Show).then_some(Denial::ClientMismatch);
         }
         match self.door {

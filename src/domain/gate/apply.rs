@@ -38,12 +38,20 @@ pub fn apply(state: Option<Gate>, event: &GateEvent, recorded: &Recorded) -> Res
         }
         GateEvent::RegistrationWithdrawn { client } => {
             gate.registrations.get_or_insert_default().remove(client);
+            gate.roles_at.remove(client);
             gate.withdrawn.insert(client.clone(), recorded.version);
         }
         // What was withdrawn before stays withdrawn for the sessions of before.
         GateEvent::RegistrationsLifted => lift(&mut gate, recorded.version),
         GateEvent::MustChangeSet { must_change } => gate.must_change = *must_change,
         GateEvent::RolesSet { roles } => gate.roles.clone_from(roles),
+        GateEvent::RegistrationRolesSet { client, roles } => {
+            if roles.is_empty() {
+                gate.roles_at.remove(client);
+            } else {
+                gate.roles_at.insert(client.clone(), roles.clone());
+            }
+        }
         GateEvent::SessionsRevoked => close(&mut gate, ClosedWhy::SessionsRevoked),
         GateEvent::Erased => {
             gate.standing = Standing::Erased;
@@ -76,7 +84,8 @@ fn erased(gate: Gate, event: &GateEvent, recorded: &Recorded) -> Result<Gate, Im
         | GateEvent::RegistrationWithdrawn { .. }
         | GateEvent::RegistrationsLifted
         | GateEvent::MustChangeSet { .. }
-        | GateEvent::RolesSet { .. } => Err(recorded.impossible("the account was erased")),
+        | GateEvent::RolesSet { .. }
+        | GateEvent::RegistrationRolesSet { .. } => Err(recorded.impossible("the account was erased")),
     }
 }
 
@@ -90,6 +99,7 @@ fn open(event: &GateEvent, recorded: &Recorded) -> Result<Gate, Impossible> {
         withdrawn: BTreeMap::new(),
         lifted: None,
         roles: BTreeSet::new(),
+        roles_at: BTreeMap::new(),
         closed_by: Version::MIN,
         closed_why: ClosedWhy::Nothing,
     })

@@ -35,8 +35,15 @@ pub enum GateCommand {
     LiftRegistrations,
     /// Say whether the password that it has must be changed.
     SetMustChange(bool),
-    /// Replace the roles.
+    /// Replace the roles that it has everywhere.
     SetRoles(BTreeSet<String>),
+    /// Let it log in at a client, with these roles there.
+    Register {
+        /// Where.
+        client: ClientId,
+        /// All its roles there, besides those for all clients.
+        roles: BTreeSet<String>,
+    },
     /// End everything that is open.
     RevokeSessions,
     /// Forget the person.
@@ -65,6 +72,7 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
             gate.is_registered_at(client).then(|| GateEvent::RegistrationWithdrawn { client: client.clone() })
         }
         GateCommand::SetRegistrations(wanted) => return registrations(gate, wanted),
+        GateCommand::Register { client, roles } => return register(gate, client, roles),
         GateCommand::LiftRegistrations => gate.registrations.is_some().then_some(GateEvent::RegistrationsLifted),
         GateCommand::SetMustChange(must_change) => {
             (gate.must_change != *must_change).then_some(GateEvent::MustChangeSet { must_change: *must_change })
@@ -74,6 +82,15 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
         GateCommand::Erase => Some(GateEvent::Erased),
     };
     event.into_iter().collect()
+}
+
+/// What lets an account log in at a client, with its roles there. Who may log in everywhere stays so.
+fn register(gate: &Gate, client: &ClientId, roles: &BTreeSet<String>) -> Vec<GateEvent> {
+    let added = !gate.is_registered_at(client);
+    let changed = gate.roles_at.get(client).map_or(!roles.is_empty(), |has| has != roles);
+    let added = added.then(|| GateEvent::RegistrationAdded { client: client.clone() });
+    let roles = || GateEvent::RegistrationRolesSet { client: client.clone(), roles: roles.clone() };
+    added.into_iter().chain(changed.then(roles)).collect()
 }
 
 /// The events that lead from a gate's registrations to others. What is added comes first: of a gate that lets in everywhere the first

@@ -58,6 +58,13 @@ pub enum GateEvent {
         /// All roles from now on.
         roles: BTreeSet<String>,
     },
+    /// `gate.registration_roles_set`: the roles in its access tokens for one client, besides those for all.
+    RegistrationRolesSet {
+        /// Where.
+        client: ClientId,
+        /// All of them.
+        roles: BTreeSet<String>,
+    },
     /// `gate.sessions_revoked`
     SessionsRevoked,
     /// `gate.erased`: the account's data key is destroyed after this.

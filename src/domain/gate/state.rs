@@ -36,6 +36,8 @@ pub struct Gate {
     pub lifted: Option<(Version, BTreeSet<ClientId>)>,
     /// The roles that stand in its access tokens.
     pub roles: BTreeSet<String>,
+    /// The roles that stand in those for one client besides.
+    pub roles_at: BTreeMap<ClientId, BTreeSet<String>>,
     /// The version of the last closing event; 0: none.
     pub closed_by: Version,
     /// Why that closed, for the sessions' own events.
@@ -58,6 +60,12 @@ pub enum ClosedWhy {
 }
 
 impl Gate {
+    /// The roles in access tokens for a client.
+    pub fn roles_for(&self, client: &ClientId) -> BTreeSet<String> {
+        let here = self.roles_at.get(client);
+        self.roles.iter().chain(here.into_iter().flatten()).cloned().collect()
+    }
+
     /// Whether the account may have sessions now.
     pub fn is_enabled(&self) -> bool {
         self.standing == Standing::Enabled

@@ -30,6 +30,10 @@ pub struct Refresh {
     pub client: ClientId,
     /// The scope asked for, where one was.
     pub scope: Option<BTreeSet<String>>,
+    /// At which door.
+    pub door: RefreshDoor,
+    /// How long the access token shall live, where it shall be shorter than the client's `access_ttl`.
+    pub ttl: Option<Span>,
     /// The `jti` of the access token, should there be a new one.
     pub jti: TokenId,
     /// How much shorter than the client's `access_ttl` a new access token lives, against stampedes.
@@ -39,6 +43,16 @@ pub struct Refresh {
     pub wall: Timestamp,
     /// How long the server could not answer since the current generation was made: no retry could have arrived then.
     pub unavailable: Span,
+}
+
+/// Where a refresh token is redeemed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum RefreshDoor {
+    /// `POST /oauth2/token`, which authenticates the client.
+    #[default]
+    Token,
+    /// FusionAuth's `POST /api/jwt/refresh`, which authenticates none: see [`refuse_door`].
+    JwtRefresh,
 }
 
 /// What a redemption is answered with.
@@ -109,6 +123,9 @@ pub fn refresh(session: &Session, command: &Refresh, around: &Around) -> Decisio
     let Some(scope) = narrow(session, command.scope.as_ref()) else {
         return refused(session, Asked::Refresh, Denial::InvalidScope, Some(command.presented), around);
     };
+    if command.ttl.is_some_and(|ttl| ttl > around.client.settings.access_ttl) {
+        return refused(session, Asked::Refresh, Denial::TtlTooLong, Some(command.presented), around);
+    }
     match row {
         RefreshHow::Rotated | RefreshHow::Reissued => redeem(session, command, row, scope, around),
         RefreshHow::Retried | RefreshHow::MovedRetry => retry(session, command, row, around),
@@ -131,7 +148,11 @@ fn judge(session: &Session, command: &Refresh, around: &Around) -> Result<Refres
     if !client.enabled {
         return Err(Denial::ClientDisabled);
     }
-    if !client.settings.grants.contains(&Grant::RefreshToken) || !gate.is_registered_at(&session.client) {
+    let granted = match command.door {
+        RefreshDoor::Token => client.settings.grants.contains(&Grant::RefreshToken),
+        RefreshDoor::JwtRefresh => true,
+    };
+    if !granted || !client.admits(&session.client, gate) {
         return Err(Denial::GrantWithdrawn);
     }
     if !session.refreshable || session.closed(gate, client, around.brakes, around.now).is_some() {
@@ -213,7 +234,7 @@ fn redeem(
 
 /// An access token never outlives its session's absolute end.
 fn new_access(session: &Session, command: &Refresh, around: &Around) -> Access {
-    let ttl = around.client.settings.access_ttl - command.jitter;
+    let ttl = command.ttl.unwrap_or(around.client.settings.access_ttl - command.jitter);
     Access { jti: command.jti, issued_at: command.wall, expires_at: (command.wall + ttl).min(session.absolute_end) }
 }
 
@@ -287,12 +308,13 @@ fn refused<T>(
 }
 
 /// Refuses a refresh token at a door that authenticates no client, where its client's tokens are not redeemed.
-pub fn refuse_door(
+pub fn refuse_door<T>(
     session: &Session,
+    asked: Asked,
     presented: Generation,
     around: &Around,
-) -> Decision<SessionEvent, RefreshGranted> {
-    refused(session, Asked::Refresh, Denial::WrongDoor, Some(presented), around)
+) -> Decision<SessionEvent, T> {
+    refused(session, asked, Denial::WrongDoor, Some(presented), around)
 }
 
 /// End a session.
@@ -334,8 +356,8 @@ pub fn expire(session: &Session, now: Timestamp) -> Vec<SessionEvent> {
 /// the client's hands is worth knowing.
 pub fn show(session: &Session, presented: Generation, around: &Around) -> Decision<SessionEvent, bool> {
     let open = session.refreshable && session.closed(around.gate, around.client, around.brakes, around.now).is_none();
-    let granted = around.client.settings.grants.contains(&Grant::RefreshToken);
-    let registered = around.gate.is_registered_at(&session.client);
+    let granted = around.client.settings.grants.contains(&Grant::RefreshToken) || around.client.trusts_bearers();
+    let registered = around.client.admits(&session.client, around.gate);
     let allowed = around.gate.is_enabled() && around.client.enabled && granted && registered;
     if presented >= session.generation {
         return Decision { events: Vec::new(), outcome: Ok(open && allowed && presented == session.generation) };

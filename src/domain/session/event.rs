@@ -7,9 +7,10 @@ use crate::domain::time::Timestamp;
 use std::collections::BTreeSet;
 
 /// What a refusal refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Asked {
     /// To redeem a refresh token.
+    #[default]
     Refresh,
     /// To revoke one (RFC 7009).
     Revoke,

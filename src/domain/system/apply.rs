@@ -53,7 +53,7 @@ pub fn apply(state: Option<System>, event: &SystemEvent, recorded: &Recorded) ->
             }
             system.origin.clone_from(origin);
         }
-        SystemEvent::Repaired { .. } => {}
+        SystemEvent::Repaired { .. } | SystemEvent::TokenVended { .. } => {}
         SystemEvent::ApiKeyChanged { name, .. }
         | SystemEvent::ApiKeyDisabled { name }
         | SystemEvent::ApiKeyEnabled { name }

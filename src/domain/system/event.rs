@@ -180,6 +180,15 @@ pub enum SystemEvent {
         /// The position of the snapshot of states that stands in for them.
         base: Position,
     },
+    /// `system.token_vended`: a token with claims of the caller's choice was signed. It stands for nobody: no door here takes it.
+    TokenVended {
+        /// The `kid` of the key that signed it.
+        key: String,
+        /// Its `exp`.
+        expires_at: Timestamp,
+        /// The names of the claims that the caller chose.
+        claims: BTreeSet<String>,
+    },
     /// `system.history_lost`: a refresh token with a right tag names a session that the journal does not know.
     HistoryLost {
         /// The session.

@@ -4,7 +4,7 @@ use super::account_body::{AccountBody, AccountChangesBody, NewAccountBody, stand
 use super::authority::Operator;
 use super::query::{LIMIT_MAX, Query};
 use super::{Answer, Page, body, fields, header, seen, told};
-use crate::actors::{Account, Asker, NewAccount, NewPassword, NotDone, Services};
+use crate::actors::{Account, Asker, NewAccount, NewPassword, NotDone, PersonChange, Services};
 use crate::config::bootstrap::{
     AccountChanges, AccountSpec, Credential, Fields, account_of, changed_account, password_of,
 };
@@ -143,14 +143,14 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
 
 /// An account as it was sent.
 pub(super) async fn new_account(spec: AccountSpec, asker: &Asker, services: &Services) -> Result<NewAccount, Why> {
+    let password = new_password(spec.credential, &spec.login, asker, services).await?;
     Ok(NewAccount {
         id: spec.id,
-        password: new_password(spec.credential, &spec.login, asker, services).await?,
-        login: spec.login,
         must_change: spec.must_change,
         enabled: spec.enabled,
         roles: spec.roles,
         clients: spec.clients.map(BTreeSet::from_iter),
+        ..NewAccount::new(spec.login, password)
     })
 }
 
@@ -288,8 +288,9 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     let registrations = clients.map(registrations).transpose()?;
     let mut seen = seen(request)?;
     let (administration, asker) = (&services.administration, &operator.asker);
-    if let Some(login) = login {
-        seen = Some(administration.change_login(account.id, &login, seen, asker).await?).filter(|_| seen.is_some());
+    if login.is_some() {
+        let change = PersonChange { login, ..PersonChange::default() };
+        seen = Some(administration.change_person(account.id, &change, seen, asker).await?).filter(|_| seen.is_some());
     }
     let roles = roles.map(GateCommand::SetRoles);
     let must_change = must_change.map(GateCommand::SetMustChange);

@@ -1,8 +1,7 @@
 //! `POST /oauth2/token` (RFC 6749).
 
 use super::read_form;
-use crate::actors::Services;
-use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, NoLogin};
+use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, LoginKind, NoLogin, RefreshAsk, Services};
 use crate::config::Secret;
 use crate::domain::client::Grant;
 use crate::domain::denial::Denial;
@@ -137,7 +136,7 @@ pub async fn token(
         Grant::Password => password(services, &form, &client, scope, asker).await?,
         Grant::RefreshToken => {
             let token = form.need("refresh_token", TOKEN_LIMIT)?;
-            services.sessions.refresh(token, &client, scope, asker).await?
+            services.sessions.refresh(token, RefreshAsk::of(&client, scope, asker)).await?
         }
         Grant::ClientCredentials => services.clients.issue_token(&client, scope, &asker).await?,
     };
@@ -178,7 +177,11 @@ async fn password(
         return Err(services.clients.refuse(&client.id, denial, &asker).await.into());
     }
     let told = asker.clone();
-    match services.logins.login(client, LoginAsk { login, password, scope, asker }).await {
+    match services
+        .logins
+        .login(client, LoginAsk { login, password, scope, kind: LoginKind::default(), elsewhere: None, asker })
+        .await
+    {
         Ok(issued) => Ok(issued),
         Err(NoLogin { must_change: Some(account), .. }) => {
             let code = services.passwords.issue_code(account, CHANGE_CODE_TTL, None, &told).await;

@@ -1,8 +1,8 @@
 //! The stored shapes of `account:ID` and `name:H` streams, and of a password hash's scheme.
 
-use super::text::Text;
-use super::types::{StoredAccount, StoredName};
-use crate::domain::account::{AccountEvent, NameEvent};
+use super::text::{Text, other_than_default};
+use super::types::{Nothing, StoredAccount, StoredName};
+use crate::domain::account::{AccountEvent, LoginHow, NameEvent};
 use crate::domain::context::Sealed;
 use crate::domain::denial::Denial;
 use crate::domain::ids::{AccountId, ClientId, NameHash, SessionId, Version};
@@ -28,6 +28,21 @@ pub(super) struct Created {
 pub(super) struct LoginSucceeded {
     client: Text<ClientId>,
     session: Text<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    how: Option<Text<LoginHow>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewContext {
+    client: Text<ClientId>,
+    session: Text<SessionId>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProfileSet {
+    profile: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -140,14 +155,16 @@ impl From<&AccountEvent> for StoredAccount {
             AccountEvent::Created { login, name } => {
                 Self::Created(Created { login: login.0.clone(), name: Text(*name) })
             }
-            AccountEvent::LoginSucceeded { client, session } => {
-                Self::LoginSucceeded(LoginSucceeded { client: Text(client.clone()), session: Text(*session) })
-            }
+            AccountEvent::LoginSucceeded { client, session, how } => Self::LoginSucceeded(LoginSucceeded {
+                client: Text(client.clone()),
+                session: Text(*session),
+                how: other_than_default(*how),
+            }),
             AccountEvent::LoginRefused { client, class, n } => {
                 Self::LoginRefused(LoginRefused { client: Text(client.clone()), class: Text(*class), n: *n })
             }
             AccountEvent::NewContext { client, session } => {
-                Self::NewContext(LoginSucceeded { client: Text(client.clone()), session: Text(*session) })
+                Self::NewContext(NewContext { client: Text(client.clone()), session: Text(*session) })
             }
             AccountEvent::PasswordCodeIssued { digest, expires_at, of } => {
                 let digest = digest.0.clone();
@@ -159,6 +176,11 @@ impl From<&AccountEvent> for StoredAccount {
             AccountEvent::LoginChanged { login, name } => {
                 Self::LoginChanged(Created { login: login.0.clone(), name: Text(*name) })
             }
+            AccountEvent::UsernameSet { login, name } => {
+                Self::UsernameSet(Created { login: login.0.clone(), name: Text(*name) })
+            }
+            AccountEvent::UsernameCleared => Self::UsernameCleared(Nothing {}),
+            AccountEvent::ProfileSet { profile } => Self::ProfileSet(ProfileSet { profile: profile.0.clone() }),
             AccountEvent::PasswordRehashed { of, verifier, scheme } => Self::PasswordRehashed(PasswordRehashed {
                 of: *of,
                 verifier: verifier.0.clone(),
@@ -173,9 +195,11 @@ impl TryFrom<StoredAccount> for AccountEvent {
     fn try_from(stored: StoredAccount) -> Result<Self, String> {
         Ok(match stored {
             StoredAccount::Created(data) => Self::Created { login: Sealed(data.login), name: data.name.0 },
-            StoredAccount::LoginSucceeded(data) => {
-                Self::LoginSucceeded { client: data.client.0, session: data.session.0 }
-            }
+            StoredAccount::LoginSucceeded(data) => Self::LoginSucceeded {
+                client: data.client.0,
+                session: data.session.0,
+                how: data.how.map_or_else(LoginHow::default, |how| how.0),
+            },
             StoredAccount::LoginRefused(data) => {
                 Self::LoginRefused { client: data.client.0, class: data.class.0, n: data.n }
             }
@@ -187,6 +211,9 @@ impl TryFrom<StoredAccount> for AccountEvent {
                 Self::PasswordChangeRefused { class: data.class.0, n: data.n }
             }
             StoredAccount::LoginChanged(data) => Self::LoginChanged { login: Sealed(data.login), name: data.name.0 },
+            StoredAccount::UsernameSet(data) => Self::UsernameSet { login: Sealed(data.login), name: data.name.0 },
+            StoredAccount::UsernameCleared(Nothing {}) => Self::UsernameCleared,
+            StoredAccount::ProfileSet(data) => Self::ProfileSet { profile: Sealed(data.profile) },
             StoredAccount::PasswordRehashed(data) => {
                 Self::PasswordRehashed { of: data.of, verifier: Sealed(data.verifier), scheme: data.scheme.into() }
             }

@@ -3,7 +3,7 @@
 use super::text::{Text, Words};
 use super::types::{Nothing, StoredClient, StoredUse};
 use crate::domain::client::{
-    ClientEvent, ClientSettings, ClientType, Grant, Introspect, LateRetry, Profile, Rotation, UseEvent,
+    ClientEvent, ClientRole, ClientSettings, ClientType, Grant, Introspect, LateRetry, Profile, Rotation, UseEvent,
 };
 use crate::domain::context::Sealed;
 use crate::domain::denial::Denial;
@@ -12,7 +12,8 @@ use crate::domain::keys::SigningAlg;
 use crate::domain::time::{Span, Timestamp};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,10 +87,60 @@ struct Settings {
     refresh_without_scope: bool,
     origins: BTreeSet<String>,
     backends: Vec<Text<IpNet>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_refresh: Option<bool>,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    login_needs_key: bool,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    refresh_at_login: bool,
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    registration_required: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    roles: BTreeMap<String, Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    document: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Role {
+    id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_default: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_super: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
+fn is_yes(flag: &bool) -> bool {
+    *flag
+}
+
+impl From<&ClientRole> for Role {
+    fn from(role: &ClientRole) -> Self {
+        let ClientRole { id, description, is_default, is_super } = role.clone();
+        Self { id, description, is_default, is_super }
+    }
+}
+
+impl From<Role> for ClientRole {
+    fn from(stored: Role) -> Self {
+        let Role { id, description, is_default, is_super } = stored;
+        Self { id, description, is_default, is_super }
+    }
 }
 
 impl From<&ClientSettings> for Settings {
     fn from(settings: &ClientSettings) -> Self {
+        let usual = ClientSettings::new(settings.client_type, settings.profile);
         Self {
             client_type: Text(settings.client_type),
             profile: Text(settings.profile),
@@ -108,12 +159,20 @@ impl From<&ClientSettings> for Settings {
             refresh_without_scope: settings.refresh_without_scope,
             origins: settings.origins.clone(),
             backends: settings.backends.iter().copied().map(Text).collect(),
+            token_refresh: (settings.token_refresh != usual.token_refresh).then_some(settings.token_refresh),
+            login_needs_key: settings.login_needs_key,
+            refresh_at_login: settings.refresh_at_login,
+            registration_required: settings.registration_required,
+            name: settings.name.clone(),
+            roles: settings.roles.iter().map(|(name, role)| (name.clone(), role.into())).collect(),
+            document: settings.document.clone(),
         }
     }
 }
 
 impl From<Settings> for ClientSettings {
     fn from(stored: Settings) -> Self {
+        let usual = Self::new(stored.client_type.0, stored.profile.0);
         Self {
             client_type: stored.client_type.0,
             profile: stored.profile.0,
@@ -132,6 +191,13 @@ impl From<Settings> for ClientSettings {
             refresh_without_scope: stored.refresh_without_scope,
             origins: stored.origins,
             backends: stored.backends.into_iter().map(|net| net.0).collect(),
+            token_refresh: stored.token_refresh.unwrap_or(usual.token_refresh),
+            login_needs_key: stored.login_needs_key,
+            refresh_at_login: stored.refresh_at_login,
+            registration_required: stored.registration_required,
+            name: stored.name,
+            roles: stored.roles.into_iter().map(|(name, role)| (name, role.into())).collect(),
+            document: stored.document,
         }
     }
 }
@@ -148,6 +214,7 @@ impl From<&ClientEvent> for StoredClient {
             ClientEvent::SecretSet { secret } => Self::SecretSet(SecretSet { secret: secret.0.clone() }),
             ClientEvent::Disabled => Self::Disabled(Nothing {}),
             ClientEvent::Enabled => Self::Enabled(Nothing {}),
+            ClientEvent::Removed => Self::Removed(Nothing {}),
             ClientEvent::SessionsRevoked => Self::SessionsRevoked(Nothing {}),
         }
     }
@@ -164,6 +231,7 @@ impl TryFrom<StoredClient> for ClientEvent {
             StoredClient::SecretSet(data) => Self::SecretSet { secret: Sealed(data.secret) },
             StoredClient::Disabled(Nothing {}) => Self::Disabled,
             StoredClient::Enabled(Nothing {}) => Self::Enabled,
+            StoredClient::Removed(Nothing {}) => Self::Removed,
             StoredClient::SessionsRevoked(Nothing {}) => Self::SessionsRevoked,
         })
     }

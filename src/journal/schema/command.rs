@@ -4,18 +4,18 @@
 //! the event beside it says anyway and is sealed or large (a password's hash, a secret's digest, a client's settings) is
 //! not said twice: it stands in `data` only.
 
-use super::text::{Spelled, Text, Words};
+use super::attempt::{StoredLogin, StoredRefresh, into_login, into_refresh, of_login, of_refresh};
+use super::text::{Spelled, Text, Words, other_than_default};
 use super::told::{change, of_brakes, of_client, of_gate, revoke_network, same, set_password, set_secret};
 use crate::domain::Event;
-use crate::domain::account::{Login, PasswordVerdict};
 use crate::domain::brakes::BrakesCommand;
 use crate::domain::client::{ClientCommand, IssueToken};
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
 use crate::domain::evidence::{self, Door, EvidenceEvent, Past};
 use crate::domain::gate::GateCommand;
-use crate::domain::ids::{AccountId, ClientId, Generation, Position, RefreshKeyId, SessionId, TokenId, Version};
-use crate::domain::session::{Refresh, Revoke, RevokeReason, Unrecorded};
+use crate::domain::ids::{ClientId, Generation, Position, TokenId, Version};
+use crate::domain::session::{Asked, Revoke, RevokeReason, Unrecorded};
 use crate::domain::tally::Seen;
 use crate::domain::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,8 @@ pub(super) enum Stored {
         n: Option<u64>,
     },
     WrongDoor {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        asked: Option<Text<Asked>>,
         presented: Generation,
         #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
         unrecorded: StoredUnrecorded,
@@ -103,6 +105,12 @@ pub(super) enum Stored {
         roles: BTreeSet<String>,
         gate_version: Version,
     },
+    #[serde(rename = "gate.register")]
+    GateRegister {
+        client: Text<ClientId>,
+        roles: BTreeSet<String>,
+        gate_version: Version,
+    },
     #[serde(rename = "gate.revoke_sessions")]
     GateRevokeSessions {
         gate_version: Version,
@@ -119,6 +127,8 @@ pub(super) enum Stored {
     ClientDisable {},
     #[serde(rename = "client.enable")]
     ClientEnable {},
+    #[serde(rename = "client.remove")]
+    ClientRemove {},
     #[serde(rename = "client.revoke_sessions")]
     ClientRevokeSessions {},
     #[serde(rename = "brakes.revoke_all")]
@@ -140,55 +150,14 @@ pub(super) enum Stored {
     Server {},
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StoredLogin {
-    account: Text<AccountId>,
-    client: Text<ClientId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<BTreeSet<String>>,
-    verdict: Text<PasswordVerdict>,
-    session: Text<SessionId>,
-    jti: Text<TokenId>,
-    jitter: Text<Span>,
-    wall: Text<Timestamp>,
-    refresh_key: RefreshKeyId,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    ends: Vec<Text<SessionId>>,
-    gate_version: Version,
-    client_version: Version,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    brakes_version: Version,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    n: Option<u64>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct StoredRefresh {
-    presented: Generation,
-    client: Text<ClientId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    scope: Option<BTreeSet<String>>,
-    jti: Text<TokenId>,
-    jitter: Text<Span>,
-    wall: Text<Timestamp>,
-    unavailable: Text<Span>,
-    gate_version: Version,
-    client_version: Version,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    brakes_version: Version,
-    #[serde(default, skip_serializing_if = "StoredUnrecorded::says_nothing")]
-    unrecorded: StoredUnrecorded,
-}
-
 /// What the session was stands in the event, but for what only the decision needs.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StoredEvidence {
     door: Text<Door>,
     presented: Generation,
-    client: Text<ClientId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<Text<ClientId>>,
     generation: Generation,
     started_at: Text<Timestamp>,
     last: Position,
@@ -213,7 +182,7 @@ struct Retries {
 }
 
 impl StoredUnrecorded {
-    fn says_nothing(&self) -> bool {
+    pub(super) fn says_nothing(&self) -> bool {
         self.refusals.is_empty() && self.retries.is_none()
     }
 }
@@ -275,15 +244,17 @@ impl Stored {
                 client_version: *client,
                 n: *n,
             },
-            Command::WrongDoor { presented, unrecorded } => {
-                Self::WrongDoor { presented: *presented, unrecorded: unrecorded.into() }
-            }
+            Command::WrongDoor { asked, presented, unrecorded } => Self::WrongDoor {
+                asked: other_than_default(*asked),
+                presented: *presented,
+                unrecorded: unrecorded.into(),
+            },
             Command::Evidence { ask, past, unrecorded } => {
                 same(past_of(event, past.started_at, past.generation, past.last)?, past)?;
                 Self::Evidence(Box::new(StoredEvidence {
                     door: Text(ask.door),
                     presented: ask.presented,
-                    client: Text(ask.client.clone()),
+                    client: ask.client.clone().map(Text),
                     generation: past.generation,
                     started_at: Text(past.started_at),
                     last: past.last,
@@ -315,13 +286,19 @@ impl Stored {
                 client: client_version,
                 n,
             },
-            Self::WrongDoor { presented, unrecorded } => {
-                Command::WrongDoor { presented, unrecorded: unrecorded.try_into()? }
-            }
+            Self::WrongDoor { asked, presented, unrecorded } => Command::WrongDoor {
+                asked: asked.map_or_else(Asked::default, |asked| asked.0),
+                presented,
+                unrecorded: unrecorded.try_into()?,
+            },
             Self::Evidence(stored) => Command::Evidence {
                 past: past_of(event, stored.started_at.0, stored.generation, stored.last)?,
                 unrecorded: into_seen(&stored.unrecorded)?,
-                ask: evidence::Ask { door: stored.door.0, client: stored.client.0, presented: stored.presented },
+                ask: evidence::Ask {
+                    door: stored.door.0,
+                    client: stored.client.map(|client| client.0),
+                    presented: stored.presented,
+                },
             },
             Self::RefuseClient { class, n } => Command::RefuseClient { class: class.0, n },
             Self::GateSetPassword { gate_version } => gate(set_password(event)?, gate_version),
@@ -341,12 +318,16 @@ impl Stored {
                 gate(GateCommand::SetMustChange(must_change), gate_version)
             }
             Self::GateSetRoles { roles, gate_version } => gate(GateCommand::SetRoles(roles), gate_version),
+            Self::GateRegister { client, roles, gate_version } => {
+                gate(GateCommand::Register { client: client.0, roles }, gate_version)
+            }
             Self::GateRevokeSessions { gate_version } => gate(GateCommand::RevokeSessions, gate_version),
             Self::GateErase { gate_version } => gate(GateCommand::Erase, gate_version),
             Self::ClientChange {} => Command::Client(change(event)?),
             Self::ClientSetSecret {} => Command::Client(set_secret(event)?),
             Self::ClientDisable {} => Command::Client(ClientCommand::Disable),
             Self::ClientEnable {} => Command::Client(ClientCommand::Enable),
+            Self::ClientRemove {} => Command::Client(ClientCommand::Remove),
             Self::ClientRevokeSessions {} => Command::Client(ClientCommand::RevokeSessions),
             Self::BrakesRevokeAll { brakes_version } => brakes(BrakesCommand::RevokeAll, brakes_version),
             Self::BrakesRevokeNetwork { brakes_version } => brakes(revoke_network(event)?, brakes_version),
@@ -368,84 +349,6 @@ fn brakes(command: BrakesCommand, brakes: Version) -> Command {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde asks for")]
 pub(super) fn is_zero(version: &Version) -> bool {
     *version == 0
-}
-
-fn of_login(login: &Login, (gate, client, brakes): (Version, Version, Version), n: Option<u64>) -> StoredLogin {
-    StoredLogin {
-        account: Text(login.account),
-        client: Text(login.client.clone()),
-        scope: login.scope.clone(),
-        verdict: Text(login.verdict),
-        session: Text(login.session),
-        jti: Text(login.jti),
-        jitter: Text(login.jitter),
-        wall: Text(login.wall),
-        refresh_key: login.refresh_key,
-        ends: login.ends.iter().copied().map(Text).collect(),
-        gate_version: gate,
-        client_version: client,
-        brakes_version: brakes,
-        n,
-    }
-}
-
-fn into_login(stored: StoredLogin) -> Command {
-    Command::Login {
-        login: Login {
-            account: stored.account.0,
-            client: stored.client.0,
-            scope: stored.scope,
-            verdict: stored.verdict.0,
-            session: stored.session.0,
-            jti: stored.jti.0,
-            jitter: stored.jitter.0,
-            wall: stored.wall.0,
-            refresh_key: stored.refresh_key,
-            ends: stored.ends.into_iter().map(|session| session.0).collect(),
-        },
-        gate: stored.gate_version,
-        client: stored.client_version,
-        brakes: stored.brakes_version,
-        n: stored.n,
-    }
-}
-
-fn of_refresh(
-    refresh: &Refresh,
-    (gate, client, brakes): (Version, Version, Version),
-    unrecorded: &Unrecorded,
-) -> StoredRefresh {
-    StoredRefresh {
-        presented: refresh.presented,
-        client: Text(refresh.client.clone()),
-        scope: refresh.scope.clone(),
-        jti: Text(refresh.jti),
-        jitter: Text(refresh.jitter),
-        wall: Text(refresh.wall),
-        unavailable: Text(refresh.unavailable),
-        gate_version: gate,
-        client_version: client,
-        brakes_version: brakes,
-        unrecorded: unrecorded.into(),
-    }
-}
-
-fn into_refresh(stored: StoredRefresh) -> Result<Command, String> {
-    Ok(Command::Refresh {
-        refresh: Refresh {
-            presented: stored.presented,
-            client: stored.client.0,
-            scope: stored.scope,
-            jti: stored.jti.0,
-            jitter: stored.jitter.0,
-            wall: stored.wall.0,
-            unavailable: stored.unavailable.0,
-        },
-        gate: stored.gate_version,
-        client: stored.client_version,
-        brakes: stored.brakes_version,
-        unrecorded: stored.unrecorded.try_into()?,
-    })
 }
 
 /// What an archived session was: what the event tells, and the rest.

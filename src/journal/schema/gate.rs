@@ -38,6 +38,13 @@ pub(super) struct RolesSet {
     roles: BTreeSet<String>,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RegistrationRolesSet {
+    client: Text<ClientId>,
+    roles: BTreeSet<String>,
+}
+
 impl From<&GateEvent> for Stored {
     fn from(event: &GateEvent) -> Self {
         let registration = |client: &ClientId| Registration { client: Text(client.clone()) };
@@ -57,6 +64,9 @@ impl From<&GateEvent> for Stored {
                 Self::MustChangeSet(MustChangeSet { must_change: *must_change })
             }
             GateEvent::RolesSet { roles } => Self::RolesSet(RolesSet { roles: roles.clone() }),
+            GateEvent::RegistrationRolesSet { client, roles } => {
+                Self::RegistrationRolesSet(RegistrationRolesSet { client: Text(client.clone()), roles: roles.clone() })
+            }
             GateEvent::SessionsRevoked => Self::SessionsRevoked(Nothing {}),
             GateEvent::Erased => Self::Erased(Nothing {}),
         }
@@ -80,6 +90,9 @@ impl TryFrom<Stored> for GateEvent {
             Stored::RegistrationsLifted(Nothing {}) => Self::RegistrationsLifted,
             Stored::MustChangeSet(data) => Self::MustChangeSet { must_change: data.must_change },
             Stored::RolesSet(data) => Self::RolesSet { roles: data.roles },
+            Stored::RegistrationRolesSet(data) => {
+                Self::RegistrationRolesSet { client: data.client.0, roles: data.roles }
+            }
             Stored::SessionsRevoked(Nothing {}) => Self::SessionsRevoked,
             Stored::Erased(Nothing {}) => Self::Erased,
         })

@@ -23,6 +23,7 @@
 //! | `prev` | RFC 6962 leaf hash of the stream's entry before; null for the first |
 
 mod account;
+mod attempt;
 mod brakes;
 mod client;
 mod command;

@@ -82,6 +82,14 @@ pub(super) struct ApiKeyNamed {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct TokenVended {
+    key: String,
+    expires_at: Text<Timestamp>,
+    claims: BTreeSet<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct ApiKeyRefused {
     name: String,
     class: Text<Denial>,
@@ -200,6 +208,11 @@ impl From<&SystemEvent> for Stored {
             SystemEvent::ApiKeyDisabled { name } => Self::ApiKeyDisabled(named(name)),
             SystemEvent::ApiKeyEnabled { name } => Self::ApiKeyEnabled(named(name)),
             SystemEvent::ApiKeyRevoked { name } => Self::ApiKeyRevoked(named(name)),
+            SystemEvent::TokenVended { key, expires_at, claims } => Self::TokenVended(TokenVended {
+                key: key.clone(),
+                expires_at: Text(*expires_at),
+                claims: claims.clone(),
+            }),
             SystemEvent::ApiKeyRefused { name, class, n } => {
                 Self::ApiKeyRefused(ApiKeyRefused { name: name.clone(), class: Text(*class), n: *n })
             }
@@ -266,6 +279,9 @@ impl TryFrom<Stored> for SystemEvent {
             Stored::ApiKeyDisabled(data) => Self::ApiKeyDisabled { name: data.name },
             Stored::ApiKeyEnabled(data) => Self::ApiKeyEnabled { name: data.name },
             Stored::ApiKeyRevoked(data) => Self::ApiKeyRevoked { name: data.name },
+            Stored::TokenVended(data) => {
+                Self::TokenVended { key: data.key, expires_at: data.expires_at.0, claims: data.claims }
+            }
             Stored::ApiKeyRefused(data) => Self::ApiKeyRefused { name: data.name, class: data.class.0, n: data.n },
             Stored::HistoryLost(data) => {
                 Self::HistoryLost { session: data.session.0, generation: data.generation, n: data.n }

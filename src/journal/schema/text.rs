@@ -1,6 +1,6 @@
 //! How single values are spelled: one text for each, whatever the domain's own serde does.
 
-use crate::domain::account::PasswordVerdict;
+use crate::domain::account::{LoginHow, PasswordVerdict};
 use crate::domain::client::{ClientType, Grant, Introspect, LateRetry, Profile, Rotation};
 use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
@@ -8,7 +8,7 @@ use crate::domain::evidence::{Door, Ended};
 use crate::domain::gate::PasswordHow;
 use crate::domain::ids::{AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId};
 use crate::domain::keys::SigningAlg;
-use crate::domain::session::RevokeReason;
+use crate::domain::session::{Asked, RefreshDoor, RevokeReason};
 use crate::domain::system::RepairedFrom;
 use crate::domain::time::{Span, Timestamp};
 use ipnet::IpNet;
@@ -51,6 +51,11 @@ impl<'de, T: Spelled> Deserialize<'de> for Text<T> {
         }
         deserializer.deserialize_str(Reads(PhantomData))
     }
+}
+
+/// A word that is left out where it is the usual one.
+pub(super) fn other_than_default<T: Default + PartialEq>(value: T) -> Option<Text<T>> {
+    (value != T::default()).then_some(Text(value))
 }
 
 /// Values in the order of their texts, so that the order in which the domain declares its words may change.
@@ -122,7 +127,7 @@ macro_rules! as_code {
     )+};
 }
 
-as_code!(Denial, RevokeReason);
+as_code!(Denial, RevokeReason, LoginHow);
 
 impl Spelled for Ended {
     fn spell(&self) -> Result<Cow<'_, str>, String> {
@@ -156,7 +161,9 @@ as_word! {
         Server => "server", CommandLine => "command_line"
     }
     PasswordHow { Given => "given", Changed => "changed", Reset => "reset" }
-    PasswordVerdict { Right => "right", Wrong => "wrong", Throttled => "throttled" }
+    PasswordVerdict { Right => "right", Wrong => "wrong", Throttled => "throttled", Vouched => "vouched" }
+    RefreshDoor { Token => "token", JwtRefresh => "jwt_refresh" }
+    Asked { Refresh => "refresh", Revoke => "revoke" }
     ClientType { Confidential => "confidential", Public => "public" }
     Profile { Standard => "standard", Fusionauth => "fusionauth", Gateway => "gateway" }
     Grant { Password => "password", RefreshToken => "refresh_token", ClientCredentials => "client_credentials" }

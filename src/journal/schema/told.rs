@@ -35,6 +35,9 @@ pub(super) fn of_gate(command: &GateCommand, gate_version: Version, event: &Even
             Stored::GateSetMustChange { must_change: *must_change, gate_version }
         }
         GateCommand::SetRoles(roles) => Stored::GateSetRoles { roles: roles.clone(), gate_version },
+        GateCommand::Register { client, roles } => {
+            Stored::GateRegister { client: Text(client.clone()), roles: roles.clone(), gate_version }
+        }
         GateCommand::RevokeSessions => Stored::GateRevokeSessions { gate_version },
         GateCommand::Erase => Stored::GateErase { gate_version },
     })
@@ -52,6 +55,7 @@ pub(super) fn of_client(command: &ClientCommand, event: &Event) -> Result<Stored
         }
         ClientCommand::Disable => Stored::ClientDisable {},
         ClientCommand::Enable => Stored::ClientEnable {},
+        ClientCommand::Remove => Stored::ClientRemove {},
         ClientCommand::RevokeSessions => Stored::ClientRevokeSessions {},
     })
 }

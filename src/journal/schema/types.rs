@@ -76,6 +76,7 @@ stored_types! {
         "system.api_key_enabled" => ApiKeyEnabled(system::ApiKeyNamed),
         "system.api_key_revoked" => ApiKeyRevoked(system::ApiKeyNamed),
         "system.api_key_refused" => ApiKeyRefused(system::ApiKeyRefused),
+        "system.token_vended" => TokenVended(system::TokenVended),
         "system.history_lost" => HistoryLost(system::HistoryLost),
         "system.sessions_archived" => SessionsArchived(system::SessionsArchived),
         "system.restored" => Restored(system::Restored),
@@ -92,10 +93,13 @@ stored_types! {
         "account.login_succeeded" => LoginSucceeded(account::LoginSucceeded),
         "account.login_refused" => LoginRefused(account::LoginRefused),
         "account.password_rehashed" => PasswordRehashed(account::PasswordRehashed),
-        "account.new_context" => NewContext(account::LoginSucceeded),
+        "account.new_context" => NewContext(account::NewContext),
         "account.password_code_issued" => PasswordCodeIssued(account::PasswordCodeIssued),
         "account.password_change_refused" => PasswordChangeRefused(account::PasswordChangeRefused),
         "account.login_changed" => LoginChanged(account::Created),
+        "account.username_set" => UsernameSet(account::Created),
+        "account.username_cleared" => UsernameCleared(Nothing),
+        "account.profile_set" => ProfileSet(account::ProfileSet),
     }
     Gate(StoredGate, "gate") {
         "gate.password_set" => PasswordSet(gate::PasswordSet),
@@ -106,6 +110,7 @@ stored_types! {
         "gate.registrations_lifted" => RegistrationsLifted(Nothing),
         "gate.must_change_set" => MustChangeSet(gate::MustChangeSet),
         "gate.roles_set" => RolesSet(gate::RolesSet),
+        "gate.registration_roles_set" => RegistrationRolesSet(gate::RegistrationRolesSet),
         "gate.sessions_revoked" => SessionsRevoked(Nothing),
         "gate.erased" => Erased(Nothing),
     }
@@ -115,6 +120,7 @@ stored_types! {
         "client.secret_set" => SecretSet(client::SecretSet),
         "client.disabled" => Disabled(Nothing),
         "client.enabled" => Enabled(Nothing),
+        "client.removed" => Removed(Nothing),
         "client.sessions_revoked" => SessionsRevoked(Nothing),
     }
     Use(StoredUse, "use") {
