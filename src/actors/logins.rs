@@ -53,6 +53,13 @@ pub struct LoginAsk {
     pub asker: Asker,
 }
 
+impl LoginAsk {
+    /// By the password grant (RFC 6749 section 4.3).
+    pub fn new(login: String, password: Zeroizing<Vec<u8>>, scope: Option<BTreeSet<String>>, asker: Asker) -> Self {
+        Self { login, password, scope, kind: LoginKind::default(), elsewhere: None, asker }
+    }
+}
+
 /// A login without a password, for which whoever asks stands in.
 pub struct Voucher {
     /// Whose.

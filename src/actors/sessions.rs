@@ -185,8 +185,8 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Refused`]: the token is another client's, or nothing could be decided.
-    pub async fn revoke(&self, token: &str, bearer: Bearer, asker: Asker) -> Result<(), Refused> {
-        self.end_by(token, bearer, RevokeReason::Revoked, asker).await
+    pub async fn revoke(&self, token: &str, client: &AuthenticatedClient, asker: Asker) -> Result<(), Refused> {
+        self.end_by(token, Bearer::of(client), RevokeReason::Revoked, asker).await
     }
 
     /// Ends a session by one of its refresh tokens, and says why: see [`Self::revoke`].

@@ -7,6 +7,7 @@ use crate::actors::{
 };
 use crate::config::bootstrap::{AccountSpec, ApiKeySpec, Bootstrap, ClientSpec, Credential};
 use crate::crypto::phc_of;
+use crate::domain::client::ClientSettings;
 use zeroize::Zeroizing;
 
 /// What applying came to, a line each, for people.
@@ -82,7 +83,9 @@ async fn apply_client(
         }
         return Ok(());
     };
-    if existing.settings != spec.settings {
+    // What the file has no words for differs from nothing.
+    let (roles, document) = (existing.settings.roles.clone(), existing.settings.document.clone());
+    if existing.settings != (ClientSettings { roles, document, ..spec.settings.clone() }) {
         applied.differs.push(format!("client {:?} has other settings than the file", spec.id.as_str()));
     }
     if existing.enabled != spec.enabled {

@@ -230,6 +230,11 @@ fn settings(spec: &ClientSpec) -> Map<String, Value> {
         ("max_sessions", json!(of.max_sessions)),
         ("introspect", json!(of.introspect.as_str())),
         ("refresh_without_scope", json!(of.refresh_without_scope)),
+        ("name", json!(of.name)),
+        ("registration_required", json!(of.registration_required)),
+        ("token_refresh", json!(of.token_refresh)),
+        ("login_needs_key", json!(of.login_needs_key)),
+        ("refresh_at_login", json!(of.refresh_at_login)),
         ("origins", json!(of.origins)),
         ("backends", json!(backends)),
     ];

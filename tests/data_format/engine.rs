@@ -1,6 +1,6 @@
 //! The engine on a data directory on disk, without doors, with a clock set by hand.
 
-use countersign::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, Person, Refused, Services};
+use countersign::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, Person, RefreshAsk, Refused, Services};
 use countersign::app::{self, App, Start, World};
 use countersign::clock::{Clock, ManualClock};
 use countersign::config::{Config, Flags, Sources};
@@ -72,13 +72,13 @@ impl Engine {
     pub async fn login(&self, client: &str, login: &str, password: &str) -> Result<Issued, Refused> {
         let client = self.client(client).await;
         let password = Zeroizing::new(password.as_bytes().to_vec());
-        let ask = LoginAsk { login: login.to_owned(), password, scope: None, asker: self.person() };
+        let ask = LoginAsk::new(login.to_owned(), password, None, self.person());
         self.services.logins.login(&client, ask).await.map_err(|no| no.refused)
     }
 
     pub async fn refresh(&self, client: &str, token: &str, asker: Asker) -> Result<Issued, Refused> {
         let client = self.client(client).await;
-        self.services.sessions.refresh(token, &client, None, asker).await
+        self.services.sessions.refresh(token, RefreshAsk::of(&client, None, asker)).await
     }
 
     /// Waits until everything but the open segment is sealed, and what has ended in it is archived.

@@ -1,7 +1,7 @@
 //! Sessions that are archived: their tokens are refused as before, recorded with what they were, and nobody notices else.
 
 use crate::machine::{Machine, Running, eventually, operator, person, person_at, token};
-use countersign::actors::{Core, Issued, Refused, Unavailable, archive};
+use countersign::actors::{Core, Issued, RefreshAsk, Refused, Unavailable, archive};
 use countersign::crypto::RefreshToken;
 use countersign::domain::client::{ClientSettings, ClientType, Profile};
 use countersign::domain::command::Command;
@@ -115,7 +115,10 @@ async fn every_door_answers_for_an_archived_session_as_for_one_that_is_over() {
         assert!(sessions.introspect(token(&first), &own, person()).await.unwrap().is_none());
     }
     assert_eq!(sessions.revoke(token(&first), &other, person()).await, mismatch);
-    assert_eq!(sessions.refresh(token(&first), &other, None, person_at("198.51.100.7")).await.err(), mismatch.err());
+    assert_eq!(
+        sessions.refresh(token(&first), RefreshAsk::of(&other, None, person_at("198.51.100.7"))).await.err(),
+        mismatch.err()
+    );
     let kinds: Vec<String> = evidence(&machine).iter().map(|event| event["type"].to_string()).collect();
     let expected = ["superseded_shown", "revoke_refused", "refresh_refused"];
     assert_eq!(kinds, expected.map(|kind| format!("\"evidence.{kind}\"")));
@@ -141,7 +144,7 @@ async fn evidence_is_archived_in_its_turn_and_begins_again() {
         running
             .services
             .sessions
-            .refresh(token(&first), &running.client("store").await, None, person_at("198.51.100.7"))
+            .refresh(token(&first), RefreshAsk::of(&running.client("store").await, None, person_at("198.51.100.7")))
             .await
             .err(),
         CLOSED

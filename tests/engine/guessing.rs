@@ -21,7 +21,7 @@ async fn at_once(running: &Running, address: &str, login: &str, passwords: &[Str
     let client = running.client("store").await;
     let logins = passwords.iter().map(|password| {
         let password = Zeroizing::new(password.as_bytes().to_vec());
-        let ask = LoginAsk { login: login.to_owned(), password, scope: None, asker: person_at(address) };
+        let ask = LoginAsk::new(login.to_owned(), password, None, person_at(address));
         running.services.logins.login(&client, ask)
     });
     join_all(logins).await.into_iter().map(|answer| answer.map_err(|no| no.refused)).collect()

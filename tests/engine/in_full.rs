@@ -1,7 +1,7 @@
 //! Who asked is sealed once in a session, and every entry of it still leads there: until the person is erased.
 
 use crate::machine::{Machine, Running, operator, person, person_at, token};
-use countersign::actors::{Asker, Issued, Refused};
+use countersign::actors::{Asker, Issued, RefreshAsk, Refused};
 use countersign::domain::client::{ClientSettings, ClientType, Profile};
 use countersign::domain::context::Sealed;
 use countersign::domain::denial::Denial;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 async fn refresh_from(running: &Running, issued: &Issued, asker: Asker) -> Result<Issued, Refused> {
     let client = running.client("store").await;
-    running.services.sessions.refresh(token(issued), &client, None, asker).await
+    running.services.sessions.refresh(token(issued), RefreshAsk::of(&client, None, asker)).await
 }
 
 /// The entries of sessions.
@@ -65,7 +65,7 @@ async fn a_person_who_stays_is_sealed_at_the_login_only() {
     assert_eq!(token(&second), token(&again), "a retry");
     let other = running.client("other").await;
     let sessions = &running.services.sessions;
-    assert!(sessions.refresh(token(&second), &other, None, person()).await.is_err(), "a refusal");
+    assert!(sessions.refresh(token(&second), RefreshAsk::of(&other, None, person())).await.is_err(), "a refusal");
     let third = running.refresh(token(&second)).await.unwrap();
     sessions.revoke(token(&third), &running.client("store").await, person()).await.unwrap();
     assert_eq!(running.refresh(token(&third)).await.err(), Some(Denial::Closed.into()));

@@ -8,7 +8,7 @@ use countersign::config::bootstrap::Bootstrap;
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{
     Claims, Jwk, Kernel, KeyKind, KeyRecord, MasterKey, Params, Policy, RawKey, RefreshKey, RefreshToken, SigningKey,
-    TYP, UnverifiedAccessToken, UnverifiedRefreshToken, VerifyingKey, is_weaker, mint, password::foreign::Parts,
+    Typ, UnverifiedAccessToken, UnverifiedRefreshToken, VerifyingKey, is_weaker, mint, password::foreign::Parts,
     phc_of, scheme_of,
 };
 use countersign::domain::ids::{SessionId, TokenId};
@@ -74,13 +74,18 @@ fn claims() -> Claims {
         sid: Some(SessionId(Uuid::from_u128(2))),
         roles: vec!["shopper".to_owned()],
         email: Some("alice@example.com".to_owned()),
+        application: None,
+        authentication: None,
+        email_verified: None,
+        username: None,
+        tenant: None,
     }
 }
 
 fn access_tokens() -> Target {
     let key = signing_key();
     let verifying = VerifyingKey::from_jwk(key.public_jwk()).unwrap();
-    let sample = mint(&key, "k", TYP, &claims()).into_bytes();
+    let sample = mint(&key, "k", Typ::AccessToken, &claims()).into_bytes();
     let good = sample.clone();
     Target::new("access tokens", vec![sample], move |input| {
         let text = text(input);
@@ -95,7 +100,7 @@ fn access_tokens() -> Target {
 fn signed_claims() -> Target {
     let key = signing_key();
     let verifying = VerifyingKey::from_jwk(key.public_jwk()).unwrap();
-    let good = mint(&key, "k", TYP, &claims());
+    let good = mint(&key, "k", Typ::AccessToken, &claims());
     let (head, payload) = (good.split('.').next().unwrap().to_owned(), good.split('.').nth(1).unwrap());
     let sample = URL_SAFE_NO_PAD.decode(payload).unwrap();
     Target::new("signed claims", vec![sample], move |input| {

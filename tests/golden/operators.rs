@@ -109,6 +109,13 @@ pub fn gates() -> Vec<(&'static str, Envelope)> {
             entry(GateEvent::MustChangeSet { must_change: true }, GateCommand::SetMustChange(true)),
         ),
         ("gate.roles_set", entry(GateEvent::RolesSet { roles: roles.clone() }, GateCommand::SetRoles(roles))),
+        (
+            "gate.registration_roles_set",
+            entry(
+                GateEvent::RegistrationRolesSet { client: store(), roles: words(&["shopper"]) },
+                GateCommand::Register { client: store(), roles: words(&["shopper"]) },
+            ),
+        ),
         ("gate.sessions_revoked", entry(GateEvent::SessionsRevoked, GateCommand::RevokeSessions)),
         ("gate.erased", entry(GateEvent::Erased, GateCommand::Erase)),
     ]

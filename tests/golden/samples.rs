@@ -3,9 +3,10 @@
 #[path = "operators.rs"]
 mod operators;
 
-use countersign::domain::account::{AccountEvent, Login, NameEvent, PasswordVerdict};
+use countersign::domain::account::{AccountEvent, Login, LoginHow, NameEvent, PasswordVerdict};
 use countersign::domain::client::{
-    ClientCommand, ClientEvent, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry, Profile, UseEvent,
+    ClientCommand, ClientEvent, ClientRole, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry,
+    Profile, UseEvent,
 };
 use countersign::domain::command::Command;
 use countersign::domain::context::{Context, InFull, Sealed, ToldBy};
@@ -16,7 +17,7 @@ use countersign::domain::ids::{
 };
 use countersign::domain::keys::SigningAlg;
 use countersign::domain::session::{
-    Access, Asked, Refresh, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
+    Access, Asked, Refresh, RefreshDoor, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
 };
 use countersign::domain::system::{KeyName, RepairedFrom, SystemEvent};
 use countersign::domain::time::{Span, Timestamp};
@@ -194,6 +195,10 @@ fn operated() -> Vec<(&'static str, Envelope)> {
         ("system.restored-kept", entry(restored(kept.clone()))),
         ("system.loss_accepted", entry(loss(None))),
         ("system.loss_accepted-kept", entry(loss(kept))),
+        (
+            "system.token_vended",
+            entry(SystemEvent::TokenVended { key: "k".to_owned(), expires_at: NOW, claims: words(&["aud", "cart"]) }),
+        ),
         ("system.repaired", entry(repaired(RepairedFrom::Store))),
         ("system.repaired-backup", entry(repaired(RepairedFrom::Backup))),
         ("system.history_dropped", entry(SystemEvent::HistoryDropped { through: 20, until, base: 30 })),
@@ -209,6 +214,9 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
         client: store(),
         scope,
         verdict,
+        how: LoginHow::Password,
+        refresh: None,
+        until: None,
         session: session_id(0),
         jti: jti(),
         jitter: Span(12_500),
@@ -217,6 +225,14 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
         ends,
     };
     let (right, wrong) = (PasswordVerdict::Right, PasswordVerdict::Wrong);
+    let vouched = Login {
+        how: LoginHow::Issued,
+        refresh: Some(false),
+        until: Some(NOW + Span::minutes(5)),
+        ..login(PasswordVerdict::Vouched, None, vec![])
+    };
+    let vouched = Command::Login { login: vouched, gate: 2, client: 5, brakes: 0, n: None };
+    let succeeded = |how| AccountEvent::LoginSucceeded { client: store(), session: session_id(0), how };
     let granted = Command::Login { login: login(right, None, vec![]), gate: 2, client: 5, brakes: 0, n: None };
     let refused = Command::Login {
         login: login(wrong, Some(words(&["cart", "openid"])), vec![]),
@@ -229,7 +245,7 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
     let capped = Command::Login { login: capped, gate: 2, client: 5, brakes: 0, n: None };
     let rehashed = |scheme| AccountEvent::PasswordRehashed { of: 1, verifier: sealed("dmVyaWZpZXI"), scheme };
     let class = Denial::WrongCredentials;
-    let (session, client) = (session_id(0), store());
+    let client = store();
     let revoked = Event::Session(SessionEvent::Revoked { reason: RevokeReason::SessionCap });
     vec![
         ("name.taken", first(named(NameEvent::Taken { account: account_id() }))),
@@ -238,10 +254,18 @@ fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
             "account.created",
             first(entry(AccountEvent::Created { login: sealed("bG9naW4"), name }, Some(Command::Server))),
         ),
+        ("account.login_succeeded", entry(succeeded(LoginHow::Password), Some(granted))),
+        ("account.login_succeeded-issued", entry(succeeded(LoginHow::Issued), Some(vouched))),
+        ("account.login_succeeded-ping", entry(succeeded(LoginHow::Ping), None)),
+        ("account.login_succeeded-login_api", entry(succeeded(LoginHow::LoginApi), None)),
+        ("account.login_succeeded-created", entry(succeeded(LoginHow::Created), None)),
+        ("account.login_succeeded-registered", entry(succeeded(LoginHow::Registered), None)),
         (
-            "account.login_succeeded",
-            entry(AccountEvent::LoginSucceeded { client: client.clone(), session }, Some(granted)),
+            "account.username_set",
+            entry(AccountEvent::UsernameSet { login: sealed("dXNlcg"), name }, Some(Command::Server)),
         ),
+        ("account.username_cleared", entry(AccountEvent::UsernameCleared, Some(Command::Server))),
+        ("account.profile_set", entry(AccountEvent::ProfileSet { profile: sealed("e30") }, Some(Command::Server))),
         (
             "account.login_refused-logins_refused",
             entry(
@@ -276,6 +300,22 @@ fn settings() -> ClientSettings {
     }
 }
 
+/// Settings of a client that FusionAuth's clients look after.
+fn application() -> ClientSettings {
+    let role =
+        ClientRole { id: Uuid::from_u128(77), description: Some("buys".to_owned()), is_default: true, is_super: true };
+    ClientSettings {
+        token_refresh: false,
+        login_needs_key: false,
+        refresh_at_login: false,
+        registration_required: false,
+        name: Some("The shop".to_owned()),
+        roles: [("shopper".to_owned(), role)].into(),
+        document: Some(r#"{"verifyRegistration":true}"#.to_owned()),
+        ..ClientSettings::new(ClientType::Confidential, Profile::Fusionauth)
+    }
+}
+
 fn clients() -> Vec<(&'static str, Envelope)> {
     let stream = StreamId::Client(store());
     let entry = |event, cmd| envelope(stream.clone(), Event::Client(event), Some(cmd));
@@ -287,13 +327,16 @@ fn clients() -> Vec<(&'static str, Envelope)> {
         enabled: true,
     };
     let public = ClientEvent::Created { settings: settings(), secret: None, enabled: false };
+    let application = ClientEvent::Created { settings: application(), secret: None, enabled: true };
     let secret_set = ClientEvent::SecretSet { secret: secret.clone() };
     vec![
         ("client.created", first(entry(created, Command::Server))),
         ("client.created-public", first(entry(public, Command::Server))),
+        ("client.created-application", first(entry(application, Command::Server))),
         ("client.changed", asked(ClientEvent::Changed { settings: settings() }, change)),
         ("client.secret_set", asked(secret_set, ClientCommand::SetSecret(secret))),
         ("client.disabled", asked(ClientEvent::Disabled, ClientCommand::Disable)),
+        ("client.removed", asked(ClientEvent::Removed, ClientCommand::Remove)),
         ("client.enabled", asked(ClientEvent::Enabled, ClientCommand::Enable)),
         ("client.sessions_revoked", asked(ClientEvent::SessionsRevoked, ClientCommand::RevokeSessions)),
     ]
@@ -325,7 +368,8 @@ fn entry(event: SessionEvent, cmd: Option<Command>) -> Envelope {
 
 fn refresh(presented: u32, scope: Option<BTreeSet<String>>, unrecorded: Unrecorded) -> Option<Command> {
     let (jitter, unavailable) = (Span(12_500), Span::seconds(4));
-    let refresh = Refresh { presented, client: store(), scope, jti: jti(), jitter, wall: NOW, unavailable };
+    let (door, ttl, client) = (RefreshDoor::Token, None, store());
+    let refresh = Refresh { presented, client, scope, door, ttl, jti: jti(), jitter, wall: NOW, unavailable };
     Some(Command::Refresh { refresh, gate: 2, client: 5, brakes: 0, unrecorded })
 }
 
@@ -396,12 +440,28 @@ fn refusals() -> Vec<(&'static str, Envelope)> {
     let ahead = SessionEvent::AheadOfJournal { presented: 9, current: 5, n: 1 };
     let mismatch = Denial::ClientMismatch;
     let wrong_door = refused(Asked::Refresh, Denial::WrongDoor, Some(4));
-    let at_door = Command::WrongDoor { presented: 4, unrecorded: Unrecorded::default() };
+    let at_door = |asked| Some(Command::WrongDoor { asked, presented: 4, unrecorded: Unrecorded::default() });
+    let at_other_door = refresh(4, None, Unrecorded::default()).map(|command| match command {
+        Command::Refresh { refresh, gate, client, brakes, unrecorded } => Command::Refresh {
+            refresh: Refresh { door: RefreshDoor::JwtRefresh, ttl: Some(Span::minutes(90)), ..refresh },
+            gate,
+            client,
+            brakes,
+            unrecorded,
+        },
+        other => other,
+    });
+    let too_long = refused(Asked::Refresh, Denial::TtlTooLong, Some(4));
     let shown = |n| SessionEvent::SupersededShown { presented: 2, n };
     let quiet = Unrecorded::default;
     vec![
         ("session.refresh_refused", entry(refused(Asked::Refresh, Denial::Closed, Some(4)), refresh(4, None, quiet()))),
-        ("session.refresh_refused-wrong_door", entry(wrong_door, Some(at_door))),
+        ("session.refresh_refused-wrong_door", entry(wrong_door, at_door(Asked::Refresh))),
+        (
+            "session.revoke_refused-wrong_door",
+            entry(refused(Asked::Revoke, Denial::WrongDoor, Some(4)), at_door(Asked::Revoke)),
+        ),
+        ("session.refresh_refused-ttl_too_long", entry(too_long, at_other_door)),
         ("session.revoke_refused", entry(refused(Asked::Revoke, mismatch, Some(2)), by_token())),
         ("session.reuse_detected", entry(reuse, refresh(2, None, quiet()))),
         ("session.superseded_shown", entry(shown(1), show(quiet()))),
@@ -434,7 +494,7 @@ fn evidence() -> Vec<(&'static str, Envelope)> {
         last: 20,
     };
     let entry = |event, door, presented, past: &Past, unrecorded: Unrecorded| {
-        let ask = Ask { door, client: store(), presented };
+        let ask = Ask { door, client: Some(store()), presented };
         let command = Command::Evidence { ask, past: past.clone(), unrecorded: unrecorded.refusals };
         envelope(StreamId::Evidence(session_id(0)), Event::Evidence(event), Some(command))
     };

@@ -3,7 +3,7 @@
 #[path = "settings.rs"]
 mod settings;
 
-use countersign::domain::account::{AccountEvent, Login, NameEvent, PasswordVerdict};
+use countersign::domain::account::{AccountEvent, Login, LoginHow, NameEvent, PasswordVerdict};
 use countersign::domain::brakes::{BrakesCommand, BrakesEvent};
 use countersign::domain::client::{ClientCommand, ClientEvent, IssueToken, UseEvent};
 use countersign::domain::command::Command;
@@ -16,7 +16,7 @@ use countersign::domain::ids::{
 };
 use countersign::domain::keys::SigningAlg;
 use countersign::domain::session::{
-    Access, Asked, Refresh, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
+    Access, Asked, Refresh, RefreshDoor, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
 };
 use countersign::domain::system::{KeyName, RepairedFrom, SystemEvent};
 use countersign::domain::time::{Span, Timestamp};
@@ -112,6 +112,7 @@ fn operated() -> impl Strategy<Value = SystemEvent> {
     let from = select(&[RepairedFrom::Store, RepairedFrom::Backup][..]);
     prop_oneof![
         any::<u64>().prop_map(|through| E::SessionsArchived { through }),
+        (text(), instant(), texts()).prop_map(|(key, expires_at, claims)| E::TokenVended { key, expires_at, claims }),
         history().prop_map(|(origin, old_origin, size, root, sessions_kept)| E::Restored {
             origin,
             old_origin,
@@ -205,7 +206,14 @@ fn account() -> impl Strategy<Value = AccountEvent> {
     use AccountEvent as E;
     prop_oneof![
         (sealed(), any::<[u8; 32]>()).prop_map(|(login, name)| E::Created { login, name: NameHash(name) }),
-        (client_id(), session_id()).prop_map(|(client, session)| E::LoginSucceeded { client, session }),
+        (client_id(), session_id(), how()).prop_map(|(client, session, how)| E::LoginSucceeded {
+            client,
+            session,
+            how
+        }),
+        (sealed(), any::<[u8; 32]>()).prop_map(|(login, name)| E::UsernameSet { login, name: NameHash(name) }),
+        Just(E::UsernameCleared),
+        sealed().prop_map(|profile| E::ProfileSet { profile }),
         (client_id(), denial(), any::<u64>()).prop_map(|(client, class, n)| E::LoginRefused { client, class, n }),
         (client_id(), session_id()).prop_map(|(client, session)| E::NewContext { client, session }),
         (sealed(), instant(), any::<u64>()).prop_map(|(digest, expires_at, of)| E::PasswordCodeIssued {
@@ -238,6 +246,7 @@ fn gate() -> impl Strategy<Value = GateEvent> {
         client_id().prop_map(|client| E::RegistrationAdded { client }),
         client_id().prop_map(|client| E::RegistrationWithdrawn { client }),
         texts().prop_map(|roles| E::RolesSet { roles }),
+        (client_id(), texts()).prop_map(|(client, roles)| E::RegistrationRolesSet { client, roles }),
     ]
 }
 
@@ -251,7 +260,7 @@ fn client() -> impl Strategy<Value = ClientEvent> {
         }),
         settings().prop_map(|settings| E::Changed { settings }),
         sealed().prop_map(|secret| E::SecretSet { secret }),
-        select(vec![E::Disabled, E::Enabled, E::SessionsRevoked]),
+        select(vec![E::Disabled, E::Enabled, E::Removed, E::SessionsRevoked]),
     ]
 }
 
@@ -345,29 +354,44 @@ fn unrecorded() -> impl Strategy<Value = Unrecorded> {
     prop_oneof![Just(Unrecorded::default()), some]
 }
 
+fn how() -> impl Strategy<Value = LoginHow> {
+    select(LoginHow::ALL)
+}
+
 fn login() -> impl Strategy<Value = Login> {
-    let verdict = select(&[PasswordVerdict::Right, PasswordVerdict::Wrong, PasswordVerdict::Throttled][..]);
-    let who = (account_id(), client_id(), option::of(texts()), verdict);
+    let verdict = select(
+        &[PasswordVerdict::Right, PasswordVerdict::Wrong, PasswordVerdict::Throttled, PasswordVerdict::Vouched][..],
+    );
+    let kind = (how(), any::<Option<bool>>(), option::of(instant()));
+    let who = (account_id(), client_id(), option::of(texts()), verdict, kind);
     (who, session_id(), jti(), span(), instant(), any::<u16>(), vec(session_id(), 0..3)).prop_map(
-        |((account, client, scope, verdict), session, jti, jitter, wall, refresh_key, ends)| Login {
-            account,
-            client,
-            scope,
-            verdict,
-            session,
-            jti,
-            jitter,
-            wall,
-            refresh_key,
-            ends,
+        |((account, client, scope, verdict, (how, refresh, until)), session, jti, jitter, wall, refresh_key, ends)| {
+            Login {
+                account,
+                client,
+                scope,
+                verdict,
+                how,
+                refresh,
+                until,
+                session,
+                jti,
+                jitter,
+                wall,
+                refresh_key,
+                ends,
+            }
         },
     )
 }
 
 /// A command that needs no particular event beside it.
 fn command() -> impl Strategy<Value = Command> {
-    let refresh = (any::<u32>(), client_id(), option::of(texts()), jti(), span(), instant(), span()).prop_map(
-        |(presented, client, scope, jti, jitter, wall, unavailable)| Refresh {
+    let door = (select(&[RefreshDoor::Token, RefreshDoor::JwtRefresh][..]), option::of(span()));
+    let refresh = (any::<u32>(), client_id(), option::of(texts()), door, jti(), span(), instant(), span()).prop_map(
+        |(presented, client, scope, (door, ttl), jti, jitter, wall, unavailable)| Refresh {
+            door,
+            ttl,
             presented,
             client,
             scope,
@@ -386,6 +410,7 @@ fn command() -> impl Strategy<Value = Command> {
         client_id().prop_map(GateCommand::AddRegistration),
         client_id().prop_map(GateCommand::WithdrawRegistration),
         texts().prop_map(GateCommand::SetRoles),
+        (client_id(), texts()).prop_map(|(client, roles)| GateCommand::Register { client, roles }),
     ];
     prop_oneof![
         (login(), any::<(u64, u64, u64)>(), any::<Option<u64>>())
@@ -398,7 +423,8 @@ fn command() -> impl Strategy<Value = Command> {
             session,
             unrecorded
         }),
-        (any::<u32>(), unrecorded()).prop_map(|(presented, unrecorded)| Command::WrongDoor { presented, unrecorded }),
+        (select(&[Asked::Refresh, Asked::Revoke][..]), any::<u32>(), unrecorded())
+            .prop_map(|(asked, presented, unrecorded)| Command::WrongDoor { asked, presented, unrecorded }),
         (denial(), any::<u64>()).prop_map(|(class, n)| Command::RefuseClient { class, n }),
         (any::<u32>(), unrecorded()).prop_map(|(presented, unrecorded)| Command::Show { presented, unrecorded }),
         (option::of(texts()), jti(), span(), instant(), any::<u64>(), option::of(any::<u64>())).prop_map(
@@ -411,8 +437,13 @@ fn command() -> impl Strategy<Value = Command> {
         (gate, any::<u64>()).prop_map(|(command, gate)| Command::Gate { command, gate }),
         (select(vec![BrakesCommand::RevokeAll, BrakesCommand::RefuseLogins, BrakesCommand::AllowLogins]), any::<u64>())
             .prop_map(|(command, brakes)| Command::Brakes { command, brakes }),
-        select(vec![ClientCommand::Disable, ClientCommand::Enable, ClientCommand::RevokeSessions])
-            .prop_map(Command::Client),
+        select(vec![
+            ClientCommand::Disable,
+            ClientCommand::Enable,
+            ClientCommand::Remove,
+            ClientCommand::RevokeSessions,
+        ])
+        .prop_map(Command::Client),
         select(vec![Command::Server, Command::Expire]),
     ]
 }
@@ -440,7 +471,7 @@ fn told_by(event: &Event) -> Option<Command> {
         }
         Event::Evidence(event) => {
             let Told { account, client, ended, ended_at, redeemed_at } = event.told().clone();
-            let ask = Ask { door: Door::Refresh, client: client.clone(), presented: 7 };
+            let ask = Ask { door: Door::Refresh, client: Some(client.clone()), presented: 7 };
             let started_at = Timestamp(1_769_860_800_123);
             let past = Past { account, client, started_at, generation: 8, ended, ended_at, redeemed_at, last: 9 };
             Some(Command::Evidence { ask, past, unrecorded: [(Denial::Closed, 40)].into() })

@@ -1,7 +1,7 @@
 //! What is known of an account beside its logins: passwords hashed anew, one-time codes, its login id, and where it was used.
 
 use crate::given::*;
-use countersign::domain::account::{AccountEvent, PasswordVerdict};
+use countersign::domain::account::{AccountEvent, LoginHow, PasswordVerdict};
 use countersign::domain::context::Context;
 use countersign::domain::denial::Denial;
 use countersign::domain::gate::GateCommand;
@@ -33,14 +33,17 @@ fn is_new(given: Given, context: Context) -> (Given, bool) {
 #[test]
 fn the_first_login_of_an_account_is_no_news() {
     let (given, events) = logged_in(given(), home());
-    assert_eq!(events, [AccountEvent::LoginSucceeded { client: store(), session: session(0) }]);
+    assert_eq!(
+        events,
+        [AccountEvent::LoginSucceeded { client: store(), session: session(0), how: LoginHow::Password }]
+    );
     assert!(!is_new(given, home()).1, "nor is the second from the same place");
 }
 
 #[test]
 fn a_login_from_a_network_and_a_device_that_are_not_known_is_told_once() {
     let (given, events) = logged_in(given_login(), stranger());
-    let succeeded = AccountEvent::LoginSucceeded { client: store(), session: session(1) };
+    let succeeded = AccountEvent::LoginSucceeded { client: store(), session: session(1), how: LoginHow::Password };
     assert_eq!(events, [succeeded, AccountEvent::NewContext { client: store(), session: session(1) }]);
     assert!(!is_new(given, stranger()).1, "he is known from here on");
 }

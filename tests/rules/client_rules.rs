@@ -15,6 +15,8 @@ fn created() -> Client {
         enabled: true,
         braked_by: 0,
         braked_at: None,
+        created_at: BEGIN,
+        removed: false,
     }
 }
 

@@ -23,6 +23,7 @@ fn opened() -> Gate {
         registrations: None,
         withdrawn: Default::default(),
         roles: scopes(&[]),
+        roles_at: Default::default(),
         closed_by: 0,
         closed_why: ClosedWhy::Nothing,
     }

@@ -2,7 +2,7 @@
 
 use crate::given::*;
 use countersign::domain::Event;
-use countersign::domain::account::{AccountEvent, LoginGranted, PasswordVerdict};
+use countersign::domain::account::{AccountEvent, LoginGranted, LoginHow, PasswordVerdict};
 use countersign::domain::brakes::BrakesCommand;
 use countersign::domain::client::{ClientCommand, ClientSettings, Grant, Profile};
 use countersign::domain::context::{Context, Traits};
@@ -31,7 +31,7 @@ fn started(n: u128, when: Span) -> Started {
 }
 
 fn events(n: u128, started: &Started) -> Vec<(StreamId, Event)> {
-    let succeeded = AccountEvent::LoginSucceeded { client: store(), session: session(n) };
+    let succeeded = AccountEvent::LoginSucceeded { client: store(), session: session(n), how: LoginHow::Password };
     vec![
         (StreamId::Account(alice()), Event::Account(succeeded)),
         (StreamId::Session(session(n)), Event::Session(SessionEvent::Started(started.clone()))),

@@ -182,6 +182,8 @@ fn the_times_of_a_token_come_from_the_wall_clock_though_the_stream_is_ahead_of_i
         presented: 0,
         client: store(),
         scope: None,
+        door: Default::default(),
+        ttl: None,
         jti: jti(1),
         jitter: secs(0),
         wall: at(mins(2)),

@@ -153,6 +153,8 @@ fn a_decision_made_on_an_older_gate_is_made_again_on_that_gate() {
             presented: 0,
             client: store(),
             scope: None,
+            door: Default::default(),
+            ttl: None,
             jti: jti(1),
             jitter: secs(0),
             wall: at(mins(1)),

@@ -34,8 +34,9 @@ fn a_client_that_is_made_gets_a_secret_that_is_shown_once_and_works() {
     let login = login_with(&server, ("kiosk", &secret));
     assert_eq!((login.status, claims(&login.access())["aud"].as_str()), (200, Some("https://kiosk.example")));
     let shown = server.admin("GET", "/admin/clients/kiosk", &Value::Null);
-    let expected = "access_ttl audience backends enabled grants has_secret id introspect late_retry max_sessions origins profile \
-                    refresh_absolute_ttl refresh_idle_ttl refresh_without_scope retry_window rotation scopes signing_alg type version";
+    let expected = "access_ttl audience backends enabled grants has_secret id introspect late_retry login_needs_key max_sessions name \
+                    origins profile refresh_absolute_ttl refresh_at_login refresh_idle_ttl refresh_without_scope registration_required \
+                    retry_window rotation scopes signing_alg token_refresh type version";
     assert_eq!(names(&shown).join(" "), expected, "the names of the bootstrap file, and no secret");
     assert_eq!(
         (&shown["access_ttl"], &shown["refresh_idle_ttl"], &shown["has_secret"]),

@@ -4,7 +4,7 @@ use crate::base::{Base, PASSWORDS, asker, client_name, hash_of, login_id, passwo
 use crate::life::{ACCOUNTS, By, Password, Shown, Which, Wish};
 use crate::machine::{Running, client_id, operator};
 use crate::model::{Ask, BrakesChange, Call, ClientChange, GateChange, Person, Seen, Token};
-use countersign::actors::{Issued, LoginAsk, NewPassword, Refused, Unavailable};
+use countersign::actors::{Issued, LoginAsk, NewPassword, RefreshAsk, Refused, Unavailable};
 use countersign::crypto::UnverifiedRefreshToken;
 use countersign::domain::brakes::BrakesCommand;
 use countersign::domain::client::ClientCommand;
@@ -172,12 +172,12 @@ impl Known {
             Ask::Login { client, account, password: n, person } => {
                 let client = running.client(client_name(client)).await;
                 let password = Zeroizing::new(password(n).into_bytes());
-                let ask = LoginAsk { login: login_id(account), password, scope: None, asker: asker(person) };
+                let ask = LoginAsk::new(login_id(account), password, None, asker(person));
                 services.logins.login(&client, ask).await.map_err(|no| no.refused).into()
             }
             Ask::Refresh { client, token, person } => {
                 let client = running.client(client_name(client)).await;
-                services.sessions.refresh(self.text(token), &client, None, asker(person)).await.into()
+                services.sessions.refresh(self.text(token), RefreshAsk::of(&client, None, asker(person))).await.into()
             }
             Ask::Revoke { client, token, person } => {
                 let client = running.client(client_name(client)).await;

@@ -1,7 +1,7 @@
 //! Commits as the actors make them, of people and clients that have numbers.
 
 use countersign::crypto::KeyRecord;
-use countersign::domain::account::{AccountEvent, NameEvent};
+use countersign::domain::account::{AccountEvent, LoginHow, NameEvent};
 use countersign::domain::client::{ClientEvent, ClientSettings, ClientType, Profile, UseEvent};
 use countersign::domain::command::Command;
 use countersign::domain::context::{Context, Sealed, ToldBy};
@@ -161,7 +161,8 @@ impl Teller {
 
     /// A login decided on these versions of gate and client.
     pub fn login(&self, n: u64, account_n: u64, client_n: u64, gate: Version, of_client: Version) -> Commit {
-        let succeeded = AccountEvent::LoginSucceeded { client: client(client_n), session: session(n) };
+        let succeeded =
+            AccountEvent::LoginSucceeded { client: client(client_n), session: session(n), how: LoginHow::Password };
         self.commit(vec![
             Proposal::guard(StreamId::Gate(account(account_n)), gate),
             Proposal::guard(StreamId::Client(client(client_n)), of_client),

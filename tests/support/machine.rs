@@ -2,7 +2,8 @@
 #![allow(dead_code, reason = "each test program uses its part of it")]
 
 use countersign::actors::{
-    Asker, AuthenticatedClient, Fate, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, Refused, Services,
+    Asker, AuthenticatedClient, Fate, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, RefreshAsk,
+    Refused, Services,
 };
 use countersign::app::{App, BegunAgain, OpenedJournal, Start, World, begin_again, start_journal};
 use countersign::clock::{Clock, ManualClock};
@@ -394,13 +395,13 @@ impl Running {
     pub async fn login_as(&self, client: &str, login: &str, password: &str) -> Result<Issued, Refused> {
         let client = self.client(client).await;
         let password = Zeroizing::new(password.as_bytes().to_vec());
-        let ask = LoginAsk { login: login.to_owned(), password, scope: None, asker: person() };
+        let ask = LoginAsk::new(login.to_owned(), password, None, person());
         self.services.logins.login(&client, ask).await.map_err(|no| no.refused)
     }
 
     pub async fn refresh(&self, token: &str) -> Result<Issued, Refused> {
         let client = self.client("store").await;
-        self.services.sessions.refresh(token, &client, None, person()).await
+        self.services.sessions.refresh(token, RefreshAsk::of(&client, None, person())).await
     }
 
     /// Whether any door accepts what was issued. The refresh token is tried last, because that changes it.

@@ -45,6 +45,21 @@ pub struct Settings {
     /// Whether a login gets a refresh token without the scope offline_access (profile fusionauth)
     #[arg(long, value_name = "BOOL", help_heading = "Settings")]
     refresh_without_scope: Option<bool>,
+    /// What people call it; "" for nothing
+    #[arg(long, value_name = "NAME", help_heading = "Settings")]
+    name: Option<String>,
+    /// Whether only accounts that are registered at it may log in here
+    #[arg(long, value_name = "BOOL", help_heading = "Settings")]
+    registration_required: Option<bool>,
+    /// Whether /api/jwt/refresh redeems its refresh tokens (profile fusionauth)
+    #[arg(long, value_name = "BOOL", help_heading = "Settings")]
+    token_refresh: Option<bool>,
+    /// Whether /api/login asks for an API key (profile fusionauth)
+    #[arg(long, value_name = "BOOL", help_heading = "Settings")]
+    login_needs_key: Option<bool>,
+    /// Whether /api/login gives a refresh token (profile fusionauth)
+    #[arg(long, value_name = "BOOL", help_heading = "Settings")]
+    refresh_at_login: Option<bool>,
     /// Origins that may ask from a browser, with commas between (public clients)
     #[arg(long, value_name = "ORIGINS", value_delimiter = ',', help_heading = "Settings")]
     origins: Option<Vec<String>>,
@@ -56,11 +71,11 @@ pub struct Settings {
 impl Settings {
     /// The fields of a body: those that were given.
     pub fn fields(self) -> Map<String, Value> {
-        let audience = self.audience.map(|text| if text.is_empty() { Value::Null } else { Value::from(text) });
+        let or_nothing = |text: String| if text.is_empty() { Value::Null } else { Value::from(text) };
         let given = [
             ("grants", self.grants.map(listed)),
             ("scopes", self.scopes.map(listed)),
-            ("audience", audience),
+            ("audience", self.audience.map(or_nothing)),
             ("signing_alg", self.signing_alg.map(Value::from)),
             ("rotation", self.rotation.map(Value::from)),
             ("access_ttl", self.access_ttl.map(Value::from)),
@@ -71,6 +86,11 @@ impl Settings {
             ("max_sessions", self.max_sessions.map(Value::from)),
             ("introspect", self.introspect.map(Value::from)),
             ("refresh_without_scope", self.refresh_without_scope.map(Value::from)),
+            ("name", self.name.map(or_nothing)),
+            ("registration_required", self.registration_required.map(Value::from)),
+            ("token_refresh", self.token_refresh.map(Value::from)),
+            ("login_needs_key", self.login_needs_key.map(Value::from)),
+            ("refresh_at_login", self.refresh_at_login.map(Value::from)),
             ("origins", self.origins.map(listed)),
             ("backends", self.backends.map(listed)),
         ];

@@ -14,6 +14,7 @@ const BODY_SECRET_MIN: usize = 16;
 /// Bytes of a secret over HTTP at most: longer ones are not read where clients authenticate.
 const BODY_SECRET_MAX: usize = 512;
 const AUDIENCE_MAX: usize = 255;
+const NAME_MAX: usize = 255;
 
 /// Reads a client. Where a confidential one comes without a secret, one is made, if that may be.
 pub(super) fn read(mut fields: Fields<'_>, make: Option<MakeSecret<'_>>) -> Result<ClientSpec, ConfigError> {
@@ -27,6 +28,7 @@ pub(super) fn read(mut fields: Fields<'_>, make: Option<MakeSecret<'_>>) -> Resu
     let mut settings = ClientSettings::new(client_type, profile);
     read_rights(&mut fields, &mut settings)?;
     read_times(&mut fields, &mut settings)?;
+    read_login(&mut fields, &mut settings)?;
     fields.finish()?;
     check(&fields, &settings)?;
     let secret = match (secret, client_type, make) {
@@ -82,6 +84,7 @@ pub(super) fn read_changes(mut fields: Fields<'_>, settings: &ClientSettings) ->
     }
     read_rights(&mut fields, &mut changed)?;
     read_times(&mut fields, &mut changed)?;
+    read_login(&mut fields, &mut changed)?;
     fields.finish()?;
     check(&fields, &changed)?;
     Ok(changed)
@@ -132,6 +135,26 @@ fn read_times(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result<
     Ok(())
 }
 
+/// What people call it, who may log in at it, and what the doors of FusionAuth do for it.
+fn read_login(fields: &mut Fields<'_>, settings: &mut ClientSettings) -> Result<(), ConfigError> {
+    if fields.is_null("name") {
+        settings.name = None;
+    }
+    settings.name = fields.text("name")?.or_else(|| settings.name.take());
+    if settings.name.as_ref().is_some_and(|name| !text_without(name, 1, NAME_MAX, char::is_control)) {
+        return Err(fields.error(format!("`name` must have 1 to {NAME_MAX} bytes and no control characters")));
+    }
+    for (field, setting) in [
+        ("registration_required", &mut settings.registration_required),
+        ("token_refresh", &mut settings.token_refresh),
+        ("login_needs_key", &mut settings.login_needs_key),
+        ("refresh_at_login", &mut settings.refresh_at_login),
+    ] {
+        *setting = fields.flag(field)?.unwrap_or(*setting);
+    }
+    Ok(())
+}
+
 fn check(fields: &Fields<'_>, settings: &ClientSettings) -> Result<(), ConfigError> {
     let within = |field: &str, span: Span, min: Span, max: Span| match (min..=max).contains(&span) {
         true => Ok(()),
@@ -150,6 +173,9 @@ fn check(fields: &Fields<'_>, settings: &ClientSettings) -> Result<(), ConfigErr
     }
     if settings.rotation == Rotation::Never && settings.profile != Profile::Fusionauth {
         return Err(fields.error("`rotation = \"never\"` is allowed only with `profile = \"fusionauth\"`"));
+    }
+    if settings.token_refresh && settings.profile != Profile::Fusionauth {
+        return Err(fields.error("`token_refresh` is allowed only with `profile = \"fusionauth\"`"));
     }
     let public = settings.client_type == ClientType::Public;
     if public && settings.grants.contains(&Grant::ClientCredentials) {

@@ -69,6 +69,11 @@ fn every_field_of_a_client_reaches_its_settings() {
         refresh_without_scope = false
         origins = ["https://app.example.com"]
         backends = ["10.0.0.0/8", "::1"]
+        token_refresh = false
+        login_needs_key = false
+        refresh_at_login = false
+        registration_required = false
+        name = "The app"
     "#;
     let all = parse(text).unwrap();
     let ClientSpec { secret, enabled, settings, .. } = &all.clients[0];
@@ -91,6 +96,12 @@ fn every_field_of_a_client_reaches_its_settings() {
         refresh_without_scope: false,
         origins: BTreeSet::from(["https://app.example.com".to_owned()]),
         backends: vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],
+        token_refresh: false,
+        login_needs_key: false,
+        refresh_at_login: false,
+        registration_required: false,
+        name: Some("The app".to_owned()),
+        ..ClientSettings::new(ClientType::Public, Profile::Fusionauth)
     };
     assert_eq!(*settings, expected);
 }

@@ -27,6 +27,11 @@ fn claims() -> Claims {
         sid: Some(SessionId(Uuid::from_u128(2))),
         roles: vec!["shopper".to_owned()],
         email: Some("alice@example.com".to_owned()),
+        application: Some("store".parse().unwrap()),
+        authentication: Some("PASSWORD".to_owned()),
+        email_verified: Some(true),
+        username: Some("alice".to_owned()),
+        tenant: Some("636f756e-7465-7273-8967-6e0000000000".to_owned()),
     }
 }
 
@@ -58,8 +63,8 @@ fn with(mut object: Value, member: &str, value: Value) -> Value {
 fn what_is_minted_is_believed_under_every_algorithm() {
     for alg in SigningAlg::ALL {
         let key = key(alg);
-        for typ in [TYP, PLAIN_TYP] {
-            let token = mint(&key, key.kid(), typ, &claims());
+        for (written, typ) in [(Typ::AccessToken, TYP), (Typ::Plain(&["password"]), PLAIN_TYP)] {
+            let token = mint(&key, key.kid(), written, &claims());
             let read = UnverifiedAccessToken::parse(&token).unwrap();
             assert_eq!((read.kid(), read.alg(), read.typ()), (key.kid(), alg, Some(typ)));
             assert_eq!(read.verify(&verifying(&key)), Ok(claims()), "{alg}");
@@ -76,7 +81,7 @@ fn jsonwebtoken_alone_believes_our_tokens_too() {
         let mut validation = jsonwebtoken::Validation::new(name);
         validation.set_audience(&[claims().aud]);
         validation.validate_exp = false;
-        let token = mint(&key, key.kid(), TYP, &claims());
+        let token = mint(&key, key.kid(), Typ::AccessToken, &claims());
         let decoded =
             jsonwebtoken::decode::<Claims>(&token, &DecodingKey::from_jwk(&jwk).unwrap(), &validation).unwrap();
         assert_eq!(decoded.claims, claims());
@@ -109,7 +114,7 @@ fn the_example_of_rfc_7515_for_es256_is_believed() {
 
 #[test]
 fn a_token_is_not_believed_under_another_key_or_algorithm() {
-    let token = mint(&key(SigningAlg::EdDsa), "k", TYP, &claims());
+    let token = mint(&key(SigningAlg::EdDsa), "k", Typ::AccessToken, &claims());
     assert_eq!(believed(&token, &key(SigningAlg::EdDsa)), Err(AccessTokenError::BadSignature));
     assert_eq!(believed(&token, &key(SigningAlg::Es256)), Err(AccessTokenError::WrongAlg));
     assert_eq!(believed(&token, &key(SigningAlg::Rs256)), Err(AccessTokenError::WrongAlg));
@@ -119,7 +124,7 @@ fn a_token_is_not_believed_under_another_key_or_algorithm() {
 fn a_change_of_any_single_character_is_refused() {
     let key = key(SigningAlg::EdDsa);
     let verifying = verifying(&key);
-    let token = mint(&key, "k", TYP, &claims());
+    let token = mint(&key, "k", Typ::AccessToken, &claims());
     for at in 0..token.len() {
         for byte in [b'A', b'B', b'w', b'_', b'.', b'='].into_iter().filter(|byte| *byte != token.as_bytes()[at]) {
             let mut changed = token.clone().into_bytes();
@@ -190,17 +195,29 @@ fn required_claims_must_be_there_and_of_the_right_type() {
 
 #[test]
 fn claims_that_are_empty_are_left_out_and_come_back_empty() {
-    let bare = Claims { scope: String::new(), auth_time: None, sid: None, roles: vec![], email: None, ..claims() };
+    let bare = Claims {
+        scope: String::new(),
+        auth_time: None,
+        sid: None,
+        roles: vec![],
+        email: None,
+        application: None,
+        authentication: None,
+        email_verified: None,
+        username: None,
+        tenant: None,
+        ..claims()
+    };
     let names = serde_json::to_value(&bare).unwrap().as_object().unwrap().len();
     assert_eq!(names, 7);
     let key = key(SigningAlg::EdDsa);
-    assert_eq!(believed(&mint(&key, "k", TYP, &bare), &key), Ok(bare));
+    assert_eq!(believed(&mint(&key, "k", Typ::AccessToken, &bare), &key), Ok(bare));
 }
 
 #[test]
 fn what_is_no_token_is_malformed() {
     let key = key(SigningAlg::EdDsa);
-    let token = mint(&key, "k", TYP, &claims());
+    let token = mint(&key, "k", Typ::AccessToken, &claims());
     let parts: Vec<&str> = token.split('.').collect();
     let twice = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","alg":"none","kid":"k"}"#);
     let nameless = URL_SAFE_NO_PAD.encode(r#"{"alg":"EdDSA","typ":"at+jwt"}"#);
@@ -234,7 +251,7 @@ fn a_key_that_is_no_point_or_too_small_is_refused() {
 #[test]
 fn debug_shows_no_signature_and_no_address() {
     let key = key(SigningAlg::EdDsa);
-    let token = mint(&key, "k", TYP, &claims());
+    let token = mint(&key, "k", Typ::AccessToken, &claims());
     let read = UnverifiedAccessToken::parse(&token).unwrap();
     let shown = format!("{read:?} {:?} {:?}", claims(), verifying(&key));
     assert!(!shown.contains("alice") && !shown.contains(read.signature) && !shown.contains(read.payload), "{shown}");

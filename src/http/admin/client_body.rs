@@ -54,6 +54,16 @@ pub struct ClientBody {
     introspect: &'static str,
     /// Whether a login gets a refresh token without the scope `offline_access` (profile `fusionauth`).
     refresh_without_scope: bool,
+    /// What people call it; `null`: nothing.
+    name: Option<String>,
+    /// Whether only accounts that are registered at it may log in here.
+    registration_required: bool,
+    /// Whether `/api/jwt/refresh` redeems its refresh tokens (profile `fusionauth`).
+    token_refresh: bool,
+    /// Whether `/api/login` asks for an API key (profile `fusionauth`).
+    login_needs_key: bool,
+    /// Whether `/api/login` gives a refresh token (profile `fusionauth`).
+    refresh_at_login: bool,
     /// Origins that may call the token endpoint from a browser (public clients).
     origins: Vec<String>,
     /// Networks whose unauthenticated callers may tell the person.
@@ -90,6 +100,11 @@ impl ClientBody {
             max_sessions: settings.max_sessions,
             introspect: settings.introspect.as_str(),
             refresh_without_scope: settings.refresh_without_scope,
+            name: settings.name.clone(),
+            registration_required: settings.registration_required,
+            token_refresh: settings.token_refresh,
+            login_needs_key: settings.login_needs_key,
+            refresh_at_login: settings.refresh_at_login,
             origins: settings.origins.iter().cloned().collect(),
             backends: settings.backends.iter().map(ToString::to_string).collect(),
             has_secret: secret.is_some(),
@@ -151,6 +166,20 @@ pub struct ClientChangesBody {
     /// With the profile `fusionauth`.
     #[schema(nullable = false)]
     refresh_without_scope: Option<bool>,
+    /// What people call it: 1 to 255 bytes; `null`: nothing.
+    name: Option<String>,
+    /// Whether only accounts that are registered at it may log in here.
+    #[schema(nullable = false)]
+    registration_required: Option<bool>,
+    /// With the profile `fusionauth`: whether `/api/jwt/refresh` redeems its refresh tokens.
+    #[schema(nullable = false)]
+    token_refresh: Option<bool>,
+    /// With the profile `fusionauth`: whether `/api/login` asks for an API key.
+    #[schema(nullable = false)]
+    login_needs_key: Option<bool>,
+    /// With the profile `fusionauth`: whether `/api/login` gives a refresh token.
+    #[schema(nullable = false)]
+    refresh_at_login: Option<bool>,
     /// Of a public client.
     #[schema(nullable = false)]
     origins: Option<Vec<String>>,
@@ -216,6 +245,20 @@ pub struct NewClientBody {
     /// With the profile `fusionauth`.
     #[schema(nullable = false)]
     refresh_without_scope: Option<bool>,
+    /// What people call it: 1 to 255 bytes; `null`: nothing.
+    name: Option<String>,
+    /// Whether only accounts that are registered at it may log in here.
+    #[schema(nullable = false)]
+    registration_required: Option<bool>,
+    /// With the profile `fusionauth`: whether `/api/jwt/refresh` redeems its refresh tokens.
+    #[schema(nullable = false)]
+    token_refresh: Option<bool>,
+    /// With the profile `fusionauth`: whether `/api/login` asks for an API key.
+    #[schema(nullable = false)]
+    login_needs_key: Option<bool>,
+    /// With the profile `fusionauth`: whether `/api/login` gives a refresh token.
+    #[schema(nullable = false)]
+    refresh_at_login: Option<bool>,
     /// Of a public client.
     #[schema(nullable = false)]
     origins: Option<Vec<String>>,

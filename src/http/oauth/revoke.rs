@@ -2,7 +2,6 @@
 
 use super::read_form;
 use super::token::OAuthError;
-use crate::actors::Bearer;
 use crate::domain::session::RevokeReason;
 use crate::http::Doors;
 use crate::http::error::{HttpError, no_store};
@@ -58,7 +57,7 @@ pub async fn revoke(
     let (client, asker) = authenticate(&request, &doors, &form).await?;
     let token = form.need("token", TOKEN_LIMIT)?;
     if token.starts_with(REFRESH_PREFIX) {
-        services.sessions.revoke(token, Bearer::of(&client), asker).await?;
+        services.sessions.revoke(token, &client, asker).await?;
     } else if let Some(claims) = services.tokens.verify(token) {
         match claims.sid {
             Some(sid) => services.sessions.end(sid, RevokeReason::Revoked, Some(&client), asker).await?,

@@ -1,7 +1,7 @@
 //! `POST /oauth2/token` (RFC 6749).
 
 use super::read_form;
-use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, LoginKind, NoLogin, RefreshAsk, Services};
+use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, NoLogin, RefreshAsk, Services};
 use crate::config::Secret;
 use crate::domain::client::Grant;
 use crate::domain::denial::Denial;
@@ -177,11 +177,7 @@ async fn password(
         return Err(services.clients.refuse(&client.id, denial, &asker).await.into());
     }
     let told = asker.clone();
-    match services
-        .logins
-        .login(client, LoginAsk { login, password, scope, kind: LoginKind::default(), elsewhere: None, asker })
-        .await
-    {
+    match services.logins.login(client, LoginAsk::new(login, password, scope, asker)).await {
         Ok(issued) => Ok(issued),
         Err(NoLogin { must_change: Some(account), .. }) => {
             let code = services.passwords.issue_code(account, CHANGE_CODE_TTL, None, &told).await;

@@ -1,7 +1,7 @@
 //! What can be asked of an account, a gate and a client, with what an ordinary request would carry.
 
 use super::{Ask, Given, alice, home, jti, session, store};
-use countersign::domain::account::{self, AccountEvent, Login, LoginFacts, LoginGranted, PasswordVerdict};
+use countersign::domain::account::{self, AccountEvent, Login, LoginFacts, LoginGranted, LoginHow, PasswordVerdict};
 use countersign::domain::brakes::{self, BrakesCommand, BrakesEvent};
 use countersign::domain::client::{self, ClientCommand, ClientEvent, IssueToken, TokenGranted, UseEvent};
 use countersign::domain::command::Command;
@@ -9,7 +9,7 @@ use countersign::domain::context::Context;
 use countersign::domain::denial::Denial;
 use countersign::domain::gate::{self, GateCommand, GateEvent, PasswordHow};
 use countersign::domain::ids::{ClientId, SessionId, StreamId};
-use countersign::domain::time::Span;
+use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::{Decision, Event};
 use std::collections::BTreeSet;
 
@@ -22,6 +22,9 @@ pub struct LogIn {
     verdict: PasswordVerdict,
     jitter: Span,
     ends: Vec<SessionId>,
+    how: LoginHow,
+    refresh: Option<bool>,
+    until: Option<Timestamp>,
 }
 
 from_whom!(LogIn);
@@ -29,10 +32,38 @@ from_whom!(LogIn);
 /// At the store, from home, with the right password.
 pub fn log_in() -> LogIn {
     let verdict = PasswordVerdict::Right;
-    LogIn { context: home(), client: store(), scope: None, verdict, jitter: Span::ZERO, ends: Vec::new() }
+    LogIn {
+        context: home(),
+        client: store(),
+        scope: None,
+        verdict,
+        jitter: Span::ZERO,
+        ends: Vec::new(),
+        how: LoginHow::Password,
+        refresh: None,
+        until: None,
+    }
+}
+
+/// At the store, from home, by another door than the password grant.
+pub fn let_in(how: LoginHow) -> LogIn {
+    let verdict = if how == LoginHow::LoginApi { PasswordVerdict::Right } else { PasswordVerdict::Vouched };
+    LogIn { how, verdict, ..log_in() }
 }
 
 impl LogIn {
+    /// With a refresh token or without, whatever the client's settings say.
+    pub fn refreshable(mut self, refreshable: bool) -> Self {
+        self.refresh = Some(refreshable);
+        self
+    }
+
+    /// For a session that ends then at the latest.
+    pub fn until(mut self, end: Timestamp) -> Self {
+        self.until = Some(end);
+        self
+    }
+
     pub fn verdict(mut self, verdict: PasswordVerdict) -> Self {
         self.verdict = verdict;
         self
@@ -60,6 +91,9 @@ impl LogIn {
             client: self.client.clone(),
             scope: self.scope.clone(),
             verdict: self.verdict,
+            how: self.how,
+            refresh: self.refresh,
+            until: self.until,
             session: session(given.drawn),
             jti: jti(given.drawn),
             jitter: self.jitter,

@@ -20,12 +20,12 @@ from_whom!(Old);
 
 /// The store shows this generation for Alice, from home.
 pub fn old(door: Door, presented: Generation) -> Old {
-    Old { context: home(), ask: evidence::Ask { door, client: store(), presented } }
+    Old { context: home(), ask: evidence::Ask { door, client: Some(store()), presented } }
 }
 
 impl Old {
     pub fn by(mut self, client: ClientId) -> Self {
-        self.ask.client = client;
+        self.ask.client = Some(client);
         self
     }
 }

@@ -6,7 +6,8 @@ use countersign::domain::context::Context;
 use countersign::domain::denial::Denial;
 use countersign::domain::ids::{ClientId, Generation, StreamId};
 use countersign::domain::session::{
-    self, Around, Refresh, RefreshGranted, RefreshHow, Revoke, RevokeReason, SessionEvent, Unrecorded,
+    self, Around, Asked, Refresh, RefreshDoor, RefreshGranted, RefreshHow, Revoke, RevokeReason, SessionEvent,
+    Unrecorded,
 };
 use countersign::domain::time::Span;
 use countersign::domain::{Decision, Event};
@@ -43,12 +44,15 @@ pub struct Redeem {
     scope: Option<BTreeSet<String>>,
     jitter: Span,
     unavailable: Span,
+    door: RefreshDoor,
+    ttl: Option<Span>,
 }
 
 /// The store redeems this generation for Alice, from home.
 pub fn refresh(presented: Generation) -> Redeem {
     let (jitter, unavailable) = (Span::ZERO, Span::ZERO);
-    Redeem { context: home(), presented, client: store(), scope: None, jitter, unavailable }
+    let (door, ttl) = (RefreshDoor::Token, None);
+    Redeem { context: home(), presented, client: store(), scope: None, jitter, unavailable, door, ttl }
 }
 
 from_whom!(Redeem);
@@ -61,6 +65,18 @@ impl Redeem {
 
     pub fn asking(mut self, names: &[&str]) -> Self {
         self.scope = Some(super::scopes(names));
+        self
+    }
+
+    /// At the door that authenticates no client.
+    pub fn at_jwt_refresh(mut self) -> Self {
+        self.door = RefreshDoor::JwtRefresh;
+        self
+    }
+
+    /// For an access token that lives so long.
+    pub fn living(mut self, ttl: Span) -> Self {
+        self.ttl = Some(ttl);
         self
     }
 
@@ -80,6 +96,8 @@ impl Redeem {
             presented: self.presented,
             client: self.client.clone(),
             scope: self.scope.clone(),
+            door: self.door,
+            ttl: self.ttl,
             jti: jti(given.drawn),
             jitter: self.jitter,
             wall: given.now,
@@ -135,7 +153,7 @@ impl Ask for WrongDoor {
     type Answer = RefreshGranted;
 
     fn decide(&self, given: &Given) -> Decision<SessionEvent, RefreshGranted> {
-        around(given, &home(), |around| session::refuse_door(given.current(), self.0, around))
+        around(given, &home(), |around| session::refuse_door(given.current(), Asked::Refresh, self.0, around))
     }
 
     fn place(&self, given: &Given, event: SessionEvent) -> (StreamId, Event) {
@@ -143,7 +161,7 @@ impl Ask for WrongDoor {
     }
 
     fn command(&self, given: &Given, _: &Decision<SessionEvent, RefreshGranted>) -> Command {
-        Command::WrongDoor { presented: self.0, unrecorded: unrecorded(given) }
+        Command::WrongDoor { asked: Asked::Refresh, presented: self.0, unrecorded: unrecorded(given) }
     }
 
     fn count(&self, given: &mut Given, _: &Decision<SessionEvent, RefreshGranted>) {
