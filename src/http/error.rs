@@ -278,6 +278,10 @@ const NO_SUCH_ORIGIN: &str =
 
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;
 const DEAD_TOKEN: &str = "the token is not valid for this client, has expired or was revoked: log in again";
+const TTL_TOO_LONG: &str = "the token may be made to live shorter than the client's tokens do, not longer";
+const SCOPE_NOT_GRANTED: &str =
+    "the scope has something that this client may not ask for, or that the session was not granted";
+const CODE_WRONG: &str = "the code is wrong, was used, or came too late: ask for another";
 const CHANGE_FIRST: &str =
     "the password must be changed: POST /account/password with the change_code of this answer and a new password";
 
@@ -304,12 +308,7 @@ fn denied(denial: Denial) -> Answer {
         Denial::NotRegistered => {
             (StatusCode::BAD_REQUEST, "invalid_grant", "the account is not registered at this client", None)
         }
-        Denial::InvalidScope => (
-            StatusCode::BAD_REQUEST,
-            "invalid_scope",
-            "the scope has something that this client may not ask for, or that the session was not granted",
-            None,
-        ),
+        Denial::InvalidScope => (StatusCode::BAD_REQUEST, "invalid_scope", SCOPE_NOT_GRANTED, None),
         Denial::GrantNotAllowed => {
             (StatusCode::BAD_REQUEST, "unauthorized_client", "this client may not use this grant", None)
         }
@@ -321,19 +320,9 @@ fn denied(denial: Denial) -> Answer {
         ),
         Denial::PasswordChangeRequired => (StatusCode::BAD_REQUEST, "invalid_grant", CHANGE_FIRST, None),
         Denial::OldPasswordWrong => (StatusCode::FORBIDDEN, "old_password_wrong", "the old password is wrong", None),
-        Denial::PasswordCodeWrong => (
-            StatusCode::FORBIDDEN,
-            "password_code_wrong",
-            "the code is wrong, was used, or came too late: ask for another",
-            None,
-        ),
+        Denial::PasswordCodeWrong => (StatusCode::FORBIDDEN, "password_code_wrong", CODE_WRONG, None),
         Denial::TooLong => (StatusCode::BAD_REQUEST, "invalid_request", TOO_LONG, None),
-        Denial::TtlTooLong => (
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            "the token may be made to live shorter than the client's tokens do, not longer",
-            None,
-        ),
+        Denial::TtlTooLong => (StatusCode::BAD_REQUEST, "invalid_request", TTL_TOO_LONG, None),
         Denial::ApiKeyUnknown | Denial::ApiKeyDisabled => (
             StatusCode::UNAUTHORIZED,
             "unauthorized",
