@@ -8,6 +8,7 @@ use super::transport::BodyError;
 use crate::actors::{NotDone, Refused, Unavailable};
 use crate::config::Secret;
 use crate::crypto::WeakPassword;
+use crate::domain::client::Profile;
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
 use actix_web::http::StatusCode;
@@ -36,6 +37,8 @@ pub enum Why {
     BadClientAuthentication(String),
     /// No client at all.
     NoClient,
+    /// The access token is another client's: for FusionAuth's clients, which are told so.
+    NotThisClients,
     /// The body is too large, too slow or broken.
     Body(BodyError),
     /// The `Authorization: Bearer` token is missing.
@@ -75,6 +78,8 @@ pub enum Why {
 pub enum Shape {
     /// RFC 6749 section 5.2.
     OAuth,
+    /// The same with what FusionAuth's clients look for besides.
+    FusionauthOAuth,
     /// `{"error":…,"message":…,"request_id":…}`.
     Plain,
     /// FusionAuth's.
@@ -98,6 +103,14 @@ impl HttpError {
     /// An error in our own shape.
     pub fn plain(why: Why, request_id: Option<RequestId>) -> Self {
         Self { why, shape: Shape::Plain, request_id }
+    }
+
+    /// The same error for a client of this profile, where it is one of OAuth.
+    pub fn in_words_of(self, profile: Profile) -> Self {
+        match (self.shape, profile) {
+            (Shape::OAuth, Profile::Fusionauth) => Self { shape: Shape::FusionauthOAuth, ..self },
+            (_, Profile::Standard | Profile::Gateway | Profile::Fusionauth) => self,
+        }
     }
 
     /// An error for FusionAuth's clients.
@@ -201,6 +214,9 @@ fn answer(why: &Why) -> Answer {
             "name the client: HTTP Basic authentication, or client_id and client_secret in the body",
             BASIC,
         ),
+        Why::NotThisClients => {
+            plain(StatusCode::UNAUTHORIZED, "invalid_client", "the access token was issued to another client")
+        }
         Why::Body(error) => body(*error),
         Why::NoBearer => challenged(
             StatusCode::UNAUTHORIZED,
@@ -395,7 +411,7 @@ struct PlainBody<'a> {
 impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         match self.shape {
-            Shape::OAuth | Shape::Plain => answer(&self.why).status,
+            Shape::OAuth | Shape::FusionauthOAuth | Shape::Plain => answer(&self.why).status,
             Shape::Fusionauth => fusionauth::shaped(&self.why).0,
         }
     }
@@ -422,6 +438,7 @@ impl ResponseError for HttpError {
                 };
                 serde_json::to_string(&OAuthBody { error, error_description: &text, change_code }).ok()
             }
+            Shape::FusionauthOAuth => fusionauth::oauth(&self.why, error, &text),
             Shape::Plain => {
                 serde_json::to_string(&PlainBody { error, message: &text, request_id: self.request_id }).ok()
             }
