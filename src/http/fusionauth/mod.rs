@@ -2,19 +2,37 @@
 //! `docs/FUSIONAUTH.md` lists what is served, what is not, and every difference with its reason.
 
 mod body;
+mod cookies;
+pub mod login;
+pub mod logout;
 mod person;
+pub mod refresh;
 mod registrations;
 mod tenant;
 mod who;
 
 use super::error::{HttpError, Why};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Resource};
 use serde::Serialize;
+
+/// Where all of FusionAuth's API stands.
+const ALL: &str = "/api";
 
 /// The routes of this group. What FusionAuth has besides is answered 501.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(web::scope("/api").default_service(web::to(not_supported)));
+    config
+        .service(page("/api/login", "POST").route(web::post().to(login::login)))
+        .service(page("/api/logout", "POST").route(web::post().to(logout::logout)))
+        .service(page("/api/jwt/refresh", "POST").route(web::post().to(refresh::refresh)))
+        // Last: whatever stands before it is served.
+        .service(web::scope(ALL).default_service(web::to(not_supported)));
+}
+
+/// A page that knows some methods only.
+fn page(path: &str, allowed: &'static str) -> Resource {
+    let refuse = move || async move { Err::<HttpResponse, _>(HttpError::fusionauth(Why::MethodNotAllowed(allowed))) };
+    web::resource(path).default_service(web::to(refuse))
 }
 
 async fn not_supported(_: HttpRequest) -> Result<HttpResponse, HttpError> {
