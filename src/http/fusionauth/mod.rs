@@ -3,12 +3,16 @@
 
 mod body;
 mod cookies;
+pub mod issue;
 pub mod login;
 pub mod logout;
 mod person;
+pub mod ping;
 pub mod refresh;
+pub mod refresh_tokens;
 mod registrations;
 mod tenant;
+pub mod tokens;
 mod who;
 
 use super::error::{HttpError, Why};
@@ -21,10 +25,28 @@ const ALL: &str = "/api";
 
 /// The routes of this group. What FusionAuth has besides is answered 501.
 pub fn routes(config: &mut ServiceConfig) {
+    let login = page("/api/login", "POST, PUT");
+    let refresh = page("/api/jwt/refresh", "DELETE, GET, POST");
+    let refresh_token = page("/api/jwt/refresh/{tokenId}", "DELETE, GET");
     config
-        .service(page("/api/login", "POST").route(web::post().to(login::login)))
+        .service(login.route(web::post().to(login::login)).route(web::put().to(ping::ping)))
+        .service(page("/api/login/{userId}/{applicationId}", "PUT").route(web::put().to(ping::ping_of)))
         .service(page("/api/logout", "POST").route(web::post().to(logout::logout)))
-        .service(page("/api/jwt/refresh", "POST").route(web::post().to(refresh::refresh)))
+        .service(
+            refresh
+                .route(web::post().to(refresh::refresh))
+                .route(web::get().to(refresh_tokens::list))
+                .route(web::delete().to(refresh_tokens::revoke)),
+        )
+        .service(
+            refresh_token
+                .route(web::get().to(refresh_tokens::show))
+                .route(web::delete().to(refresh_tokens::revoke_one)),
+        )
+        .service(page("/api/jwt/issue", "GET").route(web::get().to(issue::issue)))
+        .service(page("/api/jwt/validate", "GET").route(web::get().to(tokens::validate)))
+        .service(page("/api/jwt/public-key", "GET").route(web::get().to(tokens::public_keys)))
+        .service(page("/api/jwt/vend", "POST").route(web::post().to(tokens::vend)))
         // Last: whatever stands before it is served.
         .service(web::scope(ALL).default_service(web::to(not_supported)));
 }
