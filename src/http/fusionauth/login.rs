@@ -117,9 +117,8 @@ async fn decided(
     services: &Services,
 ) -> Result<Issued, Why> {
     let tenant = tenant::client(services, &asker).await.map_err(Why::Refused)?;
-    // What the application may not do at all costs no password work, and tells nothing about any account.
-    if let Some(disabled) = application.filter(|application| !application.state.value.enabled) {
-        return Err(Why::Refused(services.clients.refuse(&disabled.id, Denial::ClientDisabled, &asker).await));
+    if let Some(application) = application {
+        is_enabled(application, &asker, services).await?;
     }
     let settings = application.map(|application| &application.state.value.settings);
     let refresh = sent.tokens && settings.is_some_and(|settings| settings.refresh_at_login);
@@ -159,6 +158,17 @@ async fn answer(
         cookies::give(&mut answer, issued, doors, services)?;
     }
     Ok(answer)
+}
+
+/// What the application may not do at all costs no password work, tells nothing about any account, and lets nobody in at the tenant.
+///
+/// # Errors
+/// It is disabled; recorded.
+pub async fn is_enabled(application: &AuthenticatedClient, asker: &Asker, services: &Services) -> Result<(), Why> {
+    if application.state.value.enabled {
+        return Ok(());
+    }
+    Err(Why::Refused(services.clients.refuse(&application.id, Denial::ClientDisabled, asker).await))
 }
 
 /// 202 where somebody is not registered at the application that was named.

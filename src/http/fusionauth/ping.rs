@@ -1,7 +1,7 @@
 //! `PUT /api/login`: a person was seen at an application that logged him in by itself. It is a login for which the caller vouches.
 
 use super::body::{self, Fields, Query};
-use super::login::{status, told_of};
+use super::login::{self, status, told_of};
 use super::{Outcome, tenant, told, who};
 use crate::actors::{Asker, AuthenticatedClient, Issued, LoginKind, NoLogin, Services, Voucher};
 use crate::domain::account::LoginHow;
@@ -37,6 +37,9 @@ impl Vouched {
     pub async fn log_in(self, services: &Services) -> Result<Issued, Why> {
         let Self { account, application, how, refresh, until, asker } = self;
         let tenant = tenant::client(services, &asker).await.map_err(Why::Refused)?;
+        if let Some(application) = &application {
+            login::is_enabled(application, &asker, services).await?;
+        }
         let kind = LoginKind { how, refresh: Some(refresh), until };
         let voucher = Voucher { account, kind, elsewhere: Some(tenant.clone()), asker };
         match services.logins.vouch(application.as_ref().unwrap_or(&tenant), voucher).await {
