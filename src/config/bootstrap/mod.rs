@@ -9,6 +9,7 @@ mod tests;
 
 use super::raw::parse_toml;
 use super::values::nearest;
+pub use super::values::origin;
 use super::{ConfigError, Secret};
 use crate::domain::client::ClientSettings;
 use crate::domain::ids::{AccountId, ClientId};

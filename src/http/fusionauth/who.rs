@@ -5,15 +5,17 @@ use super::body::Fields;
 use crate::actors::{Asker, AuthenticatedClient, Person, Services, cut};
 use crate::domain::client::Profile;
 use crate::domain::context::ToldBy;
+use crate::domain::ids::AccountId;
 use crate::domain::permission::Permission;
 use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why};
 use crate::http::transport::headers;
-use crate::http::who::bearer;
+use crate::http::who::{Caller, bearer};
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use serde_json::Value;
+use uuid::Uuid;
 
 const TENANT_HEADER: &str = "x-fusionauth-tenantid";
 
@@ -89,11 +91,15 @@ pub fn told(asker: Asker, body: &Value) -> Asker {
 /// # Errors
 /// Where the store cannot be read; `None` where there is none of the name.
 pub fn application(id: &str, services: &Services) -> Result<Option<AuthenticatedClient>, Why> {
-    let found = services.clients.find(id).map_err(Why::Refused)?;
-    let ours = found.filter(|(_, state)| {
-        state.value.settings.profile == Profile::Fusionauth
-            && !state.value.removed
-            && *id != *services.core.tenant.to_string()
+    let find = |id: &str| services.clients.find(id).map_err(Why::Refused);
+    let found = match (find(id)?, Uuid::try_parse(id)) {
+        // FusionAuth reads a UUID in any spelling.
+        (None, Ok(uuid)) => find(&uuid.to_string())?,
+        (found, _) => found,
+    };
+    let tenant = services.core.tenant.to_string();
+    let ours = found.filter(|(id, state)| {
+        state.value.settings.profile == Profile::Fusionauth && !state.value.removed && id.as_str() != tenant
     });
     Ok(ours.map(|(id, state)| AuthenticatedClient { id, state, by_secret: false }))
 }
@@ -113,4 +119,17 @@ pub fn named_application(
         fields.wrong(field, "invalid", "there is no such application");
     }
     Ok(found)
+}
+
+/// The account of whoever shows an own access token that is active, and who he is for the record.
+///
+/// # Errors
+/// There is none; or it is a client's own, which stands for nobody.
+pub fn own(request: &HttpRequest, doors: &Doors, services: &Services) -> Result<(AccountId, Asker), Why> {
+    let token = access_token(request).ok_or(Why::NoBearer)?;
+    let inspected = services.tokens.inspect(&token).map_err(Why::Refused)?.ok_or(Why::InvalidBearer)?;
+    let account = inspected.account.ok_or(Why::InvalidBearer)?;
+    let client = services.clients.find(inspected.claims.client_id.as_str()).map_err(Why::Refused)?;
+    let (_, client) = client.ok_or(Why::InvalidBearer)?;
+    Ok((account, Caller::of(request, doors).through(&client.value, false)))
 }
