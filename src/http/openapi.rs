@@ -61,6 +61,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
         fusionauth::users::change::patch,
         fusionauth::users::delete::delete,
         fusionauth::users::delete::delete_none,
+        fusionauth::users::import::import,
         fusionauth::users::password::forgot,
         fusionauth::users::password::may_change,
         fusionauth::users::password::change,

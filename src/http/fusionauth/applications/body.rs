@@ -5,8 +5,8 @@ use super::super::body::Fields;
 use super::super::merge::{beyond, member, merge, without};
 use crate::actors::AuthenticatedClient;
 use crate::config::bootstrap::origin;
-use crate::domain::client::{ClientSettings, ClientType, Grant, Profile, Rotation};
-use crate::domain::time::Span;
+use crate::domain::client::{Client, ClientSettings, ClientType, Grant, Profile, Rotation};
+use crate::domain::time::{Span, Timestamp};
 use crate::http::error::Faults;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -266,8 +266,12 @@ fn base(settings: &ClientSettings) -> Value {
 
 /// An application as it is shown. Its secret is told only where it was made: nobody can read it later.
 pub fn shown(application: &AuthenticatedClient, tenant: Uuid, secret: Option<&str>) -> Value {
-    let AuthenticatedClient { id, state, .. } = application;
-    let settings = &state.value.settings;
+    let state = &application.state;
+    written(application.id.as_str(), (&state.value, state.at), tenant, secret)
+}
+
+fn written(id: &str, (client, at): (&Client, Timestamp), tenant: Uuid, secret: Option<&str>) -> Value {
+    let settings = &client.settings;
     let mut shown = base(settings);
     let kept = settings.document.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
     let mut grants = granted(settings).into_iter().map(str::to_owned).collect::<BTreeSet<String>>();
@@ -276,17 +280,17 @@ pub fn shown(application: &AuthenticatedClient, tenant: Uuid, secret: Option<&st
         grants.extend(others.into_iter().flatten().filter_map(|name| Some(name.as_str()?.to_owned())));
         merge(&mut shown, &kept);
     }
-    let enabled = state.value.enabled;
+    let enabled = client.enabled;
     let own = json!({
-        "id": id.as_str(),
-        "name": settings.name.as_deref().unwrap_or(id.as_str()),
+        "id": id,
+        "name": settings.name.as_deref().unwrap_or(id),
         "active": enabled,
         "state": if enabled { "Active" } else { "Inactive" },
         "tenantId": tenant.to_string(),
-        "insertInstant": state.value.created_at.0,
-        "lastUpdateInstant": state.at.0,
-        "roles": super::roles::all(application),
-        "oauthConfiguration": {"clientId": id.as_str(), "enabledGrants": grants, "clientSecret": secret},
+        "insertInstant": client.created_at.0,
+        "lastUpdateInstant": at.0,
+        "roles": super::roles::all(client, at),
+        "oauthConfiguration": {"clientId": id, "enabledGrants": grants, "clientSecret": secret},
     });
     merge(&mut shown, &own);
     shown

@@ -5,9 +5,10 @@ use super::super::merge::{member, merge};
 use super::super::{Outcome, answer, done, told, who};
 use super::{TRIES, covered, random_id};
 use crate::actors::{Account, AuthenticatedClient, NotDone, Refused, Services, Unavailable};
-use crate::domain::client::{ClientCommand, ClientRole, ClientSettings};
+use crate::domain::client::{Client, ClientCommand, ClientRole, ClientSettings};
 use crate::domain::gate::GateCommand;
 use crate::domain::permission::Permission;
+use crate::domain::time::Timestamp;
 use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, HttpError, Why};
@@ -27,15 +28,15 @@ const PAGE: usize = 200;
 const AT_ONCE: usize = 64;
 
 /// A role as it is shown.
-fn shown(name: &str, role: &ClientRole, application: &AuthenticatedClient) -> Value {
+fn shown(name: &str, role: &ClientRole, (client, at): (&Client, Timestamp)) -> Value {
     let mut shown = json!({
         "id": role.id.to_string(),
         "name": name,
         "description": role.description,
         "isDefault": role.is_default,
         "isSuperRole": role.is_super,
-        "insertInstant": application.state.value.created_at.0,
-        "lastUpdateInstant": application.state.at.0,
+        "insertInstant": client.created_at.0,
+        "lastUpdateInstant": at.0,
     });
     if let (None, Some(fields)) = (&role.description, shown.as_object_mut()) {
         fields.remove("description");
@@ -44,9 +45,8 @@ fn shown(name: &str, role: &ClientRole, application: &AuthenticatedClient) -> Va
 }
 
 /// All of an application, in the order of their names.
-pub fn all(application: &AuthenticatedClient) -> Vec<Value> {
-    let roles = &application.state.value.settings.roles;
-    roles.iter().map(|(name, role)| shown(name, role, application)).collect()
+pub fn all(client: &Client, at: Timestamp) -> Vec<Value> {
+    client.settings.roles.iter().map(|(name, role)| shown(name, role, (client, at))).collect()
 }
 
 /// The roles of an application that is made.
@@ -166,7 +166,7 @@ async fn created(
     })
     .await
     .map_err(no_such_application)?;
-    Ok(answer(&json!({"role": shown(&name, &role, &application)})))
+    Ok(answer(&json!({"role": shown(&name, &role, (&application.state.value, application.state.at))})))
 }
 
 /// Where a role is made, an application that is not there is a wrong field.
@@ -265,7 +265,7 @@ async fn replaced(
     })
     .await?;
     let role = application.state.value.settings.roles.get(&name).ok_or(Why::NotFound)?;
-    Ok(answer(&json!({"role": shown(&name, role, &application)})))
+    Ok(answer(&json!({"role": shown(&name, role, (&application.state.value, application.state.at))})))
 }
 
 /// Delete a role.

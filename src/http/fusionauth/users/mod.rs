@@ -3,6 +3,7 @@
 mod body;
 pub mod change;
 pub mod delete;
+pub mod import;
 
 pub mod look;
 pub mod make;
@@ -52,6 +53,7 @@ pub fn routes(config: &mut ServiceConfig) {
     let forgot = page("/api/user/forgot-password", "POST");
     config
         .service(users.route(web::post().to(make::create)).route(web::delete().to(delete::delete_none)))
+        .service(page("/api/user/import", "POST").route(web::post().to(import::import)))
         .service(forgot.route(web::post().to(password::forgot)))
         .service(codes.route(web::get().to(password::may_change)).route(web::post().to(password::change)))
         .service(code.route(web::get().to(password::check)).route(web::post().to(password::change_with_code)))
