@@ -1,6 +1,7 @@
 //! The doors of FusionAuth: each status and each body that its clients look for.
 
 mod applications;
+mod passwords;
 mod people;
 mod registrations;
 
@@ -122,4 +123,10 @@ pub fn user(server: &Server, email: &str) -> String {
 pub fn login(server: &Server, client: (&str, &str), login: &str, password: &str) -> Answer {
     let form = [("grant_type", "password"), ("username", login), ("password", password)];
     server.post("/oauth2/token", Some(client), &form)
+}
+
+/// Registers a user at an application.
+pub fn register(server: &Server, user: &str, application: &str) {
+    let registration = json!({"registration": {"applicationId": application}});
+    done(server, "POST", &format!("/api/user/registration/{user}"), &registration);
 }

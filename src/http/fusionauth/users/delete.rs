@@ -40,14 +40,15 @@ pub async fn delete(
 async fn deleted(request: &HttpRequest, id: &str, payload: web::Payload, doors: &Doors) -> Outcome {
     let services = doors.services()?;
     own_door(id)?;
-    let mut operator = who::key(Permission::Users, request, doors, services).await?;
+    let by_query = Query::of(request)?.get("hardDelete") == Some("true");
+    let permission = if by_query { Permission::Erase } else { Permission::Users };
+    let operator = who::key(permission, request, doors, services).await?;
     let body = object(request, payload, doors).await?;
     let mut faults = Faults::default();
-    let in_body = Fields::of(&body, &mut faults).flag("hardDelete");
+    let for_good = by_query || Fields::of(&body, &mut faults).flag("hardDelete") == Some(true);
     faults.none()?;
-    let for_good = in_body == Some(true) || Query::of(request)?.get("hardDelete") == Some("true");
-    if for_good {
-        operator = who::key(Permission::Erase, request, doors, services).await?;
+    if for_good && !operator.may(Permission::Erase) {
+        return Err(operator.forbid(services).await);
     }
     let account = covered(named(id)?, &operator, services).await?;
     let command = if for_good { GateCommand::Erase } else { GateCommand::Disable };
