@@ -1,18 +1,22 @@
 //! FusionAuth's API, for apps that were written for it: the same actors, rules and events as everywhere, in FusionAuth's words.
 //! `docs/FUSIONAUTH.md` lists what is served, what is not, and every difference with its reason.
 
+pub mod applications;
 mod body;
 mod cookies;
 pub mod issue;
 pub mod login;
 pub mod logout;
+mod merge;
 mod person;
 pub mod ping;
 pub mod refresh;
 pub mod refresh_tokens;
 mod registrations;
 mod tenant;
+pub mod tenants;
 pub mod tokens;
+pub mod users;
 mod who;
 
 pub use tenant::client as tenant_client;
@@ -48,20 +52,25 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/api/jwt/issue", "GET").route(web::get().to(issue::issue)))
         .service(page("/api/jwt/validate", "GET").route(web::get().to(tokens::validate)))
         .service(page("/api/jwt/public-key", "GET").route(web::get().to(tokens::public_keys)))
-        .service(page("/api/jwt/vend", "POST").route(web::post().to(tokens::vend)))
-        // Last: whatever stands before it is served.
-        .service(web::scope(ALL).default_service(web::to(not_supported)));
-}
-
-/// A page that knows some methods only.
-fn page(path: &str, allowed: &'static str) -> Resource {
-    let refuse = move || async move { Err::<HttpResponse, _>(HttpError::fusionauth(Why::MethodNotAllowed(allowed))) };
-    web::resource(path).default_service(web::to(refuse))
+        .service(page("/api/jwt/vend", "POST").route(web::post().to(tokens::vend)));
+    users::routes(config);
+    applications::routes(config);
+    tenants::routes(config);
+    // Last: whatever stands before it is served.
+    config.service(web::scope(ALL).default_service(web::to(not_supported)));
 }
 
 async fn not_supported(_: HttpRequest) -> Result<HttpResponse, HttpError> {
     const ADVICE: &str = "this part of FusionAuth's API is not served here: docs/FUSIONAUTH.md lists what is";
     Err(HttpError::fusionauth(Why::NotSupported(ADVICE)))
+}
+
+/// A page of this group: with another method than its own it is refused in FusionAuth's shape.
+fn page(path: &str, allowed: &'static str) -> Resource {
+    let refuse = move |_: HttpRequest| async move {
+        Err::<HttpResponse, _>(HttpError::fusionauth(Why::MethodNotAllowed(allowed)))
+    };
+    web::resource(path).default_service(web::to(refuse))
 }
 
 /// What a door came to.

@@ -5,7 +5,8 @@ use super::body::Fields;
 use crate::actors::{Asker, AuthenticatedClient, Bearer, Person, Services, cut};
 use crate::domain::client::Profile;
 use crate::domain::context::ToldBy;
-use crate::domain::ids::{AccountId, ClientId};
+use crate::domain::gate::Gate;
+use crate::domain::ids::AccountId;
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
@@ -16,7 +17,7 @@ use crate::http::who::{Caller, bearer};
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use uuid::Uuid;
 
 const TENANT_HEADER: &str = "x-fusionauth-tenantid";
 
@@ -173,10 +174,20 @@ impl Holder {
 /// Where the store cannot be read.
 pub fn covers_person(operator: &Operator, person: AccountId, services: &Services) -> Result<bool, Why> {
     let gate = services.core.reader.gate(person).map_err(|error| Why::Refused(error.into()))?;
-    let registrations = gate.and_then(|gate| gate.value.registrations);
+    Ok(match gate {
+        Some(gate) => covers(operator, &gate.value, services),
+        None => operator.covers_account(None),
+    })
+}
+
+/// The same of a person with this gate. The tenant's own client is everybody's, and no application.
+pub fn covers(operator: &Operator, gate: &Gate, services: &Services) -> bool {
     let tenant = services.core.tenant.to_string();
-    let applications = |clients: BTreeSet<ClientId>| clients.into_iter().filter(|id| *id.as_str() != tenant).collect();
-    Ok(operator.covers_account(registrations.map(applications).as_ref()))
+    let mut registrations = gate.registrations.clone();
+    if let Some(clients) = &mut registrations {
+        clients.retain(|id| id.as_str() != tenant);
+    }
+    operator.covers_account(registrations.as_ref())
 }
 
 /// A client as FusionAuth's clients name it: one of their profile.
@@ -184,11 +195,15 @@ pub fn covers_person(operator: &Operator, person: AccountId, services: &Services
 /// # Errors
 /// Where the store cannot be read; `None` where there is none of the name.
 pub fn application(id: &str, services: &Services) -> Result<Option<AuthenticatedClient>, Why> {
-    let found = services.clients.find(id).map_err(Why::Refused)?;
-    let ours = found.filter(|(_, state)| {
-        state.value.settings.profile == Profile::Fusionauth
-            && !state.value.removed
-            && *id != *services.core.tenant.to_string()
+    let find = |id: &str| services.clients.find(id).map_err(Why::Refused);
+    let found = match (find(id)?, Uuid::try_parse(id)) {
+        // FusionAuth reads a UUID in any spelling.
+        (None, Ok(uuid)) => find(&uuid.to_string())?,
+        (found, _) => found,
+    };
+    let tenant = services.core.tenant.to_string();
+    let ours = found.filter(|(id, state)| {
+        state.value.settings.profile == Profile::Fusionauth && !state.value.removed && id.as_str() != tenant
     });
     Ok(ours.map(|(id, state)| AuthenticatedClient { id, state, by_secret: false }))
 }
