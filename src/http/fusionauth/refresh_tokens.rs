@@ -68,6 +68,7 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Outcome {
     params(("tokenId" = String, Path, description = "The id: the `sid` of the access token.")),
     responses(
         (status = 200, description = "`refreshToken`, without the token itself.", body = serde_json::Value),
+        (status = 400, description = "Another tenant is named.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `tokens`."),
         (status = 404, description = "There is none, or none that the API key covers, or it was revoked or has expired."),
         (status = 503, description = "Not known: try again after `Retry-After`.", body = serde_json::Value),
@@ -158,6 +159,7 @@ pub async fn revoke(
     params(("tokenId" = String, Path, description = "The id: the `sid` of the access token.")),
     responses(
         (status = 200, description = "Revoked: every token of this session is dead."),
+        (status = 400, description = "Another tenant is named.", body = serde_json::Value),
         (status = 401, description = "No API key with the permission `tokens`; or the access token is not its owner's."),
         (status = 404, description = "There is none, or none that the API key covers, or it was revoked or has expired."),
         (status = 503, description = "Not known to be done: ask again.", body = serde_json::Value),
@@ -180,16 +182,16 @@ pub async fn revoke_one(
 
 /// Who revokes.
 enum By {
-    Key(Operator),
-    Owner(who::Holder),
+    Key(Box<Operator>),
+    Owner(Box<who::Holder>),
 }
 
 impl By {
     async fn of(request: &HttpRequest, doors: &Doors, services: &Services) -> Result<Self, Why> {
         if who::shows_key(request) {
-            Ok(Self::Key(who::key(Permission::Tokens, request, doors, services).await?))
+            Ok(Self::Key(Box::new(who::key(Permission::Tokens, request, doors, services).await?)))
         } else {
-            Ok(Self::Owner(who::Holder::of(request, doors, services)?))
+            Ok(Self::Owner(Box::new(who::Holder::of(request, doors, services)?)))
         }
     }
 

@@ -27,6 +27,7 @@ const IGNORED: [&str; 2] = ["iat", "exp"];
 #[utoipa::path(get, path = "/api/jwt/validate", tag = "fusionauth", operation_id = "fusionauth_validate",
     responses(
         (status = 200, description = "`jwt`: what it says.", body = serde_json::Value),
+        (status = 400, description = "Another tenant is named.", body = serde_json::Value),
         (status = 401, description = "No access token, or one that is not active."),
         (status = 503, description = "Not known: try again after `Retry-After`.", body = serde_json::Value),
     ),
@@ -59,6 +60,7 @@ fn validated(request: &HttpRequest, doors: &Doors) -> Outcome {
     ),
     responses(
         (status = 200, description = "`publicKeys` or `publicKey`.", body = serde_json::Value),
+        (status = 400, description = "Another tenant is named, or the query is malformed.", body = serde_json::Value),
         (status = 404, description = "There is no such key or application."),
         (status = 503, description = "The server is starting.", body = serde_json::Value),
     )
