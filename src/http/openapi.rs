@@ -2,7 +2,7 @@
 
 use super::{admin, api_page, fusionauth, oauth, ops, person};
 use actix_web::HttpResponse;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 #[derive(OpenApi)]
@@ -24,6 +24,19 @@ use utoipa::{Modify, OpenApi, ToSchema};
         oauth::discovery::metadata,
         oauth::discovery::openid_metadata,
         oauth::jwks::jwks,
+        fusionauth::login::login,
+        fusionauth::logout::logout,
+        fusionauth::ping::ping,
+        fusionauth::ping::ping_of,
+        fusionauth::refresh::refresh,
+        fusionauth::refresh_tokens::list,
+        fusionauth::refresh_tokens::show,
+        fusionauth::refresh_tokens::revoke,
+        fusionauth::refresh_tokens::revoke_one,
+        fusionauth::issue::issue,
+        fusionauth::tokens::validate,
+        fusionauth::tokens::public_keys,
+        fusionauth::tokens::vend,
         admin::accounts::list,
         admin::accounts::create,
         admin::accounts::find,
@@ -130,6 +143,8 @@ impl Modify for Schemes {
         components.add_security_scheme("client_basic", scheme(HttpAuthScheme::Basic));
         components.add_security_scheme("access_token", scheme(HttpAuthScheme::Bearer));
         components.add_security_scheme("api_key", scheme(HttpAuthScheme::Bearer));
+        let bare = ApiKeyValue::with_description("Authorization", "An API key alone, without a scheme.");
+        components.add_security_scheme("fusionauth_key", SecurityScheme::ApiKey(ApiKey::Header(bare)));
     }
 }
 

@@ -9,10 +9,15 @@ use tempfile::TempDir;
 
 const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const ID: &str = "5f0c1a1e-7d0a-4f6e-9b1a-0c4f4f3b2a10";
+const BOBS_ID: &str = "4f0c1a1e-7d0a-4f6e-9b1a-0c4f4f3b2a10";
 
 /// A server with a session of alice, and a directory for files.
 fn server() -> (Server, TempDir) {
-    let server = Plan::new(&format!("{BOOTSTRAP}{API_KEYS}")).start();
+    // Ids that are drawn within one millisecond come in any order, and lists are in that of the ids.
+    let bob = "login = \"bob@example.com\"";
+    let bootstrap = BOOTSTRAP.replace(bob, &format!("id = \"{BOBS_ID}\"\n{bob}"));
+    assert_ne!(bootstrap, BOOTSTRAP);
+    let server = Plan::new(&format!("{bootstrap}{API_KEYS}")).start();
     assert_eq!(server.login().status, 200);
     (server, tempfile::tempdir().unwrap())
 }
@@ -194,6 +199,8 @@ fn a_bootstrap_file() {
         assert_eq!(first["created"], json!(["API key \"more\"", "client \"kiosk\"", "account of accounts[0]"]));
         let nothing = apply(&["--update"]);
         assert_eq!(nothing, json!({"created": [], "updated": [], "differs": []}));
+        let said = way.run(&["bootstrap", "apply", file.to_str().unwrap()]).done();
+        assert_eq!(said, "nothing was left to create, and no API key or client differs\n");
         private(files, "bootstrap.toml", &text("\"a\", \"b\"").replace("[\"users\"]", "[\"tokens\"]"));
         let differs = apply(&[]);
         assert_eq!((differs["differs"].as_array().unwrap().len(), &differs["updated"]), (2, &json!([])), "{differs}");
@@ -205,6 +212,12 @@ fn a_bootstrap_file() {
         way.run(&["account", "erase", "erin@example.com", "--yes"]).done();
         let erased = apply(&[]);
         assert_eq!(erased["created"], json!([]), "who was erased is not made again");
+        let refused =
+            text("\"a\"").replace("csk_of-more-0123456789-abcdefghijklmn", "csk_of-the-administrators-0123456789");
+        let refused = private(files, "refused.toml", &refused.replace("\"more\"", "\"again\""));
+        let cut_short = way.run(&["bootstrap", "apply", refused.to_str().unwrap()]);
+        assert_eq!(cut_short.stdout, "", "nothing is said of what was not looked at");
+        cut_short.failed(1, &["API key \"again\"", "apply the file again"]);
         let printed = way.run(&["bootstrap", "apply", file.to_str().unwrap()]);
         assert!(printed.stdout.starts_with("differs  API key \"more\": permissions is"), "{printed:?}");
         vec![first, nothing, differs, updated, kiosk, erased]

@@ -40,8 +40,7 @@ async fn looked_up(request: &HttpRequest, doors: &Doors) -> Outcome {
     let by = ["email", "username", "loginId", "changePasswordId", "verificationId"];
     let sought = by.iter().find_map(|name| Some((*name, query.get(name)?)));
     if sought.is_none() && !who::shows_key(request) {
-        who::tenant(request, services)?;
-        let (own, _) = who::own(request, doors, services)?;
+        let own = who::Holder::of(request, doors, services)?.account;
         return Ok(answer(&json!({"user": person::shown(&found(own, services)?, services)?})));
     }
     let operator = who::key(Permission::Users, request, doors, services).await?;

@@ -15,12 +15,12 @@ use super::{page, person, tenant, who};
 use crate::actors::{Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Voucher};
 use crate::crypto::WeakPassword;
 use crate::domain::account::LoginHow;
-use crate::domain::gate::Gate;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, ClientId};
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why, weak};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// How often a change is decided anew that somebody else was faster than.
@@ -100,18 +100,19 @@ fn found(id: AccountId, services: &Services) -> Result<Account, Why> {
 /// The same, where the operator may see and change him.
 async fn covered(id: AccountId, operator: &Operator, services: &Services) -> Result<Account, Why> {
     let account = found(id, services)?;
-    if covers(operator, &account.gate.value, services)? { Ok(account) } else { Err(operator.elsewhere(services).await) }
+    if covers(operator, account.gate.value.registrations.as_ref(), services)? {
+        Ok(account)
+    } else {
+        Err(operator.elsewhere(services).await)
+    }
 }
 
-/// Whether an operator may see and change who has this gate. The tenant's own client is everybody's and counts for nothing beside an
-/// application.
-fn covers(operator: &Operator, gate: &Gate, services: &Services) -> Result<bool, Why> {
+/// Whether an operator may see and change who is registered at these clients: at applications that he covers, and at one at least. The
+/// tenant's own client is none.
+fn covers(operator: &Operator, registrations: Option<&BTreeSet<ClientId>>, services: &Services) -> Result<bool, Why> {
     let tenant = tenant::id(services).map_err(Why::Refused)?;
-    let mut registrations = gate.registrations.clone();
-    if let Some(clients) = registrations.as_mut().filter(|clients| clients.len() > 1) {
-        clients.remove(&tenant);
-    }
-    Ok(operator.covers_account(registrations.as_ref()))
+    let applications = |clients: &BTreeSet<ClientId>| clients.iter().filter(|id| **id != tenant).cloned().collect();
+    Ok(operator.covers_account(registrations.map(applications).as_ref()))
 }
 
 /// Judges a password for somebody with these login ids.
@@ -148,7 +149,7 @@ async fn vouched(
 ) -> Result<Option<Issued>, Why> {
     let refresh = how == LoginHow::Registered && client.state.value.settings.refresh_at_login;
     let kind = LoginKind { how, refresh: Some(refresh), until: None };
-    let asker = who::told(operator.asker.clone(), body);
+    let asker = who::in_person(operator.asker.clone(), body);
     match services.logins.vouch(client, Voucher { account, kind, elsewhere: None, asker }).await {
         Ok(issued) => Ok(Some(issued)),
         Err(no) => match no.refused {
