@@ -5,6 +5,7 @@ use super::super::values::{line_of, nearest};
 use super::super::{ConfigError, Secret};
 use super::json::object;
 use figment::value::{Dict, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -151,7 +152,7 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// Something else stands there.
-    pub fn lists(&mut self, field: &str) -> Result<Option<Vec<(String, Vec<String>)>>, ConfigError> {
+    pub fn lists(&mut self, field: &str) -> Result<Option<BTreeMap<String, Vec<String>>>, ConfigError> {
         let Some(value) = self.take(field) else { return Ok(None) };
         let Value::Dict(_, dict) = value else {
             return Err(self.error(format!("`{field}` must have names with lists of texts")));

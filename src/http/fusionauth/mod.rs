@@ -31,6 +31,9 @@ const ALL: &str = "/api";
 
 /// The routes of this group. What FusionAuth has besides is answered 501.
 pub fn routes(config: &mut ServiceConfig) {
+    users::routes(config);
+    applications::routes(config);
+    tenants::routes(config);
     let login = page("/api/login", "POST, PUT");
     let refresh = page("/api/jwt/refresh", "DELETE, GET, POST");
     let refresh_token = page("/api/jwt/refresh/{tokenId}", "DELETE, GET");
@@ -52,25 +55,20 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(page("/api/jwt/issue", "GET").route(web::get().to(issue::issue)))
         .service(page("/api/jwt/validate", "GET").route(web::get().to(tokens::validate)))
         .service(page("/api/jwt/public-key", "GET").route(web::get().to(tokens::public_keys)))
-        .service(page("/api/jwt/vend", "POST").route(web::post().to(tokens::vend)));
-    users::routes(config);
-    applications::routes(config);
-    tenants::routes(config);
-    // Last: whatever stands before it is served.
-    config.service(web::scope(ALL).default_service(web::to(not_supported)));
+        .service(page("/api/jwt/vend", "POST").route(web::post().to(tokens::vend)))
+        // Last: whatever stands before it is served.
+        .service(web::scope(ALL).default_service(web::to(not_supported)));
+}
+
+/// A page that knows some methods only.
+fn page(path: &str, allowed: &'static str) -> Resource {
+    let refuse = move || async move { Err::<HttpResponse, _>(HttpError::fusionauth(Why::MethodNotAllowed(allowed))) };
+    web::resource(path).default_service(web::to(refuse))
 }
 
 async fn not_supported(_: HttpRequest) -> Result<HttpResponse, HttpError> {
     const ADVICE: &str = "this part of FusionAuth's API is not served here: docs/FUSIONAUTH.md lists what is";
     Err(HttpError::fusionauth(Why::NotSupported(ADVICE)))
-}
-
-/// A page of this group: with another method than its own it is refused in FusionAuth's shape.
-fn page(path: &str, allowed: &'static str) -> Resource {
-    let refuse = move |_: HttpRequest| async move {
-        Err::<HttpResponse, _>(HttpError::fusionauth(Why::MethodNotAllowed(allowed)))
-    };
-    web::resource(path).default_service(web::to(refuse))
 }
 
 /// What a door came to.

@@ -5,8 +5,7 @@ use super::body::Fields;
 use crate::actors::{Asker, AuthenticatedClient, Bearer, Person, Services, cut};
 use crate::domain::client::Profile;
 use crate::domain::context::ToldBy;
-use crate::domain::gate::Gate;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, ClientId};
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
@@ -17,6 +16,7 @@ use crate::http::who::{Caller, bearer};
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 const TENANT_HEADER: &str = "x-fusionauth-tenantid";
@@ -174,20 +174,10 @@ impl Holder {
 /// Where the store cannot be read.
 pub fn covers_person(operator: &Operator, person: AccountId, services: &Services) -> Result<bool, Why> {
     let gate = services.core.reader.gate(person).map_err(|error| Why::Refused(error.into()))?;
-    Ok(match gate {
-        Some(gate) => covers(operator, &gate.value, services),
-        None => operator.covers_account(None),
-    })
-}
-
-/// The same of a person with this gate. The tenant's own client is everybody's, and no application.
-pub fn covers(operator: &Operator, gate: &Gate, services: &Services) -> bool {
+    let registrations = gate.and_then(|gate| gate.value.registrations);
     let tenant = services.core.tenant.to_string();
-    let mut registrations = gate.registrations.clone();
-    if let Some(clients) = &mut registrations {
-        clients.retain(|id| id.as_str() != tenant);
-    }
-    operator.covers_account(registrations.as_ref())
+    let applications = |clients: BTreeSet<ClientId>| clients.into_iter().filter(|id| *id.as_str() != tenant).collect();
+    Ok(operator.covers_account(registrations.map(applications).as_ref()))
 }
 
 /// A client as FusionAuth's clients name it: one of their profile.

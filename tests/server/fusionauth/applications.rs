@@ -1,6 +1,6 @@
 //! `/api/application` and `/api/tenant`.
 
-use super::{
+use super::managing::{
     ALICE, DESK, FORUM, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status, user,
 };
 use serde_json::{Value, json};

@@ -1,6 +1,8 @@
 //! `/api/user/forgot-password` and `/api/user/change-password`
 
-use super::{DESK, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status, user};
+use super::managing::{
+    DESK, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status, user,
+};
 use crate::support::{Answer, Server};
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `/api/user`
 
-use super::{
+use super::managing::{
     DESK, FORUM, FORUM_SECRET, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status,
     user,
 };

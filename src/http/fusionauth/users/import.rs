@@ -3,7 +3,7 @@
 use super::super::body::{Fields, object};
 use super::super::merge::member;
 use super::super::{Outcome, done, registrations, tenant, told, who};
-use super::{body, judged, register, taken};
+use super::{body, covers, judged, register, taken};
 use crate::actors::{NewAccount, NewPassword, Services};
 use crate::crypto::password::foreign::Parts;
 use crate::crypto::{normalise_login, phc_of};
@@ -70,7 +70,7 @@ async fn imported(request: &HttpRequest, payload: web::Payload, doors: &Doors) -
     faults.none()?;
     let told_by_field = member(&body, "validateDbConstraints") == true;
     for read in &all {
-        if !covers(read, &operator, services)? {
+        if !covers(&operator, read.new.clients.as_ref(), services)? {
             return Err(operator.elsewhere(services).await);
         }
         free(read, told_by_field, services)?;
@@ -202,15 +202,6 @@ fn password_of(
             None
         }
     }
-}
-
-/// Whether an operator may make him. The tenant's own client counts for nothing beside an application.
-fn covers(read: &Read, operator: &Operator, services: &Services) -> Result<bool, Why> {
-    let mut clients = read.new.clients.clone();
-    if let Some(clients) = clients.as_mut().filter(|clients| clients.len() > 1) {
-        clients.remove(&tenant::id(services).map_err(Why::Refused)?);
-    }
-    Ok(operator.covers_account(clients.as_ref()))
 }
 
 /// Whether nobody has his login ids or his id.

@@ -1,8 +1,7 @@
 //! Users as they are looked at.
 
 use super::super::body::Query;
-use super::super::who::{self, Holder};
-use super::super::{Outcome, answer, person, told};
+use super::super::{Outcome, answer, person, told, who};
 use super::{covered, found, named, own_door};
 use crate::actors::{NotDone, Services};
 use crate::domain::ids::AccountId;
@@ -41,7 +40,7 @@ async fn looked_up(request: &HttpRequest, doors: &Doors) -> Outcome {
     let by = ["email", "username", "loginId", "changePasswordId", "verificationId"];
     let sought = by.iter().find_map(|name| Some((*name, query.get(name)?)));
     if sought.is_none() && !who::shows_key(request) {
-        let own = Holder::of(request, doors, services)?.account;
+        let own = who::Holder::of(request, doors, services)?.account;
         return Ok(answer(&json!({"user": person::shown(&found(own, services)?, services)?})));
     }
     let operator = who::key(Permission::Users, request, doors, services).await?;

@@ -3,7 +3,7 @@
 use super::super::body::object;
 use super::super::merge::member;
 use super::super::{Outcome, answer, tenant, told, who};
-use super::{body, judged, named, own_door, shown, taken, vouched, with_tokens};
+use super::{body, covers, judged, named, own_door, shown, taken, vouched, with_tokens};
 use crate::actors::{NewAccount, NewPassword, Services};
 use crate::domain::account::LoginHow;
 use crate::domain::ids::{AccountId, ClientId};
@@ -108,13 +108,10 @@ pub async fn make(
     services: &Services,
 ) -> Result<AccountId, Why> {
     let Registered { mut clients, roles_at } = registered;
-    if clients.is_empty() {
-        // Else he would be let in everywhere.
-        clients.insert(tenant::id(services).map_err(Why::Refused)?);
-    }
-    if !operator.covers_account(Some(&clients)) {
+    if !covers(operator, Some(&clients), services)? {
         return Err(operator.elsewhere(services).await);
     }
+    // Registered nowhere at all he would be let in everywhere.
     clients.insert(tenant::id(services).map_err(Why::Refused)?);
     let (login, username) = sent.logins();
     let own_words = sent.own_words();

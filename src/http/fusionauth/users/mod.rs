@@ -11,15 +11,16 @@ pub mod password;
 pub mod register;
 pub mod registered;
 
-use super::{page, person, who};
+use super::{page, person, tenant, who};
 use crate::actors::{Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Voucher};
 use crate::crypto::WeakPassword;
 use crate::domain::account::LoginHow;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, ClientId};
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why, weak};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// How often a change is decided anew that somebody else was faster than.
@@ -99,11 +100,19 @@ fn found(id: AccountId, services: &Services) -> Result<Account, Why> {
 /// The same, where the operator may see and change him.
 async fn covered(id: AccountId, operator: &Operator, services: &Services) -> Result<Account, Why> {
     let account = found(id, services)?;
-    if who::covers(operator, &account.gate.value, services) {
+    if covers(operator, account.gate.value.registrations.as_ref(), services)? {
         Ok(account)
     } else {
         Err(operator.elsewhere(services).await)
     }
+}
+
+/// Whether an operator may see and change who is registered at these clients: at applications that he covers, and at one at least. The
+/// tenant's own client is none.
+fn covers(operator: &Operator, registrations: Option<&BTreeSet<ClientId>>, services: &Services) -> Result<bool, Why> {
+    let tenant = tenant::id(services).map_err(Why::Refused)?;
+    let applications = |clients: &BTreeSet<ClientId>| clients.iter().filter(|id| **id != tenant).cloned().collect();
+    Ok(operator.covers_account(registrations.map(applications).as_ref()))
 }
 
 /// Judges a password for somebody with these login ids.
@@ -140,7 +149,7 @@ async fn vouched(
 ) -> Result<Option<Issued>, Why> {
     let refresh = how == LoginHow::Registered && client.state.value.settings.refresh_at_login;
     let kind = LoginKind { how, refresh: Some(refresh), until: None };
-    let asker = who::told(operator.asker.clone(), body);
+    let asker = who::in_person(operator.asker.clone(), body);
     match services.logins.vouch(client, Voucher { account, kind, elsewhere: None, asker }).await {
         Ok(issued) => Ok(Some(issued)),
         Err(no) => match no.refused {

@@ -2,10 +2,9 @@
 
 use super::super::body::{Fields, Query, object};
 use super::super::merge::member;
-use super::super::who::{self, Holder};
-use super::super::{Outcome, answer, done, person, told};
+use super::super::{Outcome, answer, done, person, told, who};
 use super::look::of_login;
-use super::{body, covered, judged};
+use super::{body, covered, covers, judged};
 use crate::actors::{NewPassword, NotDone, Refused};
 use crate::domain::denial::Denial;
 use crate::domain::gate::PasswordHow;
@@ -110,7 +109,7 @@ pub async fn may_change(request: HttpRequest, doors: web::Data<Doors>) -> Result
     let outcome = async {
         let services = doors.services()?;
         if !who::shows_key(&request) {
-            Holder::of(&request, &doors, services)?;
+            who::Holder::of(&request, &doors, services)?;
             return Ok(done());
         }
         let operator = who::key(Permission::Users, &request, &doors, services).await?;
@@ -249,7 +248,7 @@ async fn with_code(code: Zeroizing<String>, wanted: Wanted, request: &HttpReques
 /// The person himself, with an own access token and the old password.
 async fn by_person(body: &Value, request: &HttpRequest, doors: &Doors) -> Outcome {
     let services = doors.services()?;
-    let Holder { account, asker, .. } = Holder::of(request, doors, services)?;
+    let who::Holder { account, asker, .. } = who::Holder::of(request, doors, services)?;
     let wanted = Wanted::of(body)?;
     let Some(current) = wanted.current else {
         return Err(Faults::of("currentPassword", "blank", "send the password of before too").into());
@@ -281,7 +280,7 @@ async fn by_backend(body: &Value, request: &HttpRequest, doors: &Doors) -> Outco
     let unknown = || Faults::of("loginId", "invalid", "there is no such user");
     let id = of_login(&login, services)?.ok_or_else(unknown)?;
     let account = services.administration.account(id).map_err(Why::Refused)?.ok_or_else(unknown)?;
-    if !who::covers(&operator, &account.gate.value, services) {
+    if !covers(&operator, account.gate.value.registrations.as_ref(), services)? {
         return Err(operator.elsewhere(services).await);
     }
     judged("password", &wanted.password, &own_words(id, doors)?, &operator, services).await?;
