@@ -22,6 +22,7 @@ mod demo;
 mod doors;
 mod events;
 mod flood;
+mod fusionauth;
 mod histories;
 mod import;
 mod key;
