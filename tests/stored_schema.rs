@@ -105,9 +105,10 @@ fn every_command_stands_in_a_golden_file() {
         })
         .collect();
     let gate = ["set_password", "disable", "enable", "add_registration", "withdraw_registration", "set_roles"];
-    let more = ["revoke_sessions", "erase", "set_registrations", "lift_registrations", "set_must_change"];
+    let more = ["revoke_sessions", "erase", "set_registrations", "lift_registrations", "set_must_change", "register"];
     let gate = gate.into_iter().chain(more).map(|word| format!("gate.{word}"));
-    let client = ["change", "set_secret", "disable", "enable", "revoke_sessions"].map(|word| format!("client.{word}"));
+    let client =
+        ["change", "set_secret", "disable", "enable", "remove", "revoke_sessions"].map(|word| format!("client.{word}"));
     let brakes = ["revoke_all", "revoke_network", "refuse_logins", "allow_logins"].map(|word| format!("brakes.{word}"));
     let session = ["login", "refresh", "revoke", "expire", "show", "wrong_door", "evidence"].map(str::to_owned);
     let rest = ["issue_token", "refuse_client", "server"].map(str::to_owned);

@@ -1,5 +1,9 @@
 //! The one place that maps what went wrong to a status and a body. Add a variant, and the compiler asks for its status.
 
+mod fusionauth;
+
+pub use fusionauth::{Faults, weak};
+
 use super::transport::BodyError;
 use crate::actors::{NotDone, Refused, Unavailable};
 use crate::config::Secret;
@@ -58,6 +62,10 @@ pub enum Why {
     KeyReused,
     /// A request with this `Idempotency-Key` is under way.
     KeyInUse,
+    /// These fields are wrong: for FusionAuth's clients.
+    Faults(Box<Faults>),
+    /// FusionAuth has it and this program does not; the sentence says what to do instead.
+    NotSupported(&'static str),
     /// The page knows these methods only.
     MethodNotAllowed(&'static str),
 }
@@ -69,6 +77,8 @@ pub enum Shape {
     OAuth,
     /// `{"error":…,"message":…,"request_id":…}`.
     Plain,
+    /// FusionAuth's.
+    Fusionauth,
 }
 
 /// An error as it is answered.
@@ -88,6 +98,11 @@ impl HttpError {
     /// An error in our own shape.
     pub fn plain(why: Why, request_id: Option<RequestId>) -> Self {
         Self { why, shape: Shape::Plain, request_id }
+    }
+
+    /// An error for FusionAuth's clients.
+    pub fn fusionauth(why: Why) -> Self {
+        Self { why, shape: Shape::Fusionauth, request_id: None }
     }
 
     /// What is told to people.
@@ -213,6 +228,8 @@ fn answer(why: &Why) -> Answer {
         Why::MustChange(_) => denied(Denial::PasswordChangeRequired),
         Why::Weak(why) => plain(StatusCode::BAD_REQUEST, "weak_password", &why.to_string()),
         Why::KeyReused => plain(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", KEY_REUSED),
+        Why::Faults(_) => plain(StatusCode::BAD_REQUEST, "invalid_request", "some fields are wrong"),
+        Why::NotSupported(what) => plain(StatusCode::NOT_IMPLEMENTED, "not_supported", what),
         Why::KeyInUse => plain(StatusCode::CONFLICT, "idempotency_in_progress", KEY_IN_USE),
         Why::MethodNotAllowed(_) => {
             plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
@@ -388,14 +405,18 @@ struct PlainBody<'a> {
 
 impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
-        answer(&self.why).status
+        match self.shape {
+            Shape::OAuth | Shape::Plain => answer(&self.why).status,
+            Shape::Fusionauth => fusionauth::shaped(&self.why).0,
+        }
     }
 
     fn error_response(&self) -> HttpResponse {
-        let Answer { status, error, text, challenge } = answer(&self.why);
+        let Answer { error, text, challenge, .. } = answer(&self.why);
+        let status = self.status_code();
         let mut response = HttpResponseBuilder::new(status);
-        no_store(&mut response).insert_header((CONTENT_TYPE, "application/json"));
-        if let Some(challenge) = challenge {
+        no_store(&mut response);
+        if let Some(challenge) = challenge.filter(|_| self.shape != Shape::Fusionauth) {
             response.insert_header((WWW_AUTHENTICATE, challenge));
         }
         if let Why::MethodNotAllowed(allowed) = self.why {
@@ -410,11 +431,18 @@ impl ResponseError for HttpError {
                     Why::MustChange(code) => Some(code.expose()),
                     _ => None,
                 };
-                serde_json::to_string(&OAuthBody { error, error_description: &text, change_code })
+                serde_json::to_string(&OAuthBody { error, error_description: &text, change_code }).ok()
             }
-            Shape::Plain => serde_json::to_string(&PlainBody { error, message: &text, request_id: self.request_id }),
+            Shape::Plain => {
+                serde_json::to_string(&PlainBody { error, message: &text, request_id: self.request_id }).ok()
+            }
+            Shape::Fusionauth => fusionauth::shaped(&self.why).1,
         };
-        response.body(body.unwrap_or_default())
+        match body {
+            Some(body) => response.insert_header((CONTENT_TYPE, "application/json")).body(body),
+            // A type without a body is a fault to who parses by the type.
+            None => response.finish(),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod api_page;
 mod cors;
 pub mod error;
 mod form;
+pub mod fusionauth;
 pub mod inside;
 mod oauth;
 mod observe;
@@ -114,6 +115,7 @@ impl Doors {
 /// All routes.
 pub fn routes(config: &mut web::ServiceConfig) {
     admin::routes(config);
+    fusionauth::routes(config);
     oauth::routes(config);
     person::routes(config);
     ops::routes(config);

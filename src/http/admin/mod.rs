@@ -16,7 +16,7 @@ mod query;
 pub mod sessions;
 
 pub use answer::{Answer, Page};
-pub use authority::CommandLine;
+pub use authority::{CommandLine, Operator};
 pub use once::Answered;
 
 use super::error::{HttpError, Why};
