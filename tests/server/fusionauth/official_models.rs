@@ -51,7 +51,9 @@ fn ask_as(server: &Server, authorization: &str, method: &str, path: &str, body: 
 #[test]
 fn the_models_of_the_rust_client_take_every_answer() {
     let Some(program) = std::env::var_os("COUNTERSIGN_TEST_FUSIONAUTH_MODELS") else {
-        left_out::<()>("COUNTERSIGN_TEST_FUSIONAUTH_MODELS names no program built from tests/fusionauth/rust: scripts/test makes one");
+        left_out::<()>(
+            "COUNTERSIGN_TEST_FUSIONAUTH_MODELS names no program built from tests/fusionauth/rust: scripts/test makes one",
+        );
         return;
     };
     let server = server(&["admin"]);
@@ -91,7 +93,8 @@ fn applications_and_users(server: &Server, read: &mut Read) -> String {
         "imageUrl": "https://example.com/alice.png", "data": {"displayName": "Ali"},
     });
     read.good("UserResponse", ask("POST", &format!("/api/user/{ALICE}"), json!({"user": user})));
-    let registration = json!({"applicationId": APPLICATION, "data": {"shoe": 39}, "timezone": "America/Chicago", "username": "ali"});
+    let registration =
+        json!({"applicationId": APPLICATION, "data": {"shoe": 39}, "timezone": "America/Chicago", "username": "ali"});
     let path = format!("/api/user/registration/{ALICE}");
     read.good("RegistrationResponse", ask("POST", &path, json!({"registration": registration})));
     read.good("RegistrationResponse", ask("GET", &format!("{path}/{APPLICATION}"), Value::Null));

@@ -32,7 +32,11 @@ impl Client {
             Self::Node => node()?,
             Self::Python => python()?,
         };
-        command.arg(program).envs([("COUNTERSIGN_URL", server.url.as_str()), ("API_KEY", API_KEY), ("TENANT_ID", TENANT)]);
+        command.arg(program).envs([
+            ("COUNTERSIGN_URL", server.url.as_str()),
+            ("API_KEY", API_KEY),
+            ("TENANT_ID", TENANT),
+        ]);
         command.env("NO_PROXY", "127.0.0.1").stdin(Stdio::null());
         let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let said = String::from_utf8(output.stdout).unwrap();
@@ -47,7 +51,8 @@ fn outcome(line: &str) -> Outcome {
         return Outcome { name: name.to_owned(), failure: None };
     }
     // No name of a check has a semicolon; what was found may have everything.
-    let (name, why) = line.strip_prefix("FAILED ").and_then(|rest| rest.split_once("; ")).unwrap_or_else(|| panic!("{line}"));
+    let (name, why) =
+        line.strip_prefix("FAILED ").and_then(|rest| rest.split_once("; ")).unwrap_or_else(|| panic!("{line}"));
     Outcome { name: name.to_owned(), failure: Some(why.to_owned()) }
 }
 
