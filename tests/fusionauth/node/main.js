@@ -3,6 +3,7 @@
 
 const programs = {
   bad_inputs: require('./bad_inputs.js'),
+  bootstrapped: require('./bootstrapped.js'),
   dotnet: require('./dotnet.js'),
   java: require('./java.js'),
   node: require('./node.js'),

@@ -15,10 +15,45 @@ const EVERYTHING: &[&str] = &["admin"];
 /// The least with which a backend takes all the steps of the workflows.
 const LEAST: &[&str] = &["login", "users", "applications", "tokens", "erase"];
 
+/// Applications and users that were there before any client came, as for whoever moves here from FusionAuth with his ids.
+const BEFORE: &str = r#"
+[[clients]]
+id = "10000000-0000-0002-0000-000000000001"
+name = "Store"
+profile = "fusionauth"
+secret = "a secret: 50% + é"
+
+[[clients]]
+id = "10000000-0000-0002-0000-000000000002"
+name = "Phone"
+profile = "fusionauth"
+type = "public"
+
+[[accounts]]
+id = "00000000-0000-0001-0000-000000000000"
+login = "alice@example.com"
+password = "correct horse battery staple"
+roles = ["shopper"]
+clients = ["10000000-0000-0002-0000-000000000001"]
+
+[[accounts]]
+login = "bob@example.com"
+password = "correct horse battery staple"
+must_change = true
+
+[[accounts]]
+login = "carol"
+password = "correct horse battery staple"
+"#;
+
 /// A server with one API key, and with the tenant that the suites ask for. Whoever tests logs in more often than people do.
 pub(super) fn server(permissions: &[&str]) -> Server {
+    server_with("", permissions)
+}
+
+fn server_with(more: &str, permissions: &[&str]) -> Server {
     let key = format!("[[api_keys]]\nname = \"backend\"\nkey = \"{API_KEY}\"\npermissions = {permissions:?}\n");
-    let plan = Plan::new(&key).set("fusionauth.tenant_id", TENANT);
+    let plan = Plan::new(&format!("{key}{more}")).set("fusionauth.tenant_id", TENANT);
     ["strangers_per_network", "strangers_total", "familiar"]
         .iter()
         .fold(plan, |plan, budget| plan.set(&format!("passwords.{budget}"), "10000"))
@@ -80,11 +115,20 @@ fn every_assertion_of_the_suites_is_in_the_table_once() {
     assert!(count >= 110, "{count}");
 }
 
-/// Both programs are the same steps in two languages, so they must tell the same.
 #[test]
 fn backends_in_typescript_and_in_python_take_every_step_of_the_workflows() {
+    both("workflow", || server(LEAST));
+}
+
+#[test]
+fn both_clients_find_the_applications_and_users_of_a_bootstrap_file() {
+    both("bootstrapped", || server_with(BEFORE, LEAST));
+}
+
+/// Both programs are the same steps in two languages, so they must tell the same.
+fn both(program: &str, server: impl Fn() -> Server) {
     let names = |client: &Client| {
-        let outcomes = all_good(client, "workflow", LEAST)?;
+        let outcomes = all_good(client, program, &server())?;
         Some(outcomes.into_iter().map(|outcome| outcome.name).collect::<Vec<_>>())
     };
     let (node, python) = (names(&Client::Node), names(&Client::Python));
@@ -106,7 +150,7 @@ fn the_client_for_python_reads_every_refusal() {
 fn refusals(client: &Client) {
     let table: Value = serde_json::from_str(include_str!("../../fusionauth/bad_inputs.json")).unwrap();
     let wanted: Vec<&str> = table.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
-    let Some(outcomes) = all_good(client, "bad_inputs", EVERYTHING) else { return };
+    let Some(outcomes) = all_good(client, "bad_inputs", &server(EVERYTHING)) else { return };
     let names: Vec<&str> = outcomes.iter().map(|outcome| outcome.name.as_str()).collect();
     assert_eq!(names, wanted);
 }
@@ -134,8 +178,8 @@ fn holds(client: &Client, program: &str) {
 }
 
 /// Runs a program, all of whose checks must be good.
-fn all_good(client: &Client, program: &str, permissions: &[&str]) -> Option<Vec<Outcome>> {
-    let outcomes = client.run(&server(permissions), program)?;
+fn all_good(client: &Client, program: &str, server: &Server) -> Option<Vec<Outcome>> {
+    let outcomes = client.run(server, program)?;
     let failed: Vec<String> = outcomes
         .iter()
         .filter_map(|outcome| outcome.failure.as_ref().map(|why| format!("{}\n      {why}", outcome.name)))
