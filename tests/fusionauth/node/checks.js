@@ -7,6 +7,7 @@ const { FusionAuthClient } = require('@fusionauth/typescript-client');
 
 const URL = process.env.COUNTERSIGN_URL;
 const KEY = process.env.API_KEY;
+const ADMIN_KEY = process.env.ADMIN_KEY;
 const TENANT = process.env.TENANT_ID;
 // The suites of the official clients write "password", which nobody may choose here.
 const PASSWORD = 'correct horse battery staple';
@@ -84,6 +85,6 @@ function header(jwt) {
 }
 
 module.exports = {
-  URL, KEY, TENANT, PASSWORD, OTHER_PASSWORD, assert, check, claims, client, done, good, header, refused, refusedSilently, told,
+  ADMIN_KEY, KEY, OTHER_PASSWORD, PASSWORD, TENANT, URL, assert, check, claims, client, done, good, header, refused, refusedSilently, told,
   uuid: randomUUID,
 };

@@ -8,6 +8,7 @@ import uuid as uuids
 from fusionauth.fusionauth_client import FusionAuthClient
 
 URL, KEY, TENANT = os.environ["COUNTERSIGN_URL"], os.environ["API_KEY"], os.environ["TENANT_ID"]
+ADMIN_KEY = os.environ["ADMIN_KEY"]
 # The suites of the official clients write "password", which nobody may choose here.
 PASSWORD = "correct horse battery staple"
 OTHER_PASSWORD = "another fine long password"

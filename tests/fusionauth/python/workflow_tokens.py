@@ -1,6 +1,6 @@
 """What is told of tokens, and what other tokens are made."""
 
-from checks import check, claims, good, header, refused, refused_silently, same, uuid
+from checks import ADMIN_KEY, check, claims, client, good, header, refused, refused_silently, same, uuid
 
 
 def run(world):
@@ -78,11 +78,12 @@ def made(world):
 
     def vended():
         request = {"claims": {"id": "a7", "exp": 1}, "timeToLiveInSeconds": 60}
-        said = claims(good(world.api.vend_jwt(request))["token"])
+        said = claims(good(client(ADMIN_KEY).vend_jwt(request))["token"])
         same((said["id"], said["exp"] - said["iat"]), ("a7", 60))
         assert said["iss"] and said["jti"], said
+        refused_silently(world.api.vend_jwt({"claims": {}}), 401)
 
-    check("a token is made with claims of the caller", vended)
+    check("a token is made with claims of the caller, who must be an administrator", vended)
 
     def published():
         kid = header(world.login()["token"])["kid"]

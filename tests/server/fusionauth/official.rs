@@ -2,7 +2,7 @@
 //! send. The programs of `tests/fusionauth` make the calls; what they are to find stands in docs/FUSIONAUTH.md and in
 //! `tests/fusionauth/bad_inputs.json`.
 
-use super::official_programs::{API_KEY, Client, Outcome, TENANT};
+use super::official_programs::{ADMIN_KEY, API_KEY, Client, Outcome, TENANT};
 use super::official_table::{Row, rows};
 use crate::support::{Plan, Server};
 use serde_json::Value;
@@ -46,14 +46,16 @@ login = "carol"
 password = "correct horse battery staple"
 "#;
 
-/// A server with one API key, and with the tenant that the suites ask for. Whoever tests logs in more often than people do.
+/// A server with an API key for the clients and one for the operator, and with the tenant that the suites ask for. Whoever tests logs in more often than people do.
 pub(super) fn server(permissions: &[&str]) -> Server {
     server_with("", permissions)
 }
 
 fn server_with(more: &str, permissions: &[&str]) -> Server {
-    let key = format!("[[api_keys]]\nname = \"backend\"\nkey = \"{API_KEY}\"\npermissions = {permissions:?}\n");
-    let plan = Plan::new(&format!("{key}{more}")).set("fusionauth.tenant_id", TENANT);
+    let keys = [("backend", API_KEY, permissions), ("operator", ADMIN_KEY, EVERYTHING)];
+    let keys =
+        keys.map(|(name, key, may)| format!("[[api_keys]]\nname = {name:?}\nkey = {key:?}\npermissions = {may:?}\n"));
+    let plan = Plan::new(&(keys.concat() + more)).set("fusionauth.tenant_id", TENANT);
     ["strangers_per_network", "strangers_total", "familiar"]
         .iter()
         .fold(plan, |plan, budget| plan.set(&format!("passwords.{budget}"), "10000"))

@@ -8,6 +8,9 @@ use std::process::{Command, Stdio};
 /// The API key of the suites' own kickstart files.
 pub const API_KEY: &str = "bf69486b-4733-4470-a592-f1bfce7af580";
 
+/// That of who may do everything.
+pub const ADMIN_KEY: &str = "72a8c464b86c3c9098c33da73f471b8a0352f6e14087ddc3";
+
 /// The tenant that the suites for TypeScript, Node and .NET ask for, and make where there is none of this id.
 pub const TENANT: &str = "65323339-6137-6531-3135-316238623265";
 
@@ -35,6 +38,7 @@ impl Client {
         command.arg(program).envs([
             ("COUNTERSIGN_URL", server.url.as_str()),
             ("API_KEY", API_KEY),
+            ("ADMIN_KEY", ADMIN_KEY),
             ("TENANT_ID", TENANT),
         ]);
         command.env("NO_PROXY", "127.0.0.1").stdin(Stdio::null());

@@ -1,7 +1,7 @@
 'use strict';
 // What is told of tokens.
 
-const { assert, check, claims, good, refused, refusedSilently, uuid } = require('../checks.js');
+const { ADMIN_KEY, assert, check, claims, client, good, refused, refusedSilently, uuid } = require('../checks.js');
 
 module.exports = async (world) => {
   await judged(world);
@@ -65,11 +65,12 @@ async function made(world) {
     assert.deepEqual([said.aud, said.sub, said.exp], [world.forum.id, world.id, claims(login.token).exp]);
     assert.deepEqual(said.roles, ['admin']);
   });
-  await check('a token is made with claims of the caller', async () => {
-    const { token } = await good(world.api.vendJWT({ claims: { id: 'a7', exp: 1 }, timeToLiveInSeconds: 60 }));
+  await check('a token is made with claims of the caller, who must be an administrator', async () => {
+    const { token } = await good(client(ADMIN_KEY).vendJWT({ claims: { id: 'a7', exp: 1 }, timeToLiveInSeconds: 60 }));
     const said = claims(token);
     assert.deepEqual([said.id, said.exp - said.iat], ['a7', 60]);
     assert.ok(said.iss && said.jti, JSON.stringify(said));
+    await refusedSilently(world.api.vendJWT({ claims: {} }), 401);
   });
   await check('the keys that verify tokens are published in both forms', async () => {
     const { token } = await world.login();
