@@ -1,6 +1,8 @@
 //! The engine without doors, with a clock set by hand.
 
-use countersign::actors::{Asker, AuthenticatedClient, LoginAsk, NewAccount, NewClient, NewPassword, Person, Services};
+use countersign::actors::{
+    Asker, AuthenticatedClient, LoginAsk, NewAccount, NewClient, NewPassword, Person, RefreshAsk, Services,
+};
 use countersign::app::{self, App, Start, Stopped, World};
 use countersign::clock::{Clock, ManualClock};
 use countersign::config::{Config, Flags, Sources};
@@ -73,13 +75,19 @@ impl Engine {
     /// Logs an account in, and gives its refresh token.
     pub async fn login(&self, account: u64, asker: Asker) -> String {
         let (login, password) = (login_id(account), Zeroizing::new(PASSWORD.as_bytes().to_vec()));
-        let issued = self.services.logins.login(&self.client, LoginAsk { login, password, scope: None, asker }).await;
+        let issued = self.services.logins.login(&self.client, LoginAsk::new(login, password, None, asker)).await;
         issued.unwrap().refresh_token.unwrap()
     }
 
     /// Redeems a refresh token, and gives the next one.
     pub async fn refresh(&self, token: &str, asker: Asker) -> String {
-        self.services.sessions.refresh(token, &self.client, None, asker).await.unwrap().refresh_token.unwrap()
+        self.services
+            .sessions
+            .refresh(token, RefreshAsk::of(&self.client, None, asker))
+            .await
+            .unwrap()
+            .refresh_token
+            .unwrap()
     }
 
     /// The journal's last position.

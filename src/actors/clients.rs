@@ -67,6 +67,10 @@ impl Clients {
     ) -> Result<AuthenticatedClient, Refused> {
         let denial = match (state.value.settings.client_type, secret) {
             (ClientType::Public, None) => None,
+            // FusionAuth's clients may send a secret that they need not have, and then it must be right.
+            (ClientType::Public, Some(secret)) if state.value.secret.is_some() => {
+                (!self.is_right(&state.value, secret)?).then_some(Denial::ClientSecretWrong)
+            }
             (ClientType::Public, Some(_)) => Some(Denial::ClientSecretUnexpected),
             (ClientType::Confidential, None) => Some(Denial::ClientSecretMissing),
             (ClientType::Confidential, Some(secret)) => {

@@ -3,7 +3,7 @@
 use super::asker::Asker;
 use super::closer::{Closer, Scope};
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
-use crate::crypto::{Jwk, Keyring, RawKey, RefreshPart, SigningKey, SigningPart};
+use crate::crypto::{DEEP, Jwk, Keyring, RawKey, RefreshPart, SigningKey, SigningPart, wipe_stack};
 use crate::domain::command::Command;
 use crate::domain::context::SealedAt;
 use crate::domain::ids::{CommitId, Owner, RefreshKeyId, StreamId};
@@ -17,6 +17,7 @@ use crate::entropy::Entropy;
 use crate::journal::Keys;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 const PRIVATE_FIELD: &str = "private";
@@ -100,12 +101,25 @@ pub(super) fn new_signing_key(
     number: u16,
     entropy: &dyn Entropy,
 ) -> Result<(String, SystemEvent), String> {
-    let (pkcs8, key): (Zeroizing<Vec<u8>>, SigningKey) =
-        SigningKey::generate(alg).map_err(|error| error.to_string())?;
-    let private = keys.seal().seal(commit, number, PRIVATE_FIELD, &pkcs8, entropy);
+    let made = SigningKey::generate(alg).map_err(|error| error.to_string())?;
+    let event = signing_key_added(alg, &made, keys, commit, number, entropy)?;
+    Ok((made.1.kid().to_owned(), event))
+}
+
+/// A signing key and its PKCS #8 form, as they were made.
+type Made = (Zeroizing<Vec<u8>>, SigningKey);
+
+fn signing_key_added(
+    alg: SigningAlg,
+    (pkcs8, key): &Made,
+    keys: &Keys,
+    commit: CommitId,
+    number: u16,
+    entropy: &dyn Entropy,
+) -> Result<SystemEvent, String> {
+    let private = keys.seal().seal(commit, number, PRIVATE_FIELD, pkcs8, entropy);
     let jwk = serde_json::to_string(key.public_jwk()).map_err(|error| error.to_string())?;
-    let kid = key.kid().to_owned();
-    Ok((kid.clone(), SystemEvent::SigningKeyAdded { kid, alg, jwk, private }))
+    Ok(SystemEvent::SigningKeyAdded { kid: key.kid().to_owned(), alg, jwk, private })
 }
 
 /// A new refresh key as its event, sealed as the `number`-th value of a commit.
@@ -135,6 +149,25 @@ pub enum Rotation {
     Refresh,
 }
 
+/// What is to become of the keys.
+enum Change {
+    /// A signing key is made, to come next.
+    AddSigning(SigningAlg),
+    /// A refresh key with this number is made, to come next.
+    AddRefresh(u16),
+    /// Something happens to keys that there are.
+    Recorded(SystemEvent),
+}
+
+impl From<RotationStep> for Change {
+    fn from(step: RotationStep) -> Self {
+        match step {
+            RotationStep::AddNext(alg) => Self::AddSigning(alg),
+            RotationStep::Activate(kid) => Self::Recorded(SystemEvent::KeyActivated(KeyName::Signing(kid))),
+        }
+    }
+}
+
 /// Rotates and distrusts keys.
 #[derive(Clone)]
 pub struct KeyMaintenance {
@@ -143,12 +176,14 @@ pub struct KeyMaintenance {
     closer: Closer,
     /// Since when this process publishes each key that will sign next.
     published: Arc<Mutex<BTreeMap<String, Timestamp>>>,
+    /// Of whoever makes a signing key: each fills a core for as long as it takes.
+    making: Arc<Semaphore>,
 }
 
 impl KeyMaintenance {
     /// A handle.
     pub fn new(core: Arc<Core>, policy: RotationPolicy, closer: Closer) -> Self {
-        Self { core, policy, closer, published: Arc::default() }
+        Self { core, policy, closer, published: Arc::default(), making: Arc::new(Semaphore::new(1)) }
     }
 
     /// How long caches may keep the JWKS.
@@ -177,7 +212,7 @@ impl KeyMaintenance {
             tracing::info!(?step, "rotating signing keys");
             // Somebody else may have taken the step meanwhile.
             let due = |system: &System| rotation_due(system, &self.policy, now).contains(&step);
-            self.append(None, |system, id| if due(system) { self.step(&step, id).map(Some) } else { Ok(None) }).await?;
+            self.append(None, |system| Ok(due(system).then(|| step.clone().into()))).await?;
         }
         // A refresh key for new sessions, should the active one have been distrusted; also where a stop came in between.
         self.replace_refresh_key(None, None).await?;
@@ -185,17 +220,6 @@ impl KeyMaintenance {
         self.note_published(&system);
         self.show(&system, now);
         Ok(())
-    }
-
-    /// A step of rotation as its event.
-    fn step(&self, step: &RotationStep, id: CommitId) -> Result<SystemEvent, String> {
-        match step {
-            RotationStep::AddNext(alg) => {
-                let (_, event) = new_signing_key(*alg, &self.core.keys, id, 1, &*self.core.entropy)?;
-                Ok(event)
-            }
-            RotationStep::Activate(kid) => Ok(SystemEvent::KeyActivated(KeyName::Signing(kid.clone()))),
-        }
     }
 
     /// Replaces a key at once, whatever its age: by one that was made to follow it, else by a new one. What the replaced key
@@ -214,8 +238,7 @@ impl KeyMaintenance {
         let replaced = newest(&system, alg, KeyStatus::Active).map(|key| key.kid.as_str());
         // One round adds a key that is missing, the next lets it sign.
         for _ in 0..2 {
-            let next = |system: &System| rotation_asked(system, alg, replaced);
-            self.append(Some(asker), |system, id| next(system).map(|step| self.step(&step, id)).transpose()).await?;
+            self.append(Some(asker), |system| Ok(rotation_asked(system, alg, replaced).map(Change::from))).await?;
         }
         Ok(())
     }
@@ -225,27 +248,24 @@ impl KeyMaintenance {
     /// # Errors
     /// [`Refused`]
     pub async fn prepare(&self, alg: SigningAlg, asker: &Asker) -> Result<(), Refused> {
-        self.append(Some(asker), |system, id| match newest(system, alg, KeyStatus::Next) {
-            Some(_) => Ok(None),
-            None => self.step(&RotationStep::AddNext(alg), id).map(Some),
-        })
-        .await
+        let is_missing = |system: &System| newest(system, alg, KeyStatus::Next).is_none();
+        self.append(Some(asker), |system| Ok(is_missing(system).then_some(Change::AddSigning(alg)))).await
     }
 
     /// Makes another refresh key than `replaced` the active one, unless it is so.
     async fn replace_refresh_key(&self, replaced: Option<RefreshKeyId>, asker: Option<&Asker>) -> Result<(), Refused> {
         for _ in 0..2 {
-            self.append(asker, |system, id| {
+            self.append(asker, |system| {
                 let active = newest_refresh(system, KeyStatus::Active);
                 if active.is_some() && active != replaced {
                     return Ok(None);
                 }
                 if let Some(next) = newest_refresh(system, KeyStatus::Next) {
-                    return Ok(Some(SystemEvent::KeyActivated(KeyName::Refresh(next))));
+                    return Ok(Some(Change::Recorded(SystemEvent::KeyActivated(KeyName::Refresh(next)))));
                 }
                 let last = system.refresh.keys().max().copied().unwrap_or_default();
                 let next = last.checked_add(1).ok_or("there is no number left for a refresh key")?;
-                Ok(Some(new_refresh_key(next, &self.core.keys, id, 1, &*self.core.entropy)))
+                Ok(Some(Change::AddRefresh(next)))
             })
             .await?;
         }
@@ -278,7 +298,7 @@ impl KeyMaintenance {
     /// # Errors
     /// [`Refused`]
     pub async fn distrust(&self, name: &KeyName, asker: &Asker) -> Result<(), Refused> {
-        self.append(Some(asker), |system, _| Ok(distrust(system, name))).await?;
+        self.append(Some(asker), |system| Ok(distrust(system, name).map(Change::Recorded))).await?;
         // The keyring that knows of the distrust first; whatever follows may take its time.
         self.core.keyrings.renew(&self.core, self.core.now_to_close(Timestamp::default()))?;
         if let KeyName::Refresh(_) = name {
@@ -298,16 +318,32 @@ impl KeyMaintenance {
     async fn append(
         &self,
         asker: Option<&Asker>,
-        event: impl Fn(&System, CommitId) -> Result<Option<SystemEvent>, String>,
+        change: impl Fn(&System) -> Result<Option<Change>, String>,
     ) -> Result<(), Refused> {
+        let failed = |error: String| {
+            tracing::error!(%error, "a key cannot be made");
+            Unavailable::Fault
+        };
+        let mut ready: Option<Made> = None;
         for _ in 0..TRIES {
             let system = self.core.reader.system()?;
+            let Some(change) = change(&system.value).map_err(failed)? else { return Ok(()) };
             let id = self.core.commit_id();
-            let event = event(&system.value, id).map_err(|error| {
-                tracing::error!(%error, "a key cannot be made");
-                Unavailable::Fault
-            })?;
-            let Some(event) = event else { return Ok(()) };
+            let (keys, entropy) = (&self.core.keys, &*self.core.entropy);
+            let event = match change {
+                Change::AddSigning(alg) => {
+                    // API keys move the system too: whoever uses one must not have a key made in vain again and again.
+                    let made = match ready.take() {
+                        Some(made) if made.1.alg() == alg => made,
+                        _ => self.make(alg).await.map_err(failed)?,
+                    };
+                    let event = signing_key_added(alg, &made, keys, id, 1, entropy).map_err(failed)?;
+                    ready = Some(made);
+                    event
+                }
+                Change::AddRefresh(number) => new_refresh_key(number, keys, id, 1, entropy),
+                Change::Recorded(event) => event,
+            };
             let now = self.core.now_to_close(system.at);
             let asker = asker.cloned().unwrap_or_else(|| Asker::server(self.core.request_id()));
             let context = self.core.context(&asker, &Owner::System, id)?;
@@ -322,6 +358,18 @@ impl KeyMaintenance {
             }
         }
         Err(Unavailable::Conflict.into())
+    }
+
+    /// Makes a signing key on a thread of its own: to find the primes of an RSA key takes long enough to hold up everybody whose
+    /// requests are served by the thread that waits for it.
+    async fn make(&self, alg: SigningAlg) -> Result<Made, String> {
+        let _turn = self.making.acquire().await.map_err(|error| error.to_string())?;
+        let made = actix_rt::task::spawn_blocking(move || {
+            let made = SigningKey::generate(alg);
+            wipe_stack::<DEEP>();
+            made
+        });
+        made.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
     fn show(&self, system: &System, now: Timestamp) {

@@ -11,7 +11,7 @@ use super::hasher::{Done, Hasher, Job, Share};
 use super::tokens::{Authentication, Granted, Issued, Tokens};
 use crate::domain::account::{Account, AccountEvent, Guesser, LoginHow, Name, PasswordVerdict};
 use crate::domain::brakes::Brakes;
-use crate::domain::client::Grant;
+use crate::domain::client::{COMMON_SCOPES, Grant};
 use crate::domain::command::Command;
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
@@ -225,6 +225,10 @@ impl Logins {
             let throttled = verdict == PasswordVerdict::Throttled;
             return Err(if throttled { Denial::Throttled } else { Denial::WrongCredentials }.into());
         };
+        // Where he is sent on to, the scopes of the client that he came for mean nothing.
+        let sent_on = before.client.id != client.id;
+        let known = |scope: &String| COMMON_SCOPES.contains(&scope.as_str());
+        let scope = scope.map(|scope| scope.into_iter().filter(|scope| !sent_on || known(scope)).collect());
         let (id, gate_version, of) = (before.id, before.gate.version, before.verifier.password);
         let logged_in = self.finish(before, scope, kind, verdict, asker.clone()).await?;
         if weak {

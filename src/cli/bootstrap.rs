@@ -39,6 +39,9 @@ Examples:
 Exit codes: 0 applied, also if something differs; 1 it could not be done, standard error says why; 2 wrong command line,
 configuration or bootstrap file.";
 
+/// What is said where the whole file was applied and nothing came of it. Accounts are not compared: what was given them since is theirs.
+const NOTHING: &str = "nothing was left to create, and no API key or client differs\n";
+
 /// Settings that are never changed through a client's door.
 const FIXED: &[&str] = &["type", "profile", "enabled"];
 
@@ -63,7 +66,10 @@ pub fn run(command: Command) -> Result<(), Failure> {
     app::check(&bootstrap).map_err(Failure::usage)?;
     let mut applied = Applied { update, ..Applied::default() };
     let outcome = reach.run(Does::Change, async |doors: &Doors| Ok(applied.apply(&bootstrap, doors).await))?;
-    announce(&if json { applied.json() } else { applied.text() })?;
+    let text = if json { applied.json() } else { applied.text() };
+    // Where it was cut short, it is not known what the rest of the file says of what exists.
+    let nothing = if outcome.is_ok() { NOTHING } else { "" };
+    announce(if text.is_empty() { nothing } else { &text })?;
     outcome.map_err(|failure| Failure {
         text: format!("{}: mend it and apply the file again to go on", failure.text),
         ..failure
@@ -184,8 +190,7 @@ impl Applied {
         let of = |word: &'static str, lines: &[String]| {
             lines.iter().map(|line| format!("{word}  {line}\n")).collect::<String>()
         };
-        let text = of("created", &self.created) + &of("updated", &self.updated) + &of("differs", &self.differs);
-        if text.is_empty() { "everything exists, and nothing differs\n".to_owned() } else { text }
+        of("created", &self.created) + &of("updated", &self.updated) + &of("differs", &self.differs)
     }
 }
 

@@ -4,6 +4,7 @@
 //! key with its bounds; [`bootstrap`] reads the file that declares clients, accounts and API keys.
 
 pub mod bootstrap;
+mod fusionauth;
 pub mod keys;
 mod raw;
 mod secret;
@@ -14,6 +15,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use fusionauth::{DeadRefresh, FusionauthConfig};
 pub use raw::Source;
 pub use secret::Secret;
 pub use tls::TlsConfig;
@@ -26,7 +28,6 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// The environment variable that may hold the master key itself.
 pub const MASTER_KEY_VARIABLE: &str = "COUNTERSIGN_MASTER_KEY";
@@ -229,28 +230,6 @@ pub struct KeysConfig {
     pub jwks_max_age: Span,
 }
 
-/// What a refresh token that is not good is answered with where FusionAuth's clients refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeadRefresh {
-    /// 404, and nothing else: what the documented workflows expect.
-    NotFound,
-    /// 400, with what is wrong: what FusionAuth does since 1.17.
-    BadRequest,
-}
-
-/// `fusionauth.*`: what FusionAuth's clients find.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FusionauthConfig {
-    /// The one tenant.
-    pub tenant: Uuid,
-    /// What a refresh token that is not good is answered with.
-    pub dead_refresh: DeadRefresh,
-    /// Whether refreshing there needs an API key.
-    pub refresh_requires_key: bool,
-    /// Whether an access token is refused there once its session is over.
-    pub validate_checks_revocation: bool,
-}
-
 /// The form of diagnostics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
@@ -322,13 +301,7 @@ impl Config {
                 rotation_interval: raw.span("keys.rotation_interval")?,
                 jwks_max_age: raw.span("keys.jwks_max_age")?,
             },
-            fusionauth: FusionauthConfig {
-                tenant: raw.uuid("fusionauth.tenant_id")?,
-                dead_refresh: [DeadRefresh::NotFound, DeadRefresh::BadRequest]
-                    [raw.choice("fusionauth.dead_refresh_status")?],
-                refresh_requires_key: raw.flag("fusionauth.refresh_requires_key")?,
-                validate_checks_revocation: raw.flag("fusionauth.validate_checks_revocation")?,
-            },
+            fusionauth: fusionauth::read(&raw)?,
             log: log(&raw)?,
             warnings: Vec::new(),
             effective: Vec::new(),

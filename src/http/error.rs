@@ -8,6 +8,7 @@ use super::transport::BodyError;
 use crate::actors::{NotDone, Refused, Unavailable};
 use crate::config::Secret;
 use crate::crypto::WeakPassword;
+use crate::domain::client::Profile;
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
 use actix_web::http::StatusCode;
@@ -36,6 +37,8 @@ pub enum Why {
     BadClientAuthentication(String),
     /// No client at all.
     NoClient,
+    /// The access token is another client's: for FusionAuth's clients, which are told so.
+    NotThisClients,
     /// The body is too large, too slow or broken.
     Body(BodyError),
     /// The `Authorization: Bearer` token is missing.
@@ -75,6 +78,8 @@ pub enum Why {
 pub enum Shape {
     /// RFC 6749 section 5.2.
     OAuth,
+    /// The same with what FusionAuth's clients look for besides.
+    FusionauthOAuth,
     /// `{"error":…,"message":…,"request_id":…}`.
     Plain,
     /// FusionAuth's.
@@ -98,6 +103,14 @@ impl HttpError {
     /// An error in our own shape.
     pub fn plain(why: Why, request_id: Option<RequestId>) -> Self {
         Self { why, shape: Shape::Plain, request_id }
+    }
+
+    /// The same error for a client of this profile, where it is one of OAuth.
+    pub fn in_words_of(self, profile: Profile) -> Self {
+        match (self.shape, profile) {
+            (Shape::OAuth, Profile::Fusionauth) => Self { shape: Shape::FusionauthOAuth, ..self },
+            (_, Profile::Standard | Profile::Gateway | Profile::Fusionauth) => self,
+        }
     }
 
     /// An error for FusionAuth's clients.
@@ -201,6 +214,9 @@ fn answer(why: &Why) -> Answer {
             "name the client: HTTP Basic authentication, or client_id and client_secret in the body",
             BASIC,
         ),
+        Why::NotThisClients => {
+            plain(StatusCode::UNAUTHORIZED, "invalid_client", "the access token was issued to another client")
+        }
         Why::Body(error) => body(*error),
         Why::NoBearer => challenged(
             StatusCode::UNAUTHORIZED,
@@ -278,6 +294,10 @@ const NO_SUCH_ORIGIN: &str =
 
 const BASIC: &str = r#"Basic realm="countersign", charset="UTF-8""#;
 const DEAD_TOKEN: &str = "the token is not valid for this client, has expired or was revoked: log in again";
+const TTL_TOO_LONG: &str = "the token may be made to live shorter than the client's tokens do, not longer";
+const SCOPE_NOT_GRANTED: &str =
+    "the scope has something that this client may not ask for, or that the session was not granted";
+const CODE_WRONG: &str = "the code is wrong, was used, or came too late: ask for another";
 const CHANGE_FIRST: &str =
     "the password must be changed: POST /account/password with the change_code of this answer and a new password";
 
@@ -304,12 +324,7 @@ fn denied(denial: Denial) -> Answer {
         Denial::NotRegistered => {
             (StatusCode::BAD_REQUEST, "invalid_grant", "the account is not registered at this client", None)
         }
-        Denial::InvalidScope => (
-            StatusCode::BAD_REQUEST,
-            "invalid_scope",
-            "the scope has something that this client may not ask for, or that the session was not granted",
-            None,
-        ),
+        Denial::InvalidScope => (StatusCode::BAD_REQUEST, "invalid_scope", SCOPE_NOT_GRANTED, None),
         Denial::GrantNotAllowed => {
             (StatusCode::BAD_REQUEST, "unauthorized_client", "this client may not use this grant", None)
         }
@@ -321,19 +336,9 @@ fn denied(denial: Denial) -> Answer {
         ),
         Denial::PasswordChangeRequired => (StatusCode::BAD_REQUEST, "invalid_grant", CHANGE_FIRST, None),
         Denial::OldPasswordWrong => (StatusCode::FORBIDDEN, "old_password_wrong", "the old password is wrong", None),
-        Denial::PasswordCodeWrong => (
-            StatusCode::FORBIDDEN,
-            "password_code_wrong",
-            "the code is wrong, was used, or came too late: ask for another",
-            None,
-        ),
+        Denial::PasswordCodeWrong => (StatusCode::FORBIDDEN, "password_code_wrong", CODE_WRONG, None),
         Denial::TooLong => (StatusCode::BAD_REQUEST, "invalid_request", TOO_LONG, None),
-        Denial::TtlTooLong => (
-            StatusCode::BAD_REQUEST,
-            "invalid_request",
-            "the token may be made to live shorter than the client's tokens do, not longer",
-            None,
-        ),
+        Denial::TtlTooLong => (StatusCode::BAD_REQUEST, "invalid_request", TTL_TOO_LONG, None),
         Denial::ApiKeyUnknown | Denial::ApiKeyDisabled => (
             StatusCode::UNAUTHORIZED,
             "unauthorized",
@@ -406,7 +411,7 @@ struct PlainBody<'a> {
 impl ResponseError for HttpError {
     fn status_code(&self) -> StatusCode {
         match self.shape {
-            Shape::OAuth | Shape::Plain => answer(&self.why).status,
+            Shape::OAuth | Shape::FusionauthOAuth | Shape::Plain => answer(&self.why).status,
             Shape::Fusionauth => fusionauth::shaped(&self.why).0,
         }
     }
@@ -433,6 +438,7 @@ impl ResponseError for HttpError {
                 };
                 serde_json::to_string(&OAuthBody { error, error_description: &text, change_code }).ok()
             }
+            Shape::FusionauthOAuth => fusionauth::oauth(&self.why, error, &text),
             Shape::Plain => {
                 serde_json::to_string(&PlainBody { error, message: &text, request_id: self.request_id }).ok()
             }

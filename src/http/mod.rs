@@ -64,7 +64,7 @@ pub struct Doors {
     /// What was answered to requests that are asked once.
     answered: admin::Answered,
     entropy: Arc<dyn Entropy>,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
     origins: cors::Origins,
     stopping: AtomicBool,
     replayed: AtomicU64,
@@ -74,7 +74,7 @@ pub struct Doors {
 impl Doors {
     /// Doors that answer only about themselves until [`Self::open`].
     pub fn new(settings: DoorSettings, metrics: Arc<Metrics>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
-        let in_flight = Semaphore::new(settings.max_in_flight);
+        let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Arc::new(Self {
             services: OnceLock::new(),

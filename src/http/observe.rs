@@ -31,8 +31,8 @@ pub async fn observe<B: MessageBody + 'static>(
     let method = method_label(request.method());
     let watch = Stopwatch::start();
     // Questions about the server itself are answered however busy it is.
-    let permit = if is_about_the_server(request.path()) { None } else { Some(doors.in_flight.try_acquire()) };
-    let mut response = if matches!(permit, Some(Err(_))) {
+    let has_place = is_about_the_server(request.path()) || take_place(&request, &doors);
+    let mut response = if !has_place {
         request.error_response(HttpError::plain(Why::TooMany, Some(id))).map_into_right_body()
     } else {
         // The query is left out: clients that err put tokens there.
@@ -40,12 +40,17 @@ pub async fn observe<B: MessageBody + 'static>(
         // A handler's error is a response by now.
         next.call(request).instrument(span).await?.map_into_left_body()
     };
-    drop(permit);
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     count(&doors, &response, method, watch);
     Ok(response)
+}
+
+/// Takes a place among the requests under way, if there is one. It is given back with the request, which may outlive its caller.
+fn take_place(request: &ServiceRequest, doors: &Doors) -> bool {
+    let place = doors.in_flight.clone().try_acquire_owned();
+    place.map(|place| request.extensions_mut().insert(place)).is_ok()
 }
 
 fn new_request_id(doors: &Doors) -> RequestId {

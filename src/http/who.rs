@@ -5,7 +5,7 @@ use super::error::Why;
 use super::form::{Form, decode};
 use super::transport::headers;
 use crate::actors::{Asker, AuthenticatedClient, Person, Refused, cut};
-use crate::domain::client::Client;
+use crate::domain::client::{Client, Profile};
 use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
@@ -175,6 +175,28 @@ fn resolve(socket: Option<IpAddr>, forwarded: &[IpAddr], proxies: &[IpNet]) -> (
     let mut nearest_first = socket.iter().copied().chain(forwarded.iter().copied());
     let peer = nearest_first.find(|address| !is_proxy(address));
     (peer.or(socket), nearest_first.next())
+}
+
+/// The client that a request names: authenticated, if it shows a secret or is one that must, or one of FusionAuth's profile that is only
+/// named.
+///
+/// # Errors
+/// Why it is refused.
+pub async fn authenticate_or_name(
+    request: &HttpRequest,
+    doors: &Doors,
+    form: &Form,
+) -> Result<(AuthenticatedClient, Asker), Why> {
+    let services = doors.services()?;
+    let credentials = Credentials::read(&headers(request), form)?;
+    if credentials.secret.is_none()
+        && let Some((id, state)) = services.clients.find(&credentials.id).map_err(Why::Refused)?
+        && state.value.settings.profile == Profile::Fusionauth
+    {
+        let asker = Caller::of(request, doors).through(&state.value, false);
+        return Ok((AuthenticatedClient { id, state, by_secret: false }, asker));
+    }
+    authenticate(request, doors, form).await
 }
 
 /// Authenticates the client of a request, and says who asks through it.

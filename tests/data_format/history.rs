@@ -8,7 +8,7 @@ use countersign::app;
 use countersign::clock::{Clock, ManualClock};
 use countersign::crypto::{Kernel, Params};
 use countersign::domain::client::{ClientCommand, ClientSettings, ClientType, Grant, Profile};
-use countersign::domain::gate::GateCommand;
+use countersign::domain::gate::{GateCommand, PasswordHow};
 use countersign::domain::ids::AccountId;
 use countersign::domain::keys::{KeyStatus, SigningAlg};
 use countersign::domain::system::KeyName;
@@ -180,17 +180,21 @@ impl Story {
         self.ended(&line, "revoked");
 
         let line = self.begin(engine, "of an old password", "store", "bob").await;
-        assert!(administration.set_password(accounts[1], hashed("another password of bob"), &operator).await.unwrap());
+        let password = hashed("another password of bob");
+        administration
+            .give_password(accounts[1], password, (false, PasswordHow::Given), None, &operator)
+            .await
+            .unwrap();
         engine.services.closer.finish().await.unwrap();
         self.ended(&line, "password_changed");
 
         let line = self.begin(engine, "of a disabled account", "store", "carol").await;
-        assert!(administration.gate(accounts[2], GateCommand::Disable, &operator).await.unwrap());
+        administration.change_account(accounts[2], GateCommand::Disable, None, &operator).await.unwrap();
         engine.services.closer.finish().await.unwrap();
         self.ended(&line, "account_disabled");
 
         let line = self.begin(engine, "of an erased account", "app", "dave").await;
-        assert!(administration.gate(accounts[3], GateCommand::Erase, &operator).await.unwrap());
+        administration.change_account(accounts[3], GateCommand::Erase, None, &operator).await.unwrap();
         engine.services.closer.finish().await.unwrap();
         self.ended(&line, "account_erased");
 
@@ -292,7 +296,7 @@ async fn change_clients(engine: &Engine, account: AccountId) {
     assert!(refused.is_err());
     let settings = ClientSettings { scopes: words(&["reports"]), ..state.value.settings };
     for command in [ClientCommand::Change(Box::new(settings)), ClientCommand::RevokeSessions, ClientCommand::Disable] {
-        assert!(administration.client(&old, command, &operator).await.unwrap());
+        administration.change_client(&old, command, None, &operator).await.unwrap();
     }
     let store = || "store".parse().unwrap();
     for command in [
@@ -301,6 +305,6 @@ async fn change_clients(engine: &Engine, account: AccountId) {
         GateCommand::WithdrawRegistration(old),
         GateCommand::SetRoles(words(&["shopper", "tester"])),
     ] {
-        assert!(administration.gate(account, command, &operator).await.unwrap());
+        administration.change_account(account, command, None, &operator).await.unwrap();
     }
 }

@@ -89,6 +89,7 @@ fn only_what_format_2_says(mut folded: Folded) -> Folded {
         State::Account(account) => account.last_login_at = None,
         // Where the password was replaced.
         State::Gate(gate) if gate.password.password > 1 => gate.password_set_at = Timestamp::default(),
+        State::Client(client) => client.created_at = Timestamp::default(),
         State::Session(session) => (session.in_full, session.used_by) = (None, None),
         _ => {}
     }
@@ -112,6 +113,9 @@ fn what_the_base_does_not_tell_is_filled_in_as_closely_as_it_tells() {
             (State::Gate(gate), State::Gate(made)) => {
                 assert!((made.password_set_at..=told.at).contains(&gate.password_set_at), "{gate:?}");
                 passwords += usize::from(gate.password.password > 1);
+            }
+            (State::Client(told_of), State::Client(made)) => {
+                assert!((made.created_at..=told.at).contains(&told_of.created_at), "{told_of:?}");
             }
             (State::Session(session), State::Session(_)) => assert_eq!(session.last_used_by(), None),
             (State::System(system), State::System(made)) => {

@@ -232,7 +232,7 @@ async fn archiving_while_sessions_are_being_closed_harms_nobody() {
         sessions.push(running.login().await.unwrap());
     }
     let administration = &running.services.administration;
-    assert_eq!(administration.gate(alice, GateCommand::RevokeSessions, &operator()).await, Ok(true));
+    administration.change_account(alice, GateCommand::RevokeSessions, None, &operator()).await.unwrap();
     let client = running.client("store").await;
     // The closer, the doors and the archiving all go for the same sessions.
     for issued in sessions.iter().rev() {

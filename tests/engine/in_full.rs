@@ -150,7 +150,7 @@ async fn after_an_erasure_none_opens_and_nothing_is_said_of_who_asks() {
     let second = running.refresh(token(&first)).await.unwrap();
     let before = told_at(&machine).len();
     let administration = &running.services.administration;
-    assert_eq!(administration.gate(alice, GateCommand::Erase, &operator()).await, Ok(true));
+    administration.change_account(alice, GateCommand::Erase, None, &operator()).await.unwrap();
     assert_eq!(running.wait_for_end(&first).await, "account_erased");
     assert!(running.refresh(token(&second)).await.is_err());
     assert_eq!(addresses(&machine, &running, alice), vec![None; told_at(&machine).len()]);

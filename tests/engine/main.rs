@@ -14,6 +14,7 @@ mod long_session;
 mod lost_history;
 #[path = "../support/machine.rs"]
 mod machine;
+mod making_keys;
 mod panics;
 mod races;
 mod sweeping;

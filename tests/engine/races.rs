@@ -4,7 +4,7 @@ use crate::machine::{ALICE, Draw, Machine, Running, cheap_hash, client_id, event
 use countersign::actors::{Issued, NewPassword, Refused};
 use countersign::domain::client::ClientCommand;
 use countersign::domain::denial::Denial;
-use countersign::domain::gate::GateCommand;
+use countersign::domain::gate::{GateCommand, PasswordHow};
 use countersign::domain::ids::AccountId;
 use countersign::domain::time::Span;
 use futures_util::future::join_all;
@@ -27,28 +27,31 @@ const CHANGES: [Change; 5] =
 impl Change {
     async fn make(self, running: &Running, alice: AccountId, password: &str) {
         let administration = &running.services.administration;
-        let gate = |command| administration.gate(alice, command, &OPERATOR);
-        let client = |command| async { administration.client(&client_id("store"), command, &operator()).await };
+        let gate = |command| administration.change_account(alice, command, None, &OPERATOR);
+        let client =
+            |command| async { administration.change_client(&client_id("store"), command, None, &operator()).await };
         let made = match self {
             Self::Password => {
                 let new = NewPassword::Hash(Zeroizing::new(cheap_hash(password)));
-                administration.set_password(alice, new, &operator()).await
+                administration.give_password(alice, new, (false, PasswordHow::Given), None, &operator()).await
             }
             Self::Disable => gate(GateCommand::Disable).await,
             Self::RevokeSessions => gate(GateCommand::RevokeSessions).await,
             Self::DisableClient => client(ClientCommand::Disable).await,
             Self::BrakeClient => client(ClientCommand::RevokeSessions).await,
         };
-        assert!(made.unwrap());
+        made.unwrap();
     }
 
     async fn undo(self, running: &Running, alice: AccountId) {
         let administration = &running.services.administration;
         match self {
-            Self::Disable => assert!(administration.gate(alice, GateCommand::Enable, &operator()).await.unwrap()),
+            Self::Disable => {
+                administration.change_account(alice, GateCommand::Enable, None, &operator()).await.unwrap();
+            }
             Self::DisableClient => {
                 let store = client_id("store");
-                assert!(administration.client(&store, ClientCommand::Enable, &operator()).await.unwrap());
+                administration.change_client(&store, ClientCommand::Enable, None, &operator()).await.unwrap();
             }
             Self::Password | Self::RevokeSessions | Self::BrakeClient => {}
         }
@@ -192,8 +195,12 @@ async fn revoking_everything_is_not_starved_by_a_thief_who_never_pauses() {
         };
         let owner = async {
             eventually("the thief at work", || (refreshes.load(Ordering::Relaxed) > 5).then_some(())).await;
-            let revoked = running.services.administration.gate(alice, GateCommand::RevokeSessions, &operator()).await;
-            assert_eq!(revoked, Ok(true));
+            let revoked = running
+                .services
+                .administration
+                .change_account(alice, GateCommand::RevokeSessions, None, &operator())
+                .await;
+            assert!(revoked.is_ok(), "{revoked:?}");
             let claims_at_once = running.services.tokens.inspect(&stolen.access_token).unwrap();
             assert!(claims_at_once.is_none(), "dead at the answer");
             stop.store(true, Ordering::Relaxed);

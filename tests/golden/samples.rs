@@ -1,9 +1,11 @@
 //! What each golden file means: the entry, as the domain sees it.
 
+#[path = "accounts.rs"]
+mod accounts;
 #[path = "operators.rs"]
 mod operators;
 
-use countersign::domain::account::{AccountEvent, Login, LoginHow, NameEvent, PasswordVerdict};
+use accounts::{logins, names_and_accounts};
 use countersign::domain::client::{
     ClientCommand, ClientEvent, ClientRole, ClientSettings, ClientType, Grant, Introspect, IssueToken, LateRetry,
     Profile, UseEvent,
@@ -12,9 +14,7 @@ use countersign::domain::command::Command;
 use countersign::domain::context::{Context, InFull, Sealed, ToldBy};
 use countersign::domain::denial::Denial;
 use countersign::domain::evidence::{Ask, Door, Ended, EvidenceEvent, Past};
-use countersign::domain::ids::{
-    AccountId, ClientId, CommitId, Hash, NameHash, RequestId, SessionId, StreamId, Tag, TokenId,
-};
+use countersign::domain::ids::{AccountId, ClientId, CommitId, Hash, RequestId, SessionId, StreamId, Tag, TokenId};
 use countersign::domain::keys::SigningAlg;
 use countersign::domain::session::{
     Access, Asked, Refresh, RefreshDoor, Refreshed, Retried, Revoke, RevokeReason, SessionEvent, Started, Unrecorded,
@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 /// Every golden file's name, without `.v1.json`, and its entry.
 pub fn all() -> Vec<(&'static str, Envelope)> {
-    let people = [names_and_accounts(), passwords(), gates(), sessions(), refusals(), evidence()];
+    let people = [names_and_accounts(), logins(), passwords(), gates(), sessions(), refusals(), evidence()];
     [vec![system(), operated(), api_keys(), brakes(), clients(), usage()], people.to_vec()].concat().concat()
 }
 
@@ -202,84 +202,6 @@ fn operated() -> Vec<(&'static str, Envelope)> {
         ("system.repaired", entry(repaired(RepairedFrom::Store))),
         ("system.repaired-backup", entry(repaired(RepairedFrom::Backup))),
         ("system.history_dropped", entry(SystemEvent::HistoryDropped { through: 20, until, base: 30 })),
-    ]
-}
-
-fn names_and_accounts() -> Vec<(&'static str, Envelope)> {
-    let name = NameHash([0xee; 32]);
-    let named = |event| envelope(StreamId::Name(name), Event::Name(event), None);
-    let entry = |event, cmd| envelope(StreamId::Account(account_id()), Event::Account(event), cmd);
-    let login = |verdict, scope, ends| Login {
-        account: account_id(),
-        client: store(),
-        scope,
-        verdict,
-        how: LoginHow::Password,
-        refresh: None,
-        until: None,
-        session: session_id(0),
-        jti: jti(),
-        jitter: Span(12_500),
-        wall: NOW,
-        refresh_key: 3,
-        ends,
-    };
-    let (right, wrong) = (PasswordVerdict::Right, PasswordVerdict::Wrong);
-    let vouched = Login {
-        how: LoginHow::Issued,
-        refresh: Some(false),
-        until: Some(NOW + Span::minutes(5)),
-        ..login(PasswordVerdict::Vouched, None, vec![])
-    };
-    let vouched = Command::Login { login: vouched, gate: 2, client: 5, brakes: 0, n: None };
-    let succeeded = |how| AccountEvent::LoginSucceeded { client: store(), session: session_id(0), how };
-    let granted = Command::Login { login: login(right, None, vec![]), gate: 2, client: 5, brakes: 0, n: None };
-    let refused = Command::Login {
-        login: login(wrong, Some(words(&["cart", "openid"])), vec![]),
-        gate: 2,
-        client: 5,
-        brakes: 0,
-        n: Some(3),
-    };
-    let capped = login(right, None, vec![session_id(7)]);
-    let capped = Command::Login { login: capped, gate: 2, client: 5, brakes: 0, n: None };
-    let rehashed = |scheme| AccountEvent::PasswordRehashed { of: 1, verifier: sealed("dmVyaWZpZXI"), scheme };
-    let class = Denial::WrongCredentials;
-    let client = store();
-    let revoked = Event::Session(SessionEvent::Revoked { reason: RevokeReason::SessionCap });
-    vec![
-        ("name.taken", first(named(NameEvent::Taken { account: account_id() }))),
-        ("name.released", named(NameEvent::Released { account: account_id() })),
-        (
-            "account.created",
-            first(entry(AccountEvent::Created { login: sealed("bG9naW4"), name }, Some(Command::Server))),
-        ),
-        ("account.login_succeeded", entry(succeeded(LoginHow::Password), Some(granted))),
-        ("account.login_succeeded-issued", entry(succeeded(LoginHow::Issued), Some(vouched))),
-        ("account.login_succeeded-ping", entry(succeeded(LoginHow::Ping), None)),
-        ("account.login_succeeded-login_api", entry(succeeded(LoginHow::LoginApi), None)),
-        ("account.login_succeeded-created", entry(succeeded(LoginHow::Created), None)),
-        ("account.login_succeeded-registered", entry(succeeded(LoginHow::Registered), None)),
-        (
-            "account.username_set",
-            entry(AccountEvent::UsernameSet { login: sealed("dXNlcg"), name }, Some(Command::Server)),
-        ),
-        ("account.username_cleared", entry(AccountEvent::UsernameCleared, Some(Command::Server))),
-        ("account.profile_set", entry(AccountEvent::ProfileSet { profile: sealed("e30") }, Some(Command::Server))),
-        (
-            "account.login_refused-logins_refused",
-            entry(
-                AccountEvent::LoginRefused { client: client.clone(), class: Denial::LoginsRefused, n: 3 },
-                behind_brakes(Some(refused.clone())),
-            ),
-        ),
-        ("account.login_refused", entry(AccountEvent::LoginRefused { client, class, n: 3 }, Some(refused))),
-        ("account.password_rehashed", entry(rehashed(ARGON2ID), Some(Command::Server))),
-        ("account.password_rehashed-bcrypt", entry(rehashed(Scheme::Bcrypt { cost: 10 }), None)),
-        ("account.password_rehashed-pbkdf2_sha256", entry(rehashed(PBKDF2_SHA256), None)),
-        ("account.password_rehashed-pbkdf2_sha512", entry(rehashed(PBKDF2_SHA512), None)),
-        ("account.password_rehashed-scrypt", entry(rehashed(SCRYPT), None)),
-        ("session.revoked-cmd_login", envelope(StreamId::Session(session_id(7)), revoked, Some(capped))),
     ]
 }
 

@@ -5,6 +5,7 @@ mod api_key_rules;
 mod brakes_rules;
 mod client_rules;
 mod evidence_rules;
+mod fusionauth_rules;
 mod gate_rules;
 mod given;
 mod in_full_rules;

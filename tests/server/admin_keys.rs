@@ -3,6 +3,8 @@
 use crate::support::{ADMIN, API_KEYS, BOOTSTRAP, CLERK, Call, Plan, Server, USERS, wait_until};
 use base64::Engine;
 use serde_json::{Value, json};
+use std::io::Write;
+use std::net::TcpStream;
 
 fn server() -> Server {
     Plan::new(&format!("{BOOTSTRAP}{API_KEYS}")).start()
@@ -188,4 +190,46 @@ fn a_rotation_that_is_asked_for_again_with_its_key_is_done_once() {
     assert_eq!(second.header("idempotency-replayed"), Some("true"));
     assert_eq!(in_state(&server, "refresh", "retired").len(), 1, "one rotation");
     call.body(r#"{"refresh": true, "alg": "ES256"}"#).refused(&server, 422, "idempotency_key_reused");
+}
+
+#[test]
+fn a_rotation_goes_on_to_its_end_although_its_caller_hangs_up_and_is_told_to_whoever_asks_again() {
+    let server = server();
+    let once = [("Idempotency-Key", "rotation-of-december")];
+    let body = r#"{"refresh": true, "alg": "RS256"}"#;
+    let rotate = Call::new(ADMIN, "POST", "/admin/keys/rotate").with(&once);
+    let head = format!("POST /admin/keys/rotate HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {ADMIN}\r\n");
+    let head = format!("{head}Idempotency-Key: rotation-of-december\r\nContent-Type: application/json\r\n");
+    let begin = || {
+        let mut caller = TcpStream::connect(server.url.strip_prefix("http://").unwrap()).unwrap();
+        caller.write_all(format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes()).unwrap();
+        caller.set_nonblocking(true).unwrap();
+        caller
+    };
+    let mut caller = begin();
+    wait_until("the rotation has begun", || {
+        // It would be refused for its body, which leaves the key to whoever comes next.
+        let probe = rotate.body(r#"{"refresh": "?"}"#).to(&server);
+        assert!([400, 422].contains(&probe.status), "{probe:?}");
+        // While a probe is under way, the key is the probe's, and the rotation is refused as another request under it.
+        if probe.status == 400 && caller.peek(&mut [0]).is_ok() {
+            caller = begin();
+        }
+        probe.status == 422
+    });
+    drop(caller);
+    let mut told = None;
+    wait_until("the rotation has ended", || {
+        let answer = rotate.body(body).to(&server);
+        let is_under_way = answer.status == 409 && answer.text("error") == "idempotency_in_progress";
+        told = Some(answer);
+        !is_under_way
+    });
+    let told = told.unwrap();
+    assert_eq!((told.status, told.header("idempotency-replayed")), (200, Some("true")), "{told:?}");
+    let all = [("RS256", "retired"), ("RS256", "active"), ("refresh", "retired"), ("refresh", "active")];
+    assert_eq!(changes(&told.json()).len(), all.len(), "{told:?}");
+    for (kind, state) in all {
+        assert_eq!(in_state(&server, kind, state).len(), 1, "each was replaced once: {kind} {state}");
+    }
 }

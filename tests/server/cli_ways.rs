@@ -194,6 +194,8 @@ fn a_bootstrap_file() {
         assert_eq!(first["created"], json!(["API key \"more\"", "client \"kiosk\"", "account of accounts[0]"]));
         let nothing = apply(&["--update"]);
         assert_eq!(nothing, json!({"created": [], "updated": [], "differs": []}));
+        let said = way.run(&["bootstrap", "apply", file.to_str().unwrap()]).done();
+        assert_eq!(said, "nothing was left to create, and no API key or client differs\n");
         private(files, "bootstrap.toml", &text("\"a\", \"b\"").replace("[\"users\"]", "[\"tokens\"]"));
         let differs = apply(&[]);
         assert_eq!((differs["differs"].as_array().unwrap().len(), &differs["updated"]), (2, &json!([])), "{differs}");
@@ -205,6 +207,12 @@ fn a_bootstrap_file() {
         way.run(&["account", "erase", "erin@example.com", "--yes"]).done();
         let erased = apply(&[]);
         assert_eq!(erased["created"], json!([]), "who was erased is not made again");
+        let refused =
+            text("\"a\"").replace("csk_of-more-0123456789-abcdefghijklmn", "csk_of-the-administrators-0123456789");
+        let refused = private(files, "refused.toml", &refused.replace("\"more\"", "\"again\""));
+        let cut_short = way.run(&["bootstrap", "apply", refused.to_str().unwrap()]);
+        assert_eq!(cut_short.stdout, "", "nothing is said of what was not looked at");
+        cut_short.failed(1, &["API key \"again\"", "apply the file again"]);
         let printed = way.run(&["bootstrap", "apply", file.to_str().unwrap()]);
         assert!(printed.stdout.starts_with("differs  API key \"more\": permissions is"), "{printed:?}");
         vec![first, nothing, differs, updated, kiosk, erased]

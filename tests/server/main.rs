@@ -23,6 +23,7 @@ mod doors;
 mod events;
 mod flood;
 mod fusionauth;
+mod fusionauth_oauth;
 mod histories;
 mod import;
 mod key;

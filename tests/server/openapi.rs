@@ -80,6 +80,7 @@ fn everything_in_the_document_says_what_it_is() {
         }
     }
     for (shape, schema) in document["components"]["schemas"].as_object().unwrap() {
+        assert!(schema["description"].is_string(), "{shape} has no description");
         for (field, schema) in schema["properties"].as_object().into_iter().flatten() {
             assert!(schema["description"].is_string(), "{shape}.{field} has no description");
         }

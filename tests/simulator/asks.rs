@@ -4,12 +4,12 @@ use crate::base::{Base, PASSWORDS, asker, client_name, hash_of, login_id, passwo
 use crate::life::{ACCOUNTS, By, Password, Shown, Which, Wish};
 use crate::machine::{Running, client_id, operator};
 use crate::model::{Ask, BrakesChange, Call, ClientChange, GateChange, Person, Seen, Token};
-use countersign::actors::{Issued, LoginAsk, NewPassword, RefreshAsk, Refused, Unavailable};
+use countersign::actors::{Issued, LoginAsk, NewPassword, NotDone, RefreshAsk, Refused, Unavailable};
 use countersign::crypto::UnverifiedRefreshToken;
 use countersign::domain::brakes::BrakesCommand;
 use countersign::domain::client::ClientCommand;
-use countersign::domain::gate::GateCommand;
-use countersign::domain::ids::{AccountId, SessionId, TokenId};
+use countersign::domain::gate::{GateCommand, PasswordHow};
+use countersign::domain::ids::{AccountId, SessionId, TokenId, Version};
 use countersign::domain::session::RevokeReason;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -206,8 +206,8 @@ impl Known {
                     ClientChange::Brake => ClientCommand::RevokeSessions,
                 };
                 let client = client_id(client_name(client));
-                let changed = services.administration.client(&client, command, &operator()).await;
-                other(changed.map(Seen::Changed))
+                let changed = services.administration.change_client(&client, command, None, &operator()).await;
+                other(was_there(changed).map(Seen::Changed))
             }
             Ask::Brakes(change) => {
                 let command = match change {
@@ -228,7 +228,8 @@ impl Known {
         let command = match change {
             GateChange::SetPassword(n) => {
                 let new = NewPassword::Hash(Zeroizing::new(hash_of(n).to_owned()));
-                return administration.set_password(account, new, &operator()).await;
+                let how = (false, PasswordHow::Given);
+                return was_there(administration.give_password(account, new, how, None, &operator()).await);
             }
             GateChange::Disable => GateCommand::Disable,
             GateChange::Enable => GateCommand::Enable,
@@ -238,7 +239,7 @@ impl Known {
             GateChange::MustChange(must_change) => GateCommand::SetMustChange(must_change),
             GateChange::Erase => GateCommand::Erase,
         };
-        administration.gate(account, command, &operator()).await
+        was_there(administration.change_account(account, command, None, &operator()).await)
     }
 
     /// Takes over what an answer gave, and says it in the words of the model.
@@ -292,4 +293,13 @@ impl Known {
 fn from_youngest<T>(all: &BTreeMap<u32, T>, back: u64) -> Option<(u32, &T)> {
     let back = usize::try_from(back).ok()?.checked_rem(all.len())?;
     all.iter().rev().nth(back).map(|(number, known)| (*number, known))
+}
+
+/// Whether there was something to change; what was erased is there.
+fn was_there(changed: Result<Version, NotDone>) -> Result<bool, Refused> {
+    match changed {
+        Ok(_) | Err(NotDone::Moved(_) | NotDone::Over | NotDone::Taken) => Ok(true),
+        Err(NotDone::Missing) => Ok(false),
+        Err(NotDone::Refused(refused)) => Err(refused),
+    }
 }

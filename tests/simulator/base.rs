@@ -141,7 +141,7 @@ async fn make(kind: usize) -> Base {
         let administration = &running.services.administration;
         for client in 0..CLIENTS {
             let add = countersign::domain::gate::GateCommand::AddRegistration(client_name(client).parse().unwrap());
-            assert!(administration.gate(account, add, &operator()).await.unwrap());
+            administration.change_account(account, add, None, &operator()).await.unwrap();
         }
         accounts.push(account);
     }

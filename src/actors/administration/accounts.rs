@@ -213,21 +213,8 @@ impl Administration {
         }
     }
 
-    /// Sets a password, which ends the account's sessions. `false`: no such account.
-    ///
-    /// # Errors
-    /// [`Refused`]
-    pub async fn set_password(
-        &self,
-        account: AccountId,
-        password: NewPassword,
-        asker: &Asker,
-    ) -> Result<bool, Refused> {
-        let set = self.give_password(account, password, (false, PasswordHow::Given), None, asker).await;
-        was_there(set)
-    }
-
-    /// Sets a password and says whether it only serves to set another, and how it came; see [`Self::change_account`].
+    /// Sets a password, which ends the account's sessions, and says whether it only serves to set another, and how it came; see
+    /// [`Self::change_account`].
     ///
     /// # Errors
     /// [`NotDone`]
@@ -244,17 +231,6 @@ impl Administration {
         let seal = |id| self.core.keys.seal().seal(id, 1, VERIFIER_FIELD, phc.as_bytes(), &*self.core.entropy);
         let set = |id| GateCommand::SetPassword { verifier: seal(id), scheme, must_change, how };
         self.change_gate(account, set, seen, asker).await
-    }
-
-    /// Changes a gate. `false`: no such account.
-    ///
-    /// # Errors
-    /// [`Refused`]
-    pub async fn gate(&self, account: AccountId, command: GateCommand, asker: &Asker) -> Result<bool, Refused> {
-        match self.change_gate(account, |_| command.clone(), None, asker).await {
-            Err(NotDone::Over) => Ok(true),
-            changed => was_there(changed),
-        }
     }
 
     /// Changes an account, and says its version afterwards. `seen` is the version on which its author decided, if that matters.
@@ -327,14 +303,5 @@ impl Administration {
             | GateCommand::RevokeSessions
             | GateCommand::Erase => Ok(self.core.now_to_close(gate_at)),
         }
-    }
-}
-
-/// Whether there was something to change.
-fn was_there(changed: Result<Version, NotDone>) -> Result<bool, Refused> {
-    match changed {
-        Ok(_) | Err(NotDone::Moved(_) | NotDone::Over | NotDone::Taken) => Ok(true),
-        Err(NotDone::Missing) => Ok(false),
-        Err(NotDone::Refused(refused)) => Err(refused),
     }
 }

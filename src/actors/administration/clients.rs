@@ -55,19 +55,6 @@ impl Administration {
         self.core.keys.seal().seal(id, 1, SECRET_FIELD, &sha256(secret.as_bytes()), &*self.core.entropy)
     }
 
-    /// Changes a client. `false`: no such client.
-    ///
-    /// # Errors
-    /// [`Refused`]
-    pub async fn client(&self, client: &ClientId, command: ClientCommand, asker: &Asker) -> Result<bool, Refused> {
-        match self.change_client(client, command, None, asker).await {
-            Ok(_) => Ok(true),
-            Err(NotDone::Missing) => Ok(false),
-            Err(NotDone::Refused(refused)) => Err(refused),
-            Err(NotDone::Moved(_) | NotDone::Over | NotDone::Taken) => Err(Unavailable::Fault.into()),
-        }
-    }
-
     /// Changes a client, and says its version afterwards. `seen` is the version on which its author decided, if that matters.
     ///
     /// # Errors

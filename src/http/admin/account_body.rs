@@ -30,6 +30,7 @@ pub struct AccountBody {
     /// When somebody last logged in; `null`: nobody did.
     last_login_at: Option<String>,
     /// The version of what administration may change of it: its ETag.
+    #[schema(value_type = u64)]
     version: Version,
 }
 

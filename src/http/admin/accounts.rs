@@ -319,7 +319,8 @@ fn registrations(wanted: Option<BTreeSet<ClientId>>) -> Result<GateCommand, Why>
 /// log in again. `erase`: the person is forgotten for good; needs the permission `erase`. `password`: `{"password": …}` or
 /// `{"password_hash": …}`, with `"must_change": true` where it only serves to set another; every session ends. `password-code`:
 /// `{"ttl": "1h"}` (7d at most) answers `{"code": …, "expires_at": …}`: whoever has the code may set another password, once, by
-/// `POST /account/password`.
+/// `POST /account/password`. `revoke`, or `disable` and then `enable`, leave a code good: another code, or a password, makes it
+/// worth nothing.
 #[utoipa::path(post, path = "/admin/accounts/{id}/{action}", tag = "admin", operation_id = "act_on_account",
     params(
         ("id" = String, Path, description = "The account's id."),

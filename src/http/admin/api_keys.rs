@@ -43,6 +43,7 @@ pub struct ApiKeyBody {
     /// When it was created (RFC 3339).
     created_at: String,
     /// Its version: its ETag.
+    #[schema(value_type = u64)]
     version: Version,
     /// The key, where this request made it: shown once, and kept by nobody.
     #[serde(skip_serializing_if = "Option::is_none")]

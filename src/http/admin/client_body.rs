@@ -71,6 +71,7 @@ pub struct ClientBody {
     /// Whether it has a secret. It is never shown.
     has_secret: bool,
     /// Its version: its ETag.
+    #[schema(value_type = u64)]
     version: Version,
     /// The secret, where this request made it: shown once, and kept by nobody.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,6 +14,7 @@ mod made;
 mod once;
 mod query;
 pub mod sessions;
+mod to_its_end;
 
 pub use answer::{Answer, Page};
 pub use authority::{CommandLine, Operator};
@@ -27,8 +28,10 @@ use crate::config::ConfigError;
 use crate::config::bootstrap::Fields;
 use crate::domain::ids::Version;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, Bytes, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+use to_its_end::to_its_end;
 
 /// The routes of this group.
 pub fn routes(config: &mut ServiceConfig) {
@@ -64,7 +67,7 @@ where
     G::Output: Responder + 'static,
 {
     let page = page(path, "GET, HEAD, POST").route(web::get().to(list.clone())).route(web::head().to(list));
-    page.route(web::post().to(create))
+    page.route(web::post().to(create).wrap(from_fn(to_its_end)))
 }
 
 /// A page that is shown and changed.
@@ -78,7 +81,7 @@ where
     G::Output: Responder + 'static,
 {
     let page = page(path, "GET, HEAD, PATCH").route(web::get().to(show.clone())).route(web::head().to(show));
-    page.route(web::patch().to(change))
+    page.route(web::patch().to(change).wrap(from_fn(to_its_end)))
 }
 
 /// A page by which something is done.
@@ -88,7 +91,7 @@ where
     A: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    page(path, "POST").route(web::post().to(act))
+    page(path, "POST").route(web::post().to(act).wrap(from_fn(to_its_end)))
 }
 
 /// What came out, in the shape of these doors.

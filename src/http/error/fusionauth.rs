@@ -94,7 +94,7 @@ pub(super) fn shaped(why: &Why) -> (StatusCode, Option<String>) {
             denied(*denial, answer(why))
         }
         Why::NotFound | Why::NotDone(NotDone::Missing | NotDone::Over) => (StatusCode::NOT_FOUND, None),
-        Why::NoBearer | Why::InvalidBearer | Why::NoClient => (StatusCode::UNAUTHORIZED, None),
+        Why::NoBearer | Why::InvalidBearer | Why::NoClient | Why::NotThisClients => (StatusCode::UNAUTHORIZED, None),
         Why::MethodNotAllowed(_) => (StatusCode::METHOD_NOT_ALLOWED, None),
         Why::Refused(Refused::Unavailable(_))
         | Why::NotDone(NotDone::Refused(Refused::Unavailable(_)) | NotDone::Moved(_) | NotDone::Taken)
@@ -155,6 +155,66 @@ fn denied(denial: Denial, answer: Answer) -> (StatusCode, Option<String>) {
 
 fn general(answer: Answer) -> (StatusCode, Option<String>) {
     (answer.status, json(&Faults::general(answer.error, &answer.text)))
+}
+
+/// RFC 6749 section 5.2, with the reason as FusionAuth words it.
+#[derive(Serialize)]
+struct OAuthBody<'a> {
+    error: &'a str,
+    error_description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_password_id: Option<&'a str>,
+}
+
+/// The body of an error of the OAuth doors for clients of FusionAuth's profile.
+pub(super) fn oauth(why: &Why, error: &str, text: &str) -> Option<String> {
+    let (error, change_password_id) = match why {
+        Why::MustChange(code) => ("change_password_required", Some(code.expose())),
+        _ => (error, None),
+    };
+    json(&OAuthBody { error, error_description: text, error_reason: reason(why), change_password_id })
+}
+
+/// FusionAuth's word for why; `None` where it has none.
+fn reason(why: &Why) -> Option<&'static str> {
+    match why {
+        Why::Refused(Refused::Denied(denial)) => reason_of(*denial),
+        Why::MustChange(_) => Some("change_password_administrative"),
+        Why::UnsupportedGrant => Some("invalid_grant_type"),
+        Why::BadScope(_) => Some("unknown_scope"),
+        Why::NotThisClients => Some("client_id_mismatch"),
+        Why::NoBearer => Some("access_token_required"),
+        Why::InvalidBearer => Some("access_token_invalid"),
+        _ => None,
+    }
+}
+
+/// Nothing tells refresh tokens that are not good from one another, nor an unknown login from a wrong password.
+fn reason_of(denial: Denial) -> Option<&'static str> {
+    match denial {
+        Denial::BadTag
+        | Denial::HistoryLost
+        | Denial::ClientMismatch
+        | Denial::AheadOfJournal
+        | Denial::GrantWithdrawn
+        | Denial::Closed
+        | Denial::LateRetry
+        | Denial::ForeignRetry
+        | Denial::Superseded
+        | Denial::WrongDoor => Some("refresh_token_not_found"),
+        Denial::WrongCredentials | Denial::Throttled => Some("invalid_user_credentials"),
+        Denial::AccountDisabled => Some("user_locked"),
+        Denial::InvalidScope => Some("unknown_scope"),
+        Denial::GrantNotAllowed => Some("grant_type_disabled"),
+        Denial::TtlTooLong => Some("invalid_expires_in"),
+        Denial::ClientSecretMissing => Some("missing_client_secret"),
+        Denial::ClientUnknown | Denial::ClientSecretWrong | Denial::ClientSecretUnexpected => {
+            Some("invalid_client_authentication")
+        }
+        _ => None,
+    }
 }
 
 fn json(body: &impl Serialize) -> Option<String> {

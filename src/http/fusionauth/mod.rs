@@ -7,6 +7,8 @@ mod registrations;
 mod tenant;
 mod who;
 
+pub use tenant::client as tenant_client;
+
 use super::error::{HttpError, Why};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};

@@ -3,15 +3,16 @@
 use super::read_form;
 use super::revoke::REFRESH_PREFIX;
 use super::token::OAuthError;
-use crate::actors::AuthenticatedClient;
+use crate::actors::{Asker, AuthenticatedClient, Services};
 use crate::crypto::Claims;
-use crate::domain::client::Introspect;
+use crate::domain::client::{Introspect, Profile};
 use crate::domain::denial::Denial;
 use crate::domain::ids::SessionId;
 use crate::domain::session::Session;
 use crate::http::Doors;
-use crate::http::error::{HttpError, no_store};
-use crate::http::who::authenticate;
+use crate::http::error::{HttpError, Why, no_store};
+use crate::http::form::Form;
+use crate::http::who::authenticate_or_name;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -88,10 +89,30 @@ pub struct Introspection {
     /// The account's roles at the time of the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
-    /// The login id; with scope `email`.
+    /// The login id; with scope `email`, and for clients of profile `fusionauth` where it is an e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email: Option<String>,
+    /// The client again, for those of profile `fusionauth`.
+    #[serde(rename = "applicationId", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    application: Option<String>,
+    /// How the holder came by the token, for clients of profile `fusionauth`: `PASSWORD`, `REFRESH_TOKEN` and others.
+    #[serde(rename = "authenticationType", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    authentication: Option<String>,
+    /// Always true where there is an e-mail address, for clients of profile `fusionauth`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    email_verified: Option<bool>,
+    /// The login id that is no e-mail address, for clients of profile `fusionauth`.
+    #[serde(rename = "preferred_username", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    username: Option<String>,
+    /// The one tenant, for clients of profile `fusionauth`.
+    #[serde(rename = "tid", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    tenant: Option<String>,
 }
 
 impl Introspection {
@@ -111,6 +132,11 @@ impl Introspection {
             sid: claims.sid.map(|sid| sid.to_string()),
             roles: claims.roles,
             email: claims.email,
+            application: claims.application.map(|id| id.to_string()),
+            authentication: claims.authentication,
+            email_verified: claims.email_verified,
+            username: claims.username,
+            tenant: claims.tenant,
         }
     }
 
@@ -152,8 +178,23 @@ pub async fn introspect(
 ) -> Result<HttpResponse, HttpError> {
     let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let (client, asker) = authenticate(&request, &doors, &form).await?;
-    let refused = match (client.by_secret, client.state.value.enabled) {
+    let (client, asker) = authenticate_or_name(&request, &doors, &form).await?;
+    let profile = client.state.value.settings.profile;
+    let found = look_up(services, &form, &client, asker).await.map_err(|error| error.in_words_of(profile))?;
+    Ok(no_store(&mut HttpResponse::Ok()).json(found.unwrap_or_default()))
+}
+
+async fn look_up(
+    services: &Services,
+    form: &Form,
+    client: &AuthenticatedClient,
+    asker: Asker,
+) -> Result<Option<Introspection>, HttpError> {
+    let settings = &client.state.value.settings;
+    let token = form.need("token", TOKEN_LIMIT)?;
+    let of_refresh = token.starts_with(REFRESH_PREFIX);
+    let named_is_enough = settings.profile == Profile::Fusionauth && !of_refresh;
+    let refused = match (client.by_secret || named_is_enough, client.state.value.enabled) {
         (false, _) => Some(Denial::ClientSecretMissing),
         (true, false) => Some(Denial::ClientDisabled),
         (true, true) => None,
@@ -161,15 +202,15 @@ pub async fn introspect(
     if let Some(denial) = refused {
         return Err(services.clients.refuse(&client.id, denial, &asker).await.into());
     }
-    let token = form.need("token", TOKEN_LIMIT)?;
-    let found = if token.starts_with(REFRESH_PREFIX) {
-        let found = services.sessions.introspect(token, &client, asker).await?;
-        found.map(|(sid, session)| Introspection::of_refresh(sid, &session))
-    } else {
-        let found = services.tokens.inspect(token)?.filter(|token| may_learn_of(&client, &token.claims));
-        found.map(|token| Introspection::of_access(token.claims))
-    };
-    Ok(no_store(&mut HttpResponse::Ok()).json(found.unwrap_or_default()))
+    if of_refresh {
+        let found = services.sessions.introspect(token, client, asker).await?;
+        return Ok(found.map(|(sid, session)| Introspection::of_refresh(sid, &session)));
+    }
+    match services.tokens.inspect(token)? {
+        Some(token) if may_learn_of(client, &token.claims) => Ok(Some(Introspection::of_access(token.claims))),
+        Some(_) if settings.profile == Profile::Fusionauth => Err(Why::NotThisClients.into()),
+        _ => Ok(None),
+    }
 }
 
 /// A client learns of tokens issued to it and of those meant for it; a resource server of many, of all.

@@ -1,14 +1,16 @@
 //! `POST /oauth2/token` (RFC 6749).
 
 use super::read_form;
-use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, NoLogin, RefreshAsk, Services};
+use crate::actors::{Asker, AuthenticatedClient, Issued, LoginAsk, NoLogin, Person, RefreshAsk, Services, cut};
 use crate::config::Secret;
-use crate::domain::client::Grant;
+use crate::domain::client::{Grant, Profile};
+use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
 use crate::domain::time::Span;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why, no_store};
 use crate::http::form::Form;
+use crate::http::fusionauth::tenant_client;
 use crate::http::who::authenticate;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -78,6 +80,14 @@ pub struct TokenResponse {
     /// `true` where a login came from a network and a device that the account did not know, and it knew some: tell the person.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     new_context: bool,
+    /// The account, for clients of profile `fusionauth`.
+    #[serde(rename = "userId", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    user: Option<String>,
+    /// The session, for clients of profile `fusionauth`: the id of its refresh token, which stays the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    refresh_token_id: Option<String>,
 }
 
 /// An error (RFC 6749 section 5.2).
@@ -92,6 +102,12 @@ pub struct OAuthError {
     /// A one-time code for `POST /account/password`, good for 15 minutes: where the password was right and must be changed first.
     #[schema(nullable = false)]
     change_code: Option<String>,
+    /// FusionAuth's word for why, for clients of profile `fusionauth`.
+    #[schema(nullable = false)]
+    error_reason: Option<String>,
+    /// As `change_code`, for clients of profile `fusionauth`.
+    #[schema(nullable = false)]
+    change_password_id: Option<String>,
 }
 
 /// Log in, refresh, or get a token for a client itself.
@@ -129,27 +145,67 @@ pub async fn token(
 ) -> Result<HttpResponse, HttpError> {
     let services = doors.services()?;
     let form = read_form(&request, payload, &doors).await?;
-    let grant = grant(&form)?;
+    grant(&form, Profile::Fusionauth)?;
     let (client, asker) = authenticate(&request, &doors, &form).await?;
-    let scope = form.scope()?;
-    let issued = match grant {
-        Grant::Password => password(services, &form, &client, scope, asker).await?,
-        Grant::RefreshToken => {
-            let token = form.need("refresh_token", TOKEN_LIMIT)?;
-            services.sessions.refresh(token, RefreshAsk::of(&client, scope, asker)).await?
-        }
-        Grant::ClientCredentials => services.clients.issue_token(&client, scope, &asker).await?,
-    };
-    Ok(answer(issued))
+    let profile = client.state.value.settings.profile;
+    match granted(services, &form, &client, asker).await {
+        Ok(issued) => Ok(answer(issued, profile)),
+        Err(error) => Err(error.in_words_of(profile)),
+    }
 }
 
-fn grant(form: &Form) -> Result<Grant, Why> {
-    match form.need("grant_type", 64)? {
-        "password" => Ok(Grant::Password),
-        "refresh_token" => Ok(Grant::RefreshToken),
-        "client_credentials" => Ok(Grant::ClientCredentials),
+async fn granted(
+    services: &Services,
+    form: &Form,
+    client: &AuthenticatedClient,
+    asker: Asker,
+) -> Result<Issued, HttpError> {
+    let profile = client.state.value.settings.profile;
+    let grant = grant(form, profile)?;
+    let scope = form.scope()?;
+    match grant {
+        Grant::Password => password(services, form, client, scope, told(form, client, asker)).await,
+        Grant::RefreshToken => {
+            let token = form.need("refresh_token", TOKEN_LIMIT)?;
+            let ttl = if profile == Profile::Fusionauth { expires_in(form)? } else { None };
+            let ask = RefreshAsk { ttl, ..RefreshAsk::of(client, scope, asker) };
+            Ok(services.sessions.refresh(token, ask).await?)
+        }
+        Grant::ClientCredentials => Ok(services.clients.issue_token(client, scope, &asker).await?),
+    }
+}
+
+/// The grant that is asked for. `refresh` is what the documents of FusionAuth's workflows write.
+fn grant(form: &Form, profile: Profile) -> Result<Grant, Why> {
+    match (form.need("grant_type", 64)?, profile) {
+        ("password", _) => Ok(Grant::Password),
+        ("refresh_token", _) | ("refresh", Profile::Fusionauth) => Ok(Grant::RefreshToken),
+        ("client_credentials", _) => Ok(Grant::ClientCredentials),
         _ => Err(Why::UnsupportedGrant),
     }
+}
+
+/// How long the next access token shall live, as FusionAuth's clients ask.
+fn expires_in(form: &Form) -> Result<Option<Span>, Why> {
+    let Some(text) = form.get("expires_in") else { return Ok(None) };
+    let seconds = text.parse::<u32>().ok().filter(|seconds| *seconds > 0);
+    let seconds = seconds.ok_or_else(|| Why::Malformed("expires_in must be a number of seconds above 0".to_owned()))?;
+    Ok(Some(Span::seconds(seconds.into())))
+}
+
+/// Who asks, as FusionAuth's clients tell the person's device in the form.
+fn told(form: &Form, client: &AuthenticatedClient, asker: Asker) -> Asker {
+    let device =
+        form.get("metaData.device.name").filter(|_| client.state.value.settings.profile == Profile::Fusionauth);
+    let Some(device) = device.map(cut) else { return asker };
+    if client.by_secret {
+        // The peer itself is the client, not the person.
+        let known = if asker.told_by == ToldBy::Client { asker.person } else { Person::default() };
+        let person = Person { device: Some(device), ..known };
+        return Asker { told_by: ToldBy::Client, person, ..asker };
+    }
+    let claimed = Person { device: Some(device), ..asker.claimed.unwrap_or_default() };
+    Asker { claimed: Some(claimed), ..asker }
 }
 
 async fn password(
@@ -177,7 +233,13 @@ async fn password(
         return Err(services.clients.refuse(&client.id, denial, &asker).await.into());
     }
     let told = asker.clone();
-    match services.logins.login(client, LoginAsk::new(login, password, scope, asker)).await {
+    // Who is not registered at an application of FusionAuth's logs in all the same, without roles and refresh token.
+    let elsewhere = match state.settings.profile {
+        Profile::Fusionauth => Some(tenant_client(services, &asker).await?),
+        Profile::Standard | Profile::Gateway => None,
+    };
+    let ask = LoginAsk { elsewhere, ..LoginAsk::new(login, password, scope, asker) };
+    match services.logins.login(client, ask).await {
         Ok(issued) => Ok(issued),
         Err(NoLogin { must_change: Some(account), .. }) => {
             let code = services.passwords.issue_code(account, CHANGE_CODE_TTL, None, &told).await;
@@ -188,7 +250,9 @@ async fn password(
     }
 }
 
-fn answer(issued: Issued) -> HttpResponse {
+fn answer(issued: Issued, profile: Profile) -> HttpResponse {
+    let ours = profile == Profile::Fusionauth;
+    let session = issued.session.filter(|_| ours && issued.refresh_token.is_some());
     let scope = issued.scope.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     no_store(&mut HttpResponse::Ok()).json(TokenResponse {
         access_token: issued.access_token,
@@ -197,5 +261,7 @@ fn answer(issued: Issued) -> HttpResponse {
         refresh_token: issued.refresh_token,
         scope,
         new_context: issued.new_context,
+        user: issued.account.filter(|_| ours).map(|id| id.to_string()),
+        refresh_token_id: session.map(|id| id.to_string()),
     })
 }

@@ -58,7 +58,7 @@ pub fn forget_path(request: &mut ServiceRequest) {
 
 /// Empties, when it is dropped, the heads that this thread keeps: those that were refused while they were parsed, or never
 /// answered, were not given to anybody who could. Wipes what the connection's requests left on the stack, too.
-pub(super) struct EndOfConnection;
+pub struct EndOfConnection;
 
 impl Drop for EndOfConnection {
     fn drop(&mut self) {

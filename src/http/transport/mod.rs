@@ -31,7 +31,7 @@ mod watch;
 mod tests;
 
 pub use body::{BodyError, read_body};
-pub use heads::{forget_path, headers, query};
+pub use heads::{EndOfConnection, forget_path, headers, query};
 
 use actix_http::body::MessageBody;
 use actix_http::{HttpService, KeepAlive, Request, Response};

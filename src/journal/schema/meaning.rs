@@ -158,6 +158,16 @@ pub static EVENTS: &[Meaning] = &[
         ],
     ),
     event(
+        "system.token_vended",
+        "0.1.0",
+        "a token was signed with claims that an operator chose; no door here takes it",
+        &[
+            ("key", "the `kid` of the key that signed it"),
+            ("expires_at", "when it ends"),
+            ("claims", "the names of the claims that were chosen"),
+        ],
+    ),
+    event(
         "system.repaired",
         "0.1.0",
         "a damaged file was made whole again",
@@ -195,7 +205,19 @@ pub static EVENTS: &[Meaning] = &[
         "an account",
         &[("login†", "its login id"), ("name", "the hash of the login id: the `name:H` stream that is its own")],
     ),
-    event("account.login_succeeded", "0.1.0", "a login gave a session", &[CLIENT, SESSION]),
+    event(
+        "account.login_succeeded",
+        "0.1.0",
+        "a login gave a session",
+        &[
+            CLIENT,
+            SESSION,
+            (
+                "how?",
+                "by which door, where not by the password grant: `login_api`, `ping`, `issued`, `created`, `registered` (FusionAuth's)",
+            ),
+        ],
+    ),
     event("account.login_refused", "0.1.0", "a login was refused", &[CLIENT, CLASS, N]),
     event(
         "account.new_context",
@@ -232,6 +254,19 @@ pub static EVENTS: &[Meaning] = &[
         &[("login†", "the login id"), ("name", "its hash")],
     ),
     event(
+        "account.username_set",
+        "0.1.0",
+        "a second login id, besides the first; its name is taken in the same commit",
+        &[("login†", "the login id"), ("name", "its hash")],
+    ),
+    event("account.username_cleared", "0.1.0", "the second login id is gone", &[]),
+    event(
+        "account.profile_set",
+        "0.1.0",
+        "what apps keep about the person, and nothing here decides by",
+        &[("profile†", "all of it, as a JSON object")],
+    ),
+    event(
         "gate.password_set",
         "0.1.0",
         "a password: the first opens the gate, each later one ends what was open",
@@ -262,6 +297,12 @@ pub static EVENTS: &[Meaning] = &[
     ),
     event("gate.registrations_lifted", "0.1.0", "it may log in at every client again", &[]),
     event("gate.roles_set", "0.1.0", "the roles in its access tokens from now on", &[("roles", "all of them")]),
+    event(
+        "gate.registration_roles_set",
+        "0.1.0",
+        "the roles in its access tokens for one client, besides those for all",
+        &[CLIENT, ("roles", "all of them")],
+    ),
     event("gate.sessions_revoked", "0.1.0", "everything that was open is over", &[]),
     event("gate.erased", "0.1.0", "the person is forgotten; the data key is destroyed after this", &[]),
     event(
@@ -283,6 +324,12 @@ pub static EVENTS: &[Meaning] = &[
     ),
     event("client.disabled", "0.1.0", "nothing is granted to it", &[]),
     event("client.enabled", "0.1.0", "things are granted to it again", &[]),
+    event(
+        "client.removed",
+        "0.1.0",
+        "the client is as if it were not there: every session and token of before is over; enabled, it is back",
+        &[],
+    ),
     event("client.sessions_revoked", "0.1.0", "the client's brake: every session and token of before is over", &[]),
     event(
         "client.token_issued",

@@ -168,6 +168,10 @@ impl From<Key> for KeyName {
     }
 }
 
+fn vended(key: &str, expires_at: Timestamp, claims: &BTreeSet<String>) -> Stored {
+    Stored::TokenVended(TokenVended { key: key.to_owned(), expires_at: Text(expires_at), claims: claims.clone() })
+}
+
 fn named(name: &str) -> ApiKeyNamed {
     ApiKeyNamed { name: name.to_owned() }
 }
@@ -208,11 +212,7 @@ impl From<&SystemEvent> for Stored {
             SystemEvent::ApiKeyDisabled { name } => Self::ApiKeyDisabled(named(name)),
             SystemEvent::ApiKeyEnabled { name } => Self::ApiKeyEnabled(named(name)),
             SystemEvent::ApiKeyRevoked { name } => Self::ApiKeyRevoked(named(name)),
-            SystemEvent::TokenVended { key, expires_at, claims } => Self::TokenVended(TokenVended {
-                key: key.clone(),
-                expires_at: Text(*expires_at),
-                claims: claims.clone(),
-            }),
+            SystemEvent::TokenVended { key, expires_at, claims } => vended(key, *expires_at, claims),
             SystemEvent::ApiKeyRefused { name, class, n } => {
                 Self::ApiKeyRefused(ApiKeyRefused { name: name.clone(), class: Text(*class), n: *n })
             }

@@ -48,7 +48,7 @@ pub fn log_in() -> LogIn {
 /// At the store, from home, by another door than the password grant.
 pub fn let_in(how: LoginHow) -> LogIn {
     let verdict = if how == LoginHow::LoginApi { PasswordVerdict::Right } else { PasswordVerdict::Vouched };
-    LogIn { how, verdict, ..log_in() }
+    LogIn { verdict, how, ..log_in() }
 }
 
 impl LogIn {

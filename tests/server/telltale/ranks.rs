@@ -34,7 +34,7 @@ fn disable(data: &Path, login: &str) {
         let operator = Asker::server(RequestId(uuid_v7(&*world.entropy, world.clock.wall())));
         let administration = &app.services.administration;
         let account = administration.find_account(login).unwrap().unwrap();
-        assert!(administration.gate(account, GateCommand::Disable, &operator).await.unwrap());
+        administration.change_account(account, GateCommand::Disable, None, &operator).await.unwrap();
         app.stop();
     });
 }
