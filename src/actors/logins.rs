@@ -47,7 +47,7 @@ pub struct LoginAsk {
     pub scope: Option<BTreeSet<String>>,
     /// What kind of login it is.
     pub kind: LoginKind,
-    /// Where somebody logs in who is not registered at the client, where he may.
+    /// Where somebody logs in who is not registered at the client, where he may; without a refresh token.
     pub elsewhere: Option<AuthenticatedClient>,
     /// Who asks.
     pub asker: Asker,
@@ -92,6 +92,8 @@ struct Before {
     id: AccountId,
     gate: Versioned<Gate>,
     client: AuthenticatedClient,
+    /// Whether that is where somebody logs in who is not registered where he asked.
+    elsewhere: bool,
     brakes: Versioned<Brakes>,
     verifier: PasswordVerifier,
     guesser: Guesser,
@@ -252,6 +254,9 @@ impl Logins {
         asker: Asker,
     ) -> Result<LoggedIn, NoLogin> {
         let id = before.id;
+        // A refresh token is the client's to have where the person is registered.
+        let refresh = if before.elsewhere { Some(false) } else { kind.refresh };
+        let kind = LoginKind { refresh, ..kind };
         let finish = FinishLogin {
             client_id: before.client.id,
             scope,
@@ -287,11 +292,11 @@ impl Logins {
         let guesser = guesser(&self.core, id, &account.value, asker)?;
         let verifier = account.value.verifier(&gate.value).clone();
         let brakes = reader.brakes()?;
-        let client = match elsewhere {
-            Some(elsewhere) if !client.state.value.admits(&client.id, &gate.value) => elsewhere,
-            _ => client.clone(),
+        let (client, elsewhere) = match elsewhere {
+            Some(elsewhere) if !client.state.value.admits(&client.id, &gate.value) => (elsewhere, true),
+            _ => (client.clone(), false),
         };
-        Ok(Some(Before { id, gate, client, brakes, verifier, guesser }))
+        Ok(Some(Before { id, gate, client, elsewhere, brakes, verifier, guesser }))
     }
 
     /// One hash, whoever asks: of the account's own scheme, or of the scheme of an account that this login id always picks.

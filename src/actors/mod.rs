@@ -32,6 +32,7 @@ mod session;
 mod sessions;
 mod sweeper;
 mod tokens;
+mod vending;
 mod vital;
 mod watchdog;
 mod writer;
@@ -63,6 +64,7 @@ pub use session::{Bearer, SessionActor};
 pub use sessions::{RefreshAsk, Sessions};
 pub use sweeper::Sweeper;
 pub use tokens::{Inspected, Issued, Tokens};
+pub use vending::{NotVended, Vend, Vending};
 pub use vital::Vital;
 pub use watchdog::{Progress, Watching, watch};
 pub use writer::{WriteError, Writer, WriterLimits};
@@ -88,6 +90,8 @@ pub struct Services {
     pub passwords: Passwords,
     /// Who shows an API key.
     pub api_keys: ApiKeys,
+    /// Signs tokens with claims of an operator's choice.
+    pub vending: Vending,
     /// What ends more than one session at once.
     pub brakes: Brakes,
     /// Records what one event has ended.

@@ -79,6 +79,8 @@ pub enum Bearer {
     Anybody,
     /// Whoever has it and an API key, at such a door; the clients that the key covers, `None`: all.
     Key(Option<BTreeSet<ClientId>>),
+    /// The same where nobody has a say without a key: tokens of other clients are not for this door.
+    KeyAlone(Option<BTreeSet<ClientId>>),
 }
 
 impl Bearer {
@@ -91,18 +93,18 @@ impl Bearer {
     pub fn client(&self) -> Option<&ClientId> {
         match self {
             Self::Client(client) => Some(client),
-            Self::Anybody | Self::Key(_) => None,
+            Self::Anybody | Self::Key(_) | Self::KeyAlone(_) => None,
         }
     }
 
     /// Whether it may show tokens of a client here.
-    fn may_show(&self, id: &ClientId, client: &Client) -> bool {
+    pub(super) fn may_show(&self, id: &ClientId, client: &Client) -> bool {
+        let covered = |clients: &Option<BTreeSet<ClientId>>| clients.as_ref().is_none_or(|all| all.contains(id));
         match self {
             Self::Client(_) => true,
             Self::Anybody => client.trusts_bearers(),
-            Self::Key(clients) => {
-                clients.as_ref().is_none_or(|clients| clients.contains(id)) || client.trusts_bearers()
-            }
+            Self::Key(clients) => covered(clients) || client.trusts_bearers(),
+            Self::KeyAlone(clients) => covered(clients),
         }
     }
 }

@@ -220,6 +220,40 @@ impl Sessions {
         of_session(self.residents.ask(session, end).await?).map(|_| ())
     }
 
+    /// The session that a refresh token of ours names; it may be over. `None`: the token is none of ours, or of a session that the
+    /// store does not know.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn named_by(&self, token: &str) -> Result<Option<(SessionId, Session)>, Refused> {
+        let Ok(token) = self.verify(token) else { return Ok(None) };
+        Ok(self.core.reader.session(token.session)?.map(|session| (token.session, session.value)))
+    }
+
+    /// The session of a refresh token that would be redeemed for its bearer.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn good(
+        &self,
+        token: &str,
+        bearer: &Bearer,
+        asker: Asker,
+    ) -> Result<Option<(SessionId, Session)>, Refused> {
+        let Ok(token) = self.verify(token) else { return Ok(None) };
+        let Some(session) = self.core.reader.session(token.session)? else { return Ok(None) };
+        let client = session.value.client;
+        let state = self.core.reader.client(&client)?.ok_or(Unavailable::Fault)?;
+        if !bearer.may_show(&client, &state.value) {
+            return Ok(None);
+        }
+        // Nothing is called good by a clock that is not believed.
+        self.core.now(Timestamp::default())?;
+        let show = Show { presented: token.generation, client, asker };
+        let shown = of_session(self.residents.ask(token.session, show).await?)?;
+        Ok(shown.flatten().map(|session| (token.session, session)))
+    }
+
     /// The session of a refresh token that its own client introspects, if the token is active.
     ///
     /// # Errors

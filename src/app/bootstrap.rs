@@ -116,6 +116,9 @@ fn account(spec: &AccountSpec) -> Result<NewAccount, Refused> {
         enabled: spec.enabled,
         roles: spec.roles.clone(),
         clients: spec.clients.as_ref().map(|clients| clients.iter().cloned().collect()),
+        username: spec.username.clone(),
+        roles_at: spec.roles_at.clone(),
+        profile: spec.profile.clone(),
         ..NewAccount::new(spec.login.clone(), password)
     })
 }

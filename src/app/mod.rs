@@ -21,7 +21,7 @@ use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, ApiKeys, Asker, AttemptsTable, Brakes, Clients, Closer, Core, DirectoryLimits,
     Hasher, HasherLimits, Held, KeeperHandle, KeyMaintenance, Logins, Passwords, Refused, Residents, Services,
-    SessionActor, Sessions, Sweeper, Tokens, Writer, WriterLimits, archive_as_sealed,
+    SessionActor, Sessions, Sweeper, Tokens, Vending, Writer, WriterLimits, archive_as_sealed,
 };
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, KeepInStore};
@@ -235,6 +235,7 @@ fn wire(
         keys,
         administration,
         api_keys: ApiKeys::new(core.clone()),
+        vending: Vending::new(core.clone()),
         brakes: Brakes::new(core.clone(), closer.clone(), hasher.clone()),
         closer,
         core: core.clone(),

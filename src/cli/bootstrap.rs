@@ -161,6 +161,9 @@ impl Applied {
             ("roles", json!(spec.roles)),
             ("clients", clients(spec.clients.as_deref())),
             ("id", spec.id.map_or(Value::Null, |id| json!(id.to_string()))),
+            ("username", json!(spec.username)),
+            ("roles_at", json!(spec.roles_at)),
+            ("profile", spec.profile.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()),
         ];
         declared.extend(
             given.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)),

@@ -167,6 +167,7 @@ pub fn door_settings(config: &Config, issuer: String, metrics: bool) -> DoorSett
         body_timeout: config.http.body_timeout,
         max_in_flight: config.http.max_in_flight,
         metrics,
+        fusionauth: config.fusionauth,
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) fn issuer(text: &str) -> Result<(), String> {
 }
 
 /// Checks an origin (RFC 6454) as browsers send it, since it is compared byte by byte.
-pub(super) fn origin(text: &str) -> Result<(), String> {
+pub fn origin(text: &str) -> Result<(), String> {
     let error = |text: &str| {
         Err(format!(
             "{text:?} is not an origin: write scheme, host and port as browsers send them, such as \"https://app.example.com\""

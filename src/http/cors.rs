@@ -1,7 +1,7 @@
 //! What pages of other origins may read (CORS, in the Fetch standard): the doors that a public client uses from a browser, for the
 //! origins of that client. Everything else stays as browsers have it by themselves: unread.
 //!
-//! There is never a `*`, and never a word about credentials: no door of ours takes cookies.
+//! There is never a `*`, and never a word about credentials: of the doors that are open to pages none takes cookies.
 
 use super::Doors;
 use super::error::{HttpError, Why};

@@ -20,6 +20,7 @@ pub use error::answer_to;
 pub use openapi::document as openapi_document;
 
 use crate::actors::Services;
+use crate::config::FusionauthConfig;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
 use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
@@ -52,6 +53,8 @@ pub struct DoorSettings {
     pub max_in_flight: usize,
     /// Whether `/metrics` is served here.
     pub metrics: bool,
+    /// What FusionAuth's clients find.
+    pub fusionauth: FusionauthConfig,
 }
 
 /// What every door works with: there before the engine is.

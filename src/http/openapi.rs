@@ -1,8 +1,8 @@
 //! `/openapi.json`: generated from the annotations beside the handlers and pinned by a test.
 
-use super::{admin, api_page, oauth, ops, person};
+use super::{admin, api_page, fusionauth, oauth, ops, person};
 use actix_web::HttpResponse;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
 #[derive(OpenApi)]
@@ -11,6 +11,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
     tags(
         (name = "oauth", description = "OAuth 2, for app backends and resource servers"),
         (name = "person", description = "A person's own sessions and password, with an own access token"),
+        (name = "fusionauth", description = "FusionAuth's API, for apps that were written for it: see docs/FUSIONAUTH.md"),
         (name = "admin", description = "Accounts, clients, sessions, keys, API keys and brakes, for those who administer"),
         (name = "operations", description = "Health, metrics and this document, for those who run it"),
     ),
@@ -23,6 +24,19 @@ use utoipa::{Modify, OpenApi, ToSchema};
         oauth::discovery::metadata,
         oauth::discovery::openid_metadata,
         oauth::jwks::jwks,
+        fusionauth::login::login,
+        fusionauth::logout::logout,
+        fusionauth::ping::ping,
+        fusionauth::ping::ping_of,
+        fusionauth::refresh::refresh,
+        fusionauth::refresh_tokens::list,
+        fusionauth::refresh_tokens::show,
+        fusionauth::refresh_tokens::revoke,
+        fusionauth::refresh_tokens::revoke_one,
+        fusionauth::issue::issue,
+        fusionauth::tokens::validate,
+        fusionauth::tokens::public_keys,
+        fusionauth::tokens::vend,
         admin::accounts::list,
         admin::accounts::create,
         admin::accounts::find,
@@ -52,6 +66,48 @@ use utoipa::{Modify, OpenApi, ToSchema};
         admin::keys::list,
         admin::keys::rotate,
         admin::keys::distrust,
+        fusionauth::users::make::create,
+        fusionauth::users::make::create_with_id,
+        fusionauth::users::look::find,
+        fusionauth::users::look::show,
+        fusionauth::users::change::update,
+        fusionauth::users::change::patch,
+        fusionauth::users::delete::delete,
+        fusionauth::users::delete::delete_none,
+        fusionauth::users::import::import,
+        fusionauth::users::password::forgot,
+        fusionauth::users::password::may_change,
+        fusionauth::users::password::change,
+        fusionauth::users::password::check,
+        fusionauth::users::password::change_with_code,
+        fusionauth::users::register::create,
+        fusionauth::users::register::create_with_id,
+        fusionauth::users::registered::update,
+        fusionauth::users::registered::patch,
+        fusionauth::users::registered::show,
+        fusionauth::users::registered::update_one,
+        fusionauth::users::registered::patch_one,
+        fusionauth::users::registered::delete,
+        fusionauth::applications::look::list,
+        fusionauth::applications::look::show,
+        fusionauth::applications::look::oauth,
+        fusionauth::applications::make::create,
+        fusionauth::applications::make::create_with_id,
+        fusionauth::applications::make::update,
+        fusionauth::applications::make::patch,
+        fusionauth::applications::make::delete,
+        fusionauth::applications::roles::create,
+        fusionauth::applications::roles::create_with_id,
+        fusionauth::applications::roles::update,
+        fusionauth::applications::roles::patch,
+        fusionauth::applications::roles::delete,
+        fusionauth::applications::roles::delete_by_name,
+        fusionauth::tenants::list,
+        fusionauth::tenants::show,
+        fusionauth::tenants::create,
+        fusionauth::tenants::create_with_id,
+        fusionauth::tenants::status,
+        fusionauth::tenants::health,
         ops::health::live,
         ops::health::ready,
         ops::metrics::metrics,
@@ -87,6 +143,8 @@ impl Modify for Schemes {
         components.add_security_scheme("client_basic", scheme(HttpAuthScheme::Basic));
         components.add_security_scheme("access_token", scheme(HttpAuthScheme::Bearer));
         components.add_security_scheme("api_key", scheme(HttpAuthScheme::Bearer));
+        let bare = ApiKeyValue::with_description("Authorization", "An API key alone, without a scheme.");
+        components.add_security_scheme("fusionauth_key", SecurityScheme::ApiKey(ApiKey::Header(bare)));
     }
 }
 

@@ -333,3 +333,47 @@ fn sessions_that_ended_with_a_registration_stay_over_when_all_are_lifted() {
     assert!(!server.is_active(&session.access()));
     assert_eq!(server.login().status, 200);
 }
+
+#[test]
+fn an_account_may_have_a_second_login_id_and_roles_at_single_clients() {
+    let server = server();
+    let new = json!({"login": "carol@example.com", "password": NEW, "username": "carol", "roles_at": {"store": ["buyer"]},
+        "profile": {"firstName": "Carol"}});
+    let carol = server.admin("POST", "/admin/accounts", &new);
+    assert_eq!((&carol["username"], &carol["roles_at"]), (&json!("carol"), &json!({"store": ["buyer"]})), "{carol}");
+    assert_eq!(carol["profile"], json!({"firstName": "Carol"}));
+    assert_eq!(crate::support::claims(&server.login_as("Carol", NEW).access())["roles"], json!(["buyer"]));
+    let patch = |body: Value| server.admin("PATCH", &path(&carol), &body);
+    // Both may change places at once.
+    let swapped = patch(json!({"login": "carol", "username": "carol@example.com"}));
+    assert_eq!((&swapped["login"], &swapped["username"]), (&json!("carol"), &json!("carol@example.com")));
+    assert_eq!(server.login_as("carol@example.com", NEW).status, 200);
+    assert_eq!(patch(json!({"username": "caro"}))["username"], "caro");
+    assert_eq!(server.login_as("carol@example.com", NEW).status, 400);
+    assert_eq!(patch(json!({"username": null}))["username"], Value::Null);
+    assert_eq!((server.login_as("caro", NEW).status, server.login_as("carol", NEW).status), (400, 200));
+    for taken in ["alice@example.com", "CAROL"] {
+        let body = json!({"username": taken}).to_string();
+        Call::new(ADMIN, "PATCH", &path(&carol)).body(&body).refused(&server, 409, "taken");
+    }
+    for bad in [json!({"username": ""}), json!({"username": 7})] {
+        Call::new(ADMIN, "PATCH", &path(&carol)).body(&bad.to_string()).refused(&server, 400, "invalid_request");
+    }
+    let make = |more: Value| {
+        let mut body = json!({"login": "dave@example.com", "password": NEW, "clients": ["store"]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body.to_string()
+    };
+    for bad in [
+        json!({"roles_at": ["x"]}),
+        json!({"roles_at": {"store": "x"}}),
+        json!({"roles_at": {"a b": ["x"]}}),
+        json!({"roles_at": {"store": [""]}}),
+        json!({"profile": "x"}),
+        json!({"profile": [1]}),
+    ] {
+        Call::new(ADMIN, "POST", "/admin/accounts").body(&make(bad)).refused(&server, 400, "invalid_request");
+    }
+    let elsewhere = make(json!({"roles_at": {"app": ["x"]}}));
+    Call::new(HELPER, "POST", "/admin/accounts").body(&elsewhere).refused(&server, 403, "forbidden");
+}

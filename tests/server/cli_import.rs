@@ -123,3 +123,33 @@ fn what_was_exported_with_its_hashes_is_imported_and_people_log_in() {
     assert_eq!(crate::support::claims(&access)["sub"], id, "alice is who she was");
     assert_eq!(server.login_as("bob@example.com", "another fine password").status, 400, "and bob still shut out");
 }
+
+#[test]
+fn second_login_ids_roles_at_single_clients_and_profiles_are_exported_and_imported() {
+    let person = r#"{"login": "carol@example.com", "password": "a long enough password", "username": "carol", "clients": ["store"],
+        "roles_at": {"store": ["buyer", "critic"]}, "profile": {"firstName": "Jäne", "data": {"n": -1.5, "list": [1, null, true]}}}"#;
+    let person = person.replace('\n', "");
+    let (server, data) = stopped(BOOTSTRAP);
+    let way = Way::data(&data);
+    way.fed(&["account", "import", "-"], &person).done();
+    let files = tempfile::tempdir().unwrap();
+    let to = files.path().join("accounts.jsonl");
+    way.run(&["account", "export", "--with-password-hashes", "--to", to.to_str().unwrap()]).done();
+    drop(server);
+
+    let clients = BOOTSTRAP.split("[[accounts]]").next().unwrap();
+    let (server, data) = stopped(clients);
+    let way = Way::data(&data);
+    way.run(&["account", "import", to.to_str().unwrap()]).done();
+    let shown = way.run(&["account", "show", "carol@example.com", "--json"]).json();
+    let sent: Value = serde_json::from_str(&person).unwrap();
+    for field in ["login", "username", "clients", "roles_at", "profile"] {
+        assert_eq!(shown[field], sent[field], "{field}: {shown}");
+    }
+    let exported = way.run(&["account", "export"]).done();
+    assert_eq!(exported.lines().count(), 3);
+    assert!(!exported.lines().next().unwrap().contains("roles_at"), "what an account has not is left out");
+    let server = server.again();
+    let access = server.login_as("CAROL", "a long enough password").access();
+    assert_eq!(crate::support::claims(&access)["roles"], json!(["buyer", "critic"]));
+}

@@ -9,10 +9,15 @@ use tempfile::TempDir;
 
 const HASH: &str = "$argon2id$v=19$m=64,t=1,p=1$c29tZXNhbHRzb21lc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const ID: &str = "5f0c1a1e-7d0a-4f6e-9b1a-0c4f4f3b2a10";
+const BOBS_ID: &str = "4f0c1a1e-7d0a-4f6e-9b1a-0c4f4f3b2a10";
 
 /// A server with a session of alice, and a directory for files.
 fn server() -> (Server, TempDir) {
-    let server = Plan::new(&format!("{BOOTSTRAP}{API_KEYS}")).start();
+    // Ids that are drawn within one millisecond come in any order, and lists are in that of the ids.
+    let bob = "login = \"bob@example.com\"";
+    let bootstrap = BOOTSTRAP.replace(bob, &format!("id = \"{BOBS_ID}\"\n{bob}"));
+    assert_ne!(bootstrap, BOOTSTRAP);
+    let server = Plan::new(&format!("{bootstrap}{API_KEYS}")).start();
     assert_eq!(server.login().status, 200);
     (server, tempfile::tempdir().unwrap())
 }

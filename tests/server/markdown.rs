@@ -109,8 +109,10 @@ fn authentication(operation: &Value) -> String {
     let words = ways.iter().map(|way| match way.as_object().unwrap().keys().next().map(String::as_str) {
         Some("client_basic") => "the client, by HTTP Basic or `client_id` and `client_secret` in the body",
         Some("api_key") => "`Authorization: Bearer` and an API key",
+        Some("fusionauth_key") => "`Authorization` and an API key, without a scheme",
         Some("access_token") => "`Authorization: Bearer` and the access token",
         Some(other) => panic!("say what {other} is"),
+        None if operation["tags"][0] == "fusionauth" => "none, where none is asked for",
         None => "a public client by its `client_id` alone",
     });
     words.rev().collect::<Vec<_>>().join("; ")

@@ -100,7 +100,9 @@ fn every_route_is_in_the_document_and_everything_in_it_is_served() {
         let status = server.ask(&method, &path.replace("{file}", "index.html"));
         let known = operation["responses"].as_object().unwrap().contains_key(&status.to_string());
         assert!(known, "{method} {path} is answered {status}, which the document does not know");
-        assert!(status != 404 && status != 405, "{method} {path} is not served: {status}");
+        // Below `/api` what is not served is 501, and a code that nobody was given is 404.
+        let missing = status == 404 && !path.starts_with("/api/");
+        assert!(!missing && status != 405, "{method} {path} is not served: {status}");
     }
     for wrong in ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"] {
         assert_eq!(server.ask("get", wrong), 405, "{wrong}");

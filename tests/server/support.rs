@@ -262,6 +262,7 @@ impl Server {
         match method {
             "get" => Answer::of(self.agent.get(url).call().unwrap()).unwrap().status,
             "post" => Answer::of(self.agent.post(url).send_empty().unwrap()).unwrap().status,
+            "put" => Answer::of(self.agent.put(url).send_empty().unwrap()).unwrap().status,
             "patch" => Answer::of(self.agent.patch(url).send_empty().unwrap()).unwrap().status,
             "delete" => Answer::of(self.agent.delete(url).call().unwrap()).unwrap().status,
             other => panic!("{other} is not known here"),

@@ -6,7 +6,7 @@ use super::super::core::{Refused, TRIES, Unavailable, commit};
 use super::super::hasher::{Done, Job, Share};
 use super::super::logins::VERIFIER_FIELD;
 use super::person::{Held, take};
-use super::{Administration, LOGIN_FIELD, NotDone, expect};
+use super::{Administration, LOGIN_FIELD, NotDone, USERNAME_FIELD, expect};
 use crate::crypto::scheme_of;
 use crate::domain::account::{self, AccountEvent, Name};
 use crate::domain::command::Command;
@@ -76,6 +76,10 @@ pub struct Account {
     pub id: AccountId,
     /// The login id, opened; `None` where the account was erased.
     pub login: Option<String>,
+    /// The second login id, opened, where it has one.
+    pub username: Option<String>,
+    /// What apps keep about the person, opened: a JSON object.
+    pub profile: Option<String>,
     /// Who may have sessions of it: its version is the account's, for those who change it.
     pub gate: Versioned<Gate>,
     /// What its logins have left.
@@ -112,7 +116,12 @@ impl Administration {
             return Ok(None);
         };
         let login = self.core.login_of(id, &state.value)?;
-        Ok(Some(Account { id, login, gate, state: state.value }))
+        let username = match &state.value.username {
+            Some(username) => self.core.opened(id, USERNAME_FIELD, &username.login)?,
+            None => None,
+        };
+        let profile = self.profile(id, &state.value)?;
+        Ok(Some(Account { id, login, username, profile, gate, state: state.value }))
     }
 
     /// Accounts in the order of their ids, which is mostly that of their making: at most `limit`, after one.

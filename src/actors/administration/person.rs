@@ -10,6 +10,7 @@ use crate::domain::gate;
 use crate::domain::ids::{AccountId, CommitId, NameHash, Owner, StreamId, Version};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
+use std::collections::BTreeSet;
 
 /// A login id that is free, with the version of its stream and when that was written last.
 pub(super) type Held = (NameHash, Version, Timestamp);
@@ -23,13 +24,16 @@ pub struct PersonChange {
     pub username: Option<Option<String>>,
     /// What apps keep about him: a JSON object.
     pub profile: Option<String>,
+    /// Which profile its author has seen; `Some(None)`: none. Where it is another, nothing is changed.
+    pub over: Option<Option<CommitId>>,
 }
 
 impl Administration {
     /// Changes login ids or what apps keep about the person. Sessions go on. The account's version stays: nothing of its gate changes.
     ///
     /// # Errors
-    /// [`NotDone`]; [`NotDone::Taken`] where a login id is another account's, or the account's other one.
+    /// [`NotDone`]; [`NotDone::Taken`] where a login id is another account's, or the account's other one; [`NotDone::Moved`] where the
+    /// profile is not the one that the change is made over.
     pub async fn change_person(
         &self,
         account: AccountId,
@@ -45,6 +49,10 @@ impl Administration {
                 return Err(NotDone::Over);
             };
             let state = self.core.reader.account(account)?.ok_or(NotDone::Missing)?;
+            let profile = state.value.profile.as_ref().map(|profile| profile.commit);
+            if change.over.is_some_and(|over| over != profile) {
+                return Err(NotDone::Moved(gate.version));
+            }
             let id = self.core.commit_id();
             let (events, names) = self.decide_on_person(&key, id, account, &state.value, change)?;
             if events.is_empty() {
@@ -75,48 +83,40 @@ impl Administration {
         state: &Account,
         change: &PersonChange,
     ) -> Result<(Vec<AccountEvent>, Vec<Proposal>), NotDone> {
-        let (mut events, mut names) = (Vec::new(), Vec::new());
+        let mut events = Vec::new();
         let hash = |login: &str| self.core.keys.name().hash(login);
+        let second = state.username.as_ref().map(|username| username.name);
+        let (mut first_then, mut second_then) = (state.name, second);
         if let Some(login) = &change.login {
             let name = hash(login);
-            self.rename(account, Some(state.name), Some(name), &mut names)?;
+            first_then = name;
             let login = key.seal(id, 1, LOGIN_FIELD, login.trim().as_bytes(), &*self.core.entropy);
             events.push(AccountEvent::LoginChanged { login, name });
         }
         if let Some(username) = &change.username {
-            let had = state.username.as_ref().map(|username| username.name);
-            let name = username.as_deref().map(hash);
-            self.rename(account, had, name, &mut names)?;
-            match (username, name) {
+            second_then = username.as_deref().map(hash);
+            match (username, second_then) {
                 (Some(username), Some(name)) => events.push(self.username_set(key, (id, 2), username, name)),
-                _ if had.is_some() => events.push(AccountEvent::UsernameCleared),
+                _ if second.is_some() => events.push(AccountEvent::UsernameCleared),
                 _ => {}
             }
         }
         if let Some(profile) = &change.profile {
             events.push(self.profile_set(key, (id, 3), profile));
         }
+        if second_then == Some(first_then) {
+            return Err(NotDone::Taken);
+        }
+        let before: BTreeSet<NameHash> = [Some(state.name), second].into_iter().flatten().collect();
+        let then: BTreeSet<NameHash> = [Some(first_then), second_then].into_iter().flatten().collect();
+        let mut names = Vec::new();
+        for name in then.difference(&before) {
+            names.push(take(account, self.free(*name)?.ok_or(NotDone::Taken)?));
+        }
+        for name in before.difference(&then) {
+            names.extend(self.release(account, *name)?);
+        }
         Ok((events, names))
-    }
-
-    /// What moves a login id; nothing where only its spelling changes.
-    fn rename(
-        &self,
-        account: AccountId,
-        from: Option<NameHash>,
-        to: Option<NameHash>,
-        names: &mut Vec<Proposal>,
-    ) -> Result<(), NotDone> {
-        if from == to {
-            return Ok(());
-        }
-        if let Some(to) = to {
-            names.push(take(account, self.free(to)?.ok_or(NotDone::Taken)?));
-        }
-        if let Some(from) = from {
-            names.extend(self.release(account, from)?);
-        }
-        Ok(())
     }
 
     /// A login id that is nobody's; `None` where it is somebody's.

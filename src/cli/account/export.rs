@@ -108,6 +108,12 @@ fn line(mut account: Value, hash: Option<Value>) -> Option<Value> {
     if !account["clients"].is_null() {
         line.insert("clients".to_owned(), account["clients"].take());
     }
+    for field in ["username", "profile", "roles_at"] {
+        let value = account[field].take();
+        if !value.is_null() && value != Value::Object(Map::new()) {
+            line.insert(field.to_owned(), value);
+        }
+    }
     line.insert("must_change".to_owned(), account["password"]["must_change"].take());
     hash.map(|hash| line.insert("password_hash".to_owned(), hash));
     Some(Value::Object(line))

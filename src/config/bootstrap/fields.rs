@@ -5,6 +5,7 @@ use super::super::values::{line_of, nearest};
 use super::super::{ConfigError, Secret};
 use super::json::object;
 use figment::value::{Dict, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -147,6 +148,34 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Lists of texts by name, where they are given.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn lists(&mut self, field: &str) -> Result<Option<BTreeMap<String, Vec<String>>>, ConfigError> {
+        let Some(value) = self.take(field) else { return Ok(None) };
+        let Value::Dict(_, dict) = value else {
+            return Err(self.error(format!("`{field}` must have names with lists of texts")));
+        };
+        let lists = dict.into_iter().map(|(name, value)| match given(&value) {
+            Some(Given::Many(texts)) => Ok((name, texts)),
+            _ => Err(self.error(format!("`{field}`: {name:?} must be a list of texts, such as [\"a\", \"b\"]"))),
+        });
+        lists.collect::<Result<_, _>>().map(Some)
+    }
+
+    /// An object, as JSON, where one is given.
+    ///
+    /// # Errors
+    /// Something else stands there.
+    pub fn object(&mut self, field: &str) -> Result<Option<String>, ConfigError> {
+        match self.take(field) {
+            None => Ok(None),
+            Some(value @ Value::Dict(..)) => Ok(Some(json(&value).to_string())),
+            Some(_) => Err(self.error(format!("`{field}` must be an object"))),
+        }
+    }
+
     /// A text that is read by its type.
     pub fn parsed<T: FromStr>(&mut self, field: &str) -> Result<Option<T>, ConfigError>
     where
@@ -224,5 +253,24 @@ impl<'a> Fields<'a> {
             None => format!("there are {}", self.asked.join(", ")),
         };
         Err(self.error(format!("unknown field `{unknown}`{line}; {hint}")))
+    }
+}
+
+/// A value as JSON.
+fn json(value: &Value) -> serde_json::Value {
+    use serde_json::Value as Json;
+    match value {
+        Value::String(_, text) => Json::from(text.as_str()),
+        Value::Char(_, char) => Json::from(char.to_string()),
+        Value::Bool(_, flag) => Json::from(*flag),
+        Value::Num(_, number) => match (number.to_i128(), number.to_f64()) {
+            (Some(whole), _) => i64::try_from(whole).map(Json::from).or_else(|_| u64::try_from(whole).map(Json::from)),
+            (None, Some(float)) => Ok(Json::from(float)),
+            (None, None) => Ok(Json::Null),
+        }
+        .unwrap_or(Json::Null),
+        Value::Empty(..) => Json::Null,
+        Value::Dict(_, dict) => dict.iter().map(|(name, value)| (name.clone(), json(value))).collect(),
+        Value::Array(_, items) => items.iter().map(json).collect(),
     }
 }

@@ -9,6 +9,7 @@ mod tests;
 
 use super::raw::parse_toml;
 use super::values::nearest;
+pub use super::values::origin;
 use super::{ConfigError, Secret};
 use crate::domain::client::ClientSettings;
 use crate::domain::ids::{AccountId, ClientId};
@@ -16,7 +17,7 @@ use crate::domain::permission::Permission;
 use fields::Around;
 pub use fields::Fields;
 use figment::value::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
@@ -90,6 +91,12 @@ pub struct AccountSpec {
     pub roles: BTreeSet<String>,
     /// Its registrations; absent: all clients. They need not stand in the file.
     pub clients: Option<Vec<ClientId>>,
+    /// A second login id, as [`Self::login`].
+    pub username: Option<String>,
+    /// Its roles at single clients, besides [`Self::roles`].
+    pub roles_at: BTreeMap<ClientId, BTreeSet<String>>,
+    /// What apps keep about the person: a JSON object.
+    pub profile: Option<String>,
 }
 
 /// What an account proves itself with.
@@ -223,6 +230,8 @@ pub fn account_of(body: Fields<'_>) -> Result<AccountSpec, ConfigError> {
 pub struct AccountChanges {
     /// Another login id.
     pub login: Option<String>,
+    /// Another second login id; the inner `None`: none any more.
+    pub username: Option<Option<String>>,
     /// All roles from now on.
     pub roles: Option<BTreeSet<String>>,
     /// All registrations from now on; the inner `None`: all clients.
@@ -239,14 +248,17 @@ pub fn changed_account(mut body: Fields<'_>) -> Result<AccountChanges, ConfigErr
     if body.has("password") || body.has("password_hash") {
         return Err(body.error("a password is set by POST …/password"));
     }
-    let login = login(&mut body, false)?;
+    let login = login(&mut body, "login", false)?;
+    let no_username = body.is_null("username");
+    let username = self::login(&mut body, "username", false)?;
     let roles = roles(&mut body)?;
     let everywhere = body.is_null("clients");
     let clients = registrations(&mut body)?.map(BTreeSet::from_iter);
     let must_change = body.flag("must_change")?;
     body.finish()?;
     let clients = if everywhere { Some(None) } else { clients.map(Some) };
-    Ok(AccountChanges { login, roles, clients, must_change })
+    let username = if no_username { Some(None) } else { username.map(Some) };
+    Ok(AccountChanges { login, username, roles, clients, must_change })
 }
 
 /// A new password in a body, and whether it only serves to set another.
@@ -336,15 +348,18 @@ fn api_key(mut fields: Fields<'_>, make: Option<MakeSecret<'_>>) -> Result<ApiKe
 
 fn account(mut fields: Fields<'_>) -> Result<AccountSpec, ConfigError> {
     let id = fields.parsed("id")?;
-    let login = login(&mut fields, true)?.unwrap_or_default();
+    let login = login(&mut fields, "login", true)?.unwrap_or_default();
+    let username = self::login(&mut fields, "username", false)?;
     let given = (fields.secret("password")?, fields.text("password_hash")?);
     let must_change = fields.flag("must_change")?.unwrap_or(false);
     let enabled = fields.flag("enabled")?.unwrap_or(true);
     let roles = roles(&mut fields)?.unwrap_or_default();
     let clients = registrations(&mut fields)?;
+    let roles_at = roles_at(&mut fields)?;
+    let profile = fields.object("profile")?;
     fields.finish()?;
     let credential = credential(&fields, given)?;
-    Ok(AccountSpec { id, login, credential, must_change, enabled, roles, clients })
+    Ok(AccountSpec { id, login, credential, must_change, enabled, roles, clients, username, roles_at, profile })
 }
 
 /// Where an account may log in. None at all is no list: it would be taken for all.
@@ -359,25 +374,44 @@ fn registrations(fields: &mut Fields<'_>) -> Result<Option<Vec<ClientId>>, Confi
 }
 
 /// A login id is personal, and messages end in logs: they say which entry, not who.
-fn login(fields: &mut Fields<'_>, needed: bool) -> Result<Option<String>, ConfigError> {
-    let login = if needed { Some(fields.need("login")?) } else { fields.text("login")? };
+fn login(fields: &mut Fields<'_>, field: &str, needed: bool) -> Result<Option<String>, ConfigError> {
+    let login = if needed { Some(fields.need(field)?) } else { fields.text(field)? };
     let login = login.map(|login| login.trim().to_owned());
     if login.as_ref().is_some_and(|login| !text_without(login, 1, LOGIN_MAX, char::is_control)) {
-        return Err(fields.error("`login` must have 1 to 256 bytes and no control characters"));
+        return Err(fields.error(format!("`{field}` must have 1 to 256 bytes and no control characters")));
     }
     Ok(login)
 }
 
 fn roles(fields: &mut Fields<'_>) -> Result<Option<BTreeSet<String>>, ConfigError> {
-    let roles = fields.parsed_list("roles", |text| match text_without(text, 1, NAME_MAX, char::is_control) {
-        true => Ok(text.to_owned()),
-        false => Err(format!("{text:?} is not a role: use 1 to 64 bytes without control characters")),
-    })?;
-    let roles = roles.map(BTreeSet::from_iter);
+    let roles = fields.parsed_list("roles", role)?.map(BTreeSet::from_iter);
     if roles.as_ref().is_some_and(|roles| roles.len() > ROLES_MAX) {
         return Err(fields.error("`roles` has more than 100 roles, which would not fit into a token"));
     }
     Ok(roles)
+}
+
+fn role(text: &str) -> Result<String, String> {
+    match text_without(text, 1, NAME_MAX, char::is_control) {
+        true => Ok(text.to_owned()),
+        false => Err(format!("{text:?} is not a role: use 1 to 64 bytes without control characters")),
+    }
+}
+
+/// Roles by client.
+fn roles_at(fields: &mut Fields<'_>) -> Result<BTreeMap<ClientId, BTreeSet<String>>, ConfigError> {
+    let mut roles_at = BTreeMap::new();
+    for (client, roles) in fields.lists("roles_at")?.unwrap_or_default() {
+        let wrong = |why: &dyn std::fmt::Display| fields.error(format!("`roles_at`: {client:?}: {why}"));
+        let id = client.parse::<ClientId>().map_err(|why| wrong(&why))?;
+        let roles = roles.iter().map(|text| role(text)).collect::<Result<BTreeSet<_>, _>>();
+        let roles = roles.map_err(|why| wrong(&why))?;
+        if roles.len() > ROLES_MAX {
+            return Err(wrong(&"more than 100 roles, which would not fit into a token"));
+        }
+        roles_at.insert(id, roles);
+    }
+    Ok(roles_at)
 }
 
 fn credential(fields: &Fields<'_>, given: (Option<Secret>, Option<String>)) -> Result<Credential, ConfigError> {

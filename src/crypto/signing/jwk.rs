@@ -2,9 +2,15 @@
 
 use crate::crypto::sha256;
 use crate::domain::keys::SigningAlg;
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
+
+/// Characters of a line of PEM.
+const PEM_LINE: usize = 64;
 
 /// A public key. Only the members that belong to its type are present and written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +128,35 @@ impl Jwk {
         URL_SAFE_NO_PAD.encode(sha256(format!("{{{}}}", present.join(",")).as_bytes()))
     }
 
+    /// The key as AWS-LC has it, which says that it is one: a point on the curve, a modulus of 2048 to 8192 bits.
+    pub(in crate::crypto) fn parsed(&self) -> Result<ParsedPublicKey, JwkError> {
+        let refused = |_| JwkError("it is no point of the curve, or no RSA key");
+        match self.public_bytes()? {
+            PublicBytes::P256(point) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(refused),
+            PublicBytes::Ed25519(public) => ParsedPublicKey::new(&ED25519, &public).map_err(refused),
+            PublicBytes::Rsa { n, e } => {
+                let components = PublicKeyComponents { n: &n, e: &e };
+                components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).map_err(refused)
+            }
+        }
+    }
+
+    /// The key as PEM of a `SubjectPublicKeyInfo` (RFC 7468 section 13).
+    ///
+    /// # Errors
+    /// [`JwkError`] with what is wrong with it.
+    pub fn to_pem(&self) -> Result<String, JwkError> {
+        let der: PublicKeyX509Der<'_> = self.parsed()?.as_der().map_err(|_| JwkError("it has no DER form"))?;
+        let text = STANDARD.encode(der.as_ref());
+        let mut pem = "-----BEGIN PUBLIC KEY-----\n".to_owned();
+        for line in text.as_bytes().chunks(PEM_LINE) {
+            pem.extend(line.iter().copied().map(char::from));
+            pem.push('\n');
+        }
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        Ok(pem)
+    }
+
     /// Checks that type, curve, algorithm and use fit together, and decodes the key.
     pub(in crate::crypto) fn public_bytes(&self) -> Result<PublicBytes, JwkError> {
         if self.usage != "sig" {
@@ -203,6 +238,45 @@ mod tests {
         }
         der.push(0);
         assert!(Jwk::from_rsa_der(&der).is_err());
+    }
+
+    /// What stands between the first and the last line of PEM.
+    fn der_of(jwk: &Jwk) -> Vec<u8> {
+        let pem = jwk.to_pem().unwrap();
+        let body = pem.strip_prefix("-----BEGIN PUBLIC KEY-----\n").unwrap();
+        let body = body.strip_suffix("-----END PUBLIC KEY-----\n").unwrap();
+        assert!(body.lines().all(|line| (1..=64).contains(&line.len())), "{pem}");
+        STANDARD.decode(body.replace('\n', "")).unwrap()
+    }
+
+    #[test]
+    fn the_pem_of_an_ed25519_key_is_the_known_answer_of_rfc_8410() {
+        let public = URL_SAFE_NO_PAD.decode("Gb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE").unwrap();
+        let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
+        assert_eq!(Jwk::from_ed25519(&public).unwrap().to_pem().unwrap(), pem);
+    }
+
+    #[test]
+    fn pem_has_the_point_or_the_modulus_behind_the_name_of_its_algorithm() {
+        // RFC 5480 section 2: id-ecPublicKey, secp256r1, and the point of RFC 7515 appendix A.3.
+        let (x, y) = ("f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0");
+        let part = |text| URL_SAFE_NO_PAD.decode(text).unwrap();
+        let point = [vec![4], part(x), part(y)].concat();
+        let prefix = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE";
+        let der = der_of(&Jwk::from_p256_point(&point).unwrap());
+        assert_eq!(der[..27], STANDARD.decode(prefix).unwrap());
+        assert_eq!(der[26..], point);
+        // RFC 3279 section 2.3.1: rsaEncryption without parameters, and an RSAPublicKey.
+        let mut jwk = Jwk::new("RSA", None, SigningAlg::Rs256);
+        (jwk.n, jwk.e) = (Some(N.to_owned()), Some("AQAB".to_owned()));
+        let der = der_of(&jwk);
+        let again = Jwk::from_rsa_der(&der[24..]).unwrap();
+        assert_eq!((again.n, again.e), (jwk.n, jwk.e));
+        assert_eq!(der[6..19], [0x06, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0]);
+        let mut wrong = Jwk::from_p256_point(&[&[4], [7; 64].as_slice()].concat()).unwrap();
+        assert!(wrong.to_pem().is_err(), "no point of the curve");
+        wrong.alg = SigningAlg::EdDsa;
+        assert!(wrong.to_pem().is_err());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::actors::Account;
 use crate::domain::gate::Standing;
 use crate::domain::ids::{ClientId, Version};
 use serde::Serialize;
-use std::collections::BTreeSet;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use utoipa::ToSchema;
 
 /// An account.
@@ -16,13 +17,21 @@ pub struct AccountBody {
     /// Its login id; `null` where it was erased.
     #[schema(example = "alice@example.com")]
     login: Option<String>,
+    /// A second login id; `null`: none.
+    #[schema(example = "alice")]
+    username: Option<String>,
     /// `enabled`, `disabled` or `erased`.
     #[schema(example = "enabled")]
     standing: &'static str,
     /// The roles in its access tokens.
     roles: Vec<String>,
+    /// The roles in those for single clients besides, by client.
+    roles_at: BTreeMap<String, BTreeSet<String>>,
     /// The clients at which it may log in; `null`: all.
     clients: Option<Vec<String>>,
+    /// What FusionAuth's clients keep about the person; `null`: nothing.
+    #[schema(value_type = Option<serde_json::Value>)]
+    profile: Option<Value>,
     /// Its password.
     password: PasswordBody,
     /// When it was created (RFC 3339).
@@ -53,9 +62,12 @@ impl From<&Account> for AccountBody {
         Self {
             id: account.id.to_string(),
             login: account.login.clone(),
+            username: account.username.clone(),
             standing: standing(gate.standing),
             roles: gate.roles.iter().cloned().collect(),
+            roles_at: gate.roles_at.iter().map(|(client, roles)| (client.to_string(), roles.clone())).collect(),
             clients: gate.registrations.as_ref().map(names),
+            profile: account.profile.as_deref().and_then(|text| serde_json::from_str(text).ok()),
             password: PasswordBody {
                 scheme: account.state.verifier(gate).scheme.name(),
                 set_at: gate.password_set_at.to_string(),
@@ -105,6 +117,15 @@ pub struct NewAccountBody {
     /// Its id, where another system gave it one: a UUID in lower case.
     #[schema(nullable = false)]
     id: Option<String>,
+    /// A second login id, such as a name without `@`.
+    #[schema(nullable = false)]
+    username: Option<String>,
+    /// Its roles at single clients, besides `roles`, by client.
+    #[schema(nullable = false)]
+    roles_at: Option<BTreeMap<String, Vec<String>>>,
+    /// What FusionAuth's clients keep about the person: an object.
+    #[schema(nullable = false)]
+    profile: Option<Map<String, Value>>,
 }
 
 /// What is sent to change an account: what is left out stays as it is.
@@ -114,6 +135,8 @@ pub struct AccountChangesBody {
     /// Another login id. Sessions go on.
     #[schema(nullable = false)]
     login: Option<String>,
+    /// Another second login id; `null`: none any more.
+    username: Option<String>,
     /// All roles from now on.
     #[schema(nullable = false)]
     roles: Option<Vec<String>>,

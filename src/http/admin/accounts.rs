@@ -117,8 +117,7 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
     let body = body(request, payload, doors).await?;
     let work = async {
         let spec = account_of(fields(request, &body)?)?;
-        let clients = spec.clients.clone().map(BTreeSet::from_iter);
-        if !operator.covers_account(clients.as_ref()) {
+        if !covers_new(&operator, &spec) {
             return Err(operator.elsewhere(services).await);
         }
         // For a file that declares: what was erased is not made again.
@@ -141,6 +140,12 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
     doors.answered.once((request, &body), &operator, services.core.clock.read().wall, work).await
 }
 
+/// Whether an operator may make such an account.
+pub(super) fn covers_new(operator: &Operator, spec: &AccountSpec) -> bool {
+    let clients = spec.clients.clone().map(BTreeSet::from_iter);
+    operator.covers_account(clients.as_ref()) && spec.roles_at.keys().all(|client| operator.covers(client))
+}
+
 /// An account as it was sent.
 pub(super) async fn new_account(spec: AccountSpec, asker: &Asker, services: &Services) -> Result<NewAccount, Why> {
     let password = new_password(spec.credential, &spec.login, asker, services).await?;
@@ -150,6 +155,9 @@ pub(super) async fn new_account(spec: AccountSpec, asker: &Asker, services: &Ser
         enabled: spec.enabled,
         roles: spec.roles,
         clients: spec.clients.map(BTreeSet::from_iter),
+        username: spec.username,
+        roles_at: spec.roles_at,
+        profile: spec.profile,
         ..NewAccount::new(spec.login, password)
     })
 }
@@ -249,7 +257,7 @@ pub async fn show(
 
 /// Change an account.
 ///
-/// Field by field, each recorded by itself, in this order: login, clients, roles, must_change. Sessions at clients where it may not log in
+/// Field by field, each recorded by itself, in this order: login and username, clients, roles, must_change. Sessions at clients where it may not log in
 /// any more end; all others go on.
 #[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "admin", operation_id = "change_account",
     params(
@@ -280,7 +288,7 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     let services = doors.services()?;
     let operator = Operator::who_may(Permission::Users, request, doors, services).await?;
     let body = body(request, payload, doors).await?;
-    let AccountChanges { login, roles, clients, must_change } = changed_account(fields(request, &body)?)?;
+    let AccountChanges { login, username, roles, clients, must_change } = changed_account(fields(request, &body)?)?;
     let account = covered(&operator, services, named(id)?)?;
     if clients.as_ref().is_some_and(|clients| !operator.covers_account(clients.as_ref())) {
         return Err(operator.elsewhere(services).await);
@@ -288,8 +296,8 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     let registrations = clients.map(registrations).transpose()?;
     let mut seen = seen(request)?;
     let (administration, asker) = (&services.administration, &operator.asker);
-    if login.is_some() {
-        let change = PersonChange { login, ..PersonChange::default() };
+    if login.is_some() || username.is_some() {
+        let change = PersonChange { login, username, ..PersonChange::default() };
         seen = Some(administration.change_person(account.id, &change, seen, asker).await?).filter(|_| seen.is_some());
     }
     let roles = roles.map(GateCommand::SetRoles);

@@ -1,6 +1,6 @@
 //! `POST /admin/accounts/import`: accounts of another system, a line each.
 
-use super::accounts::new_account;
+use super::accounts::{covers_new, new_account};
 use super::authority::Operator;
 use super::{Answer, body, told};
 use crate::actors::{Refused, Services};
@@ -97,7 +97,8 @@ async fn imported(request: &HttpRequest, payload: web::Payload, doors: &Doors) -
         match Fields::of_json(line).and_then(account_of) {
             Err(error) => all.refused.push(RefusedLine { line: number, error: error.to_string() }),
             Ok(spec) => {
-                let names = [Some(normalise_login(&spec.login)), spec.id.map(|id| id.to_string())];
+                let username = spec.username.as_deref().map(normalise_login);
+                let names = [Some(normalise_login(&spec.login)), username, spec.id.map(|id| id.to_string())];
                 let mut is_new = true;
                 for name in names.into_iter().flatten() {
                     is_new &= named.insert(name);
@@ -134,14 +135,14 @@ impl Imported {
 
 /// One line. What cannot be decided now stops the import; what is wrong with the line does not.
 async fn one(spec: AccountSpec, operator: &Operator, services: &Services) -> Result<Line, Why> {
+    if !covers_new(operator, &spec) {
+        return Ok(Line::Refused("this API key covers other clients only".to_owned()));
+    }
     let new = match new_account(spec, &operator.asker, services).await {
         Ok(new) => new,
         Err(Why::Refused(refused)) => return Err(Why::Refused(refused)),
         Err(why) => return Ok(Line::Refused(HttpError::plain(why, None).text())),
     };
-    if !operator.covers_account(new.clients.as_ref()) {
-        return Ok(Line::Refused("this API key covers other clients only".to_owned()));
-    }
     let (id, login) = (new.id, new.login.clone());
     match services.administration.create_account(new, &operator.asker).await {
         Ok(Some(_)) => Ok(Line::Created),

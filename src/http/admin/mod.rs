@@ -10,7 +10,7 @@ mod client_body;
 pub mod clients;
 pub mod import;
 pub mod keys;
-mod made;
+pub(in crate::http) mod made;
 mod once;
 mod query;
 pub mod sessions;

@@ -76,7 +76,7 @@ impl<'a> Fields<'a> {
     /// A text that must be there.
     pub fn need(&mut self, name: &str) -> Option<&'a str> {
         let text = self.text(name);
-        if text.is_none() && !self.any(name).is_some_and(|value| !value.is_string()) {
+        if text.is_none() && self.any(name).is_none_or(Value::is_string) {
             self.wrong(name, "blank", "this is missing");
         }
         text

@@ -1,12 +1,16 @@
 //! Registrations: at which applications a user may log in, with which roles there.
 
+use super::person;
 use crate::actors::{Account, Services};
 use crate::crypto::sha256;
 use crate::domain::client::Profile;
 use crate::domain::ids::ClientId;
 use crate::http::error::Why;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
+
+/// Where in what apps keep about a person stands what they keep about his registrations, by application.
+pub const FIELD: &str = "registrations";
 
 /// The registrations of a user, as they stand in his answer: those at clients of FusionAuth's profile.
 ///
@@ -23,10 +27,11 @@ pub fn of(account: &Account, services: &Services) -> Result<Vec<Value>, Why> {
     Ok(shown)
 }
 
-/// One of them.
+/// One of them, with what apps keep about it.
 pub fn registration(account: &Account, client: &ClientId) -> Value {
     let gate = &account.gate;
-    json!({
+    let mut shown = kept(account, client);
+    let own = json!({
         "id": id(account, client).to_string(),
         "applicationId": client.as_str(),
         "roles": gate.value.roles_for(client),
@@ -34,7 +39,18 @@ pub fn registration(account: &Account, client: &ClientId) -> Value {
         "verified": true,
         "insertInstant": account.state.created_at.0,
         "lastUpdateInstant": gate.at.0,
-    })
+    });
+    if let Value::Object(own) = own {
+        shown.extend(own);
+    }
+    Value::Object(shown)
+}
+
+/// What apps keep about a registration.
+pub fn kept(account: &Account, client: &ClientId) -> Map<String, Value> {
+    let all = person::kept(account);
+    let kept = all.get(FIELD).and_then(|all| all.get(client.as_str()));
+    kept.and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
 /// The id of a registration, which has none of its own: the same each time (RFC 9562 section 5.8).
@@ -47,6 +63,7 @@ fn id(account: &Account, client: &ClientId) -> Uuid {
 
 fn is_application(client: &ClientId, services: &Services) -> Result<bool, Why> {
     let found = services.administration.find_client(client).map_err(Why::Refused)?;
-    let ours = found.is_some_and(|client| client.value.settings.profile == Profile::Fusionauth);
+    let ours =
+        found.is_some_and(|client| client.value.settings.profile == Profile::Fusionauth && !client.value.removed);
     Ok(ours && client.as_str() != services.core.tenant.to_string())
 }

@@ -19,7 +19,7 @@ pub async fn client(services: &Services, asker: &Asker) -> Result<AuthenticatedC
         if let Some((id, state)) = services.clients.find(&name)? {
             return Ok(AuthenticatedClient { id, state, by_secret: false });
         }
-        let id: ClientId = name.parse().map_err(|_| Unavailable::Fault)?;
+        let id = id(services)?;
         let mut drawn = Zeroizing::new([0; 32]);
         services.core.entropy.fill(&mut *drawn);
         let secret = Some(Zeroizing::new(URL_SAFE_NO_PAD.encode(*drawn)));
@@ -29,6 +29,14 @@ pub async fn client(services: &Services, asker: &Asker) -> Result<AuthenticatedC
             .await?;
     }
     Err(Unavailable::Conflict.into())
+}
+
+/// The id of that client: who is registered there only is registered at no application.
+///
+/// # Errors
+/// Never: a UUID is a client id.
+pub fn id(services: &Services) -> Result<ClientId, Refused> {
+    services.core.tenant.to_string().parse().map_err(|_| Unavailable::Fault.into())
 }
 
 fn settings() -> ClientSettings {

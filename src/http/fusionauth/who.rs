@@ -2,18 +2,22 @@
 //! a caller with a key tells in the body.
 
 use super::body::Fields;
-use crate::actors::{Asker, AuthenticatedClient, Person, Services, cut};
+use crate::actors::{Asker, AuthenticatedClient, Bearer, Person, Services, cut};
 use crate::domain::client::Profile;
 use crate::domain::context::ToldBy;
+use crate::domain::ids::{AccountId, ClientId};
 use crate::domain::permission::Permission;
+use crate::domain::time::Timestamp;
 use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why};
 use crate::http::transport::headers;
-use crate::http::who::bearer;
+use crate::http::who::{Caller, bearer};
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use serde_json::Value;
+use std::collections::BTreeSet;
+use uuid::Uuid;
 
 const TENANT_HEADER: &str = "x-fusionauth-tenantid";
 
@@ -78,10 +82,102 @@ pub fn told(asker: Asker, body: &Value) -> Asker {
         user_agent: in_info("userAgent"),
         device: device.and_then(|device| text(device.get("name"))).or_else(|| in_info("deviceName")),
     };
-    if person == Person::default() {
-        return asker;
+    if asker.told_by != ToldBy::ApiKey {
+        return if person == Person::default() { asker } else { Asker { claimed: Some(person), ..asker } };
     }
-    if asker.told_by == ToldBy::ApiKey { Asker { person, ..asker } } else { Asker { claimed: Some(person), ..asker } }
+    // What stands in the headers tells a caller with a key as well, and less than the body.
+    let headers = asker.claimed.clone().unwrap_or_default();
+    let person = Person {
+        address: person.address.or(headers.address),
+        user_agent: person.user_agent.or(headers.user_agent),
+        device: person.device.or(headers.device),
+    };
+    if person == Person::default() { asker } else { Asker { person, claimed: None, ..asker } }
+}
+
+/// The same where somebody logs in or shows his token. Of whom nobody tells anything there is nothing to compare: the peer is the app's
+/// backend, and everybody comes from there.
+pub fn in_person(asker: Asker, body: &Value) -> Asker {
+    let backend = asker.person.clone();
+    let asker = told(asker, body);
+    let untold = asker.told_by == ToldBy::ApiKey && asker.person == backend;
+    if untold { Asker { told_by: ToldBy::Nobody, ..asker } } else { asker }
+}
+
+/// Who shows a refresh token where no client is authenticated, and who asks: with an API key that may log people in, or without any.
+/// `alone`: only with one, and only at the clients that it covers.
+///
+/// # Errors
+/// The key is missing or may not; or the tenant is none of ours.
+pub async fn bearer_of(
+    token: &str,
+    body: &Value,
+    alone: bool,
+    request: &HttpRequest,
+    doors: &Doors,
+    services: &Services,
+) -> Result<(Bearer, Asker), Why> {
+    if shows_key(request) || alone {
+        let operator = key(Permission::Login, request, doors, services).await?;
+        let clients = operator.key.and_then(|key| key.clients);
+        let bearer = if alone { Bearer::KeyAlone(clients) } else { Bearer::Key(clients) };
+        return Ok((bearer, in_person(operator.asker, body)));
+    }
+    tenant(request, services)?;
+    let caller = Caller::of(request, doors);
+    let named = services.sessions.named_by(token).map_err(Why::Refused)?;
+    let client = match named {
+        Some((_, session)) => services.clients.find(session.client.as_str()).map_err(Why::Refused)?,
+        None => None,
+    };
+    let asker = match client {
+        Some((_, client)) => caller.through(&client.value, false),
+        None => caller.unproven(),
+    };
+    Ok((Bearer::Anybody, told(asker, body)))
+}
+
+/// A person who shows an access token of a client of FusionAuth's profile.
+pub struct Holder {
+    /// The person.
+    pub account: AccountId,
+    /// Where he was issued it.
+    pub client: AuthenticatedClient,
+    /// When it ends.
+    pub until: Timestamp,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+impl Holder {
+    /// Whoever shows such a token, in the header or in the cookie.
+    ///
+    /// # Errors
+    /// There is none, or it is not active, or a client's own, or of a client of another profile; or the tenant is none of ours.
+    pub fn of(request: &HttpRequest, doors: &Doors, services: &Services) -> Result<Self, Why> {
+        tenant(request, services)?;
+        let token = access_token(request).ok_or(Why::NoBearer)?;
+        let inspected = services.tokens.inspect(&token).map_err(Why::Refused)?.ok_or(Why::InvalidBearer)?;
+        let account = inspected.account.ok_or(Why::InvalidBearer)?;
+        let found = services.clients.find(inspected.claims.client_id.as_str()).map_err(Why::Refused)?;
+        let ours = found.filter(|(_, state)| state.value.settings.profile == Profile::Fusionauth);
+        let (id, state) = ours.ok_or(Why::InvalidBearer)?;
+        let asker = Caller::of(request, doors).through(&state.value, false);
+        let until = Timestamp::from_seconds(inspected.claims.exp);
+        Ok(Self { account, client: AuthenticatedClient { id, state, by_secret: false }, until, asker })
+    }
+}
+
+/// Whether an API key covers a person: all of the applications at which he is registered, and there is one.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn covers_person(operator: &Operator, person: AccountId, services: &Services) -> Result<bool, Why> {
+    let gate = services.core.reader.gate(person).map_err(|error| Why::Refused(error.into()))?;
+    let registrations = gate.and_then(|gate| gate.value.registrations);
+    let tenant = services.core.tenant.to_string();
+    let applications = |clients: BTreeSet<ClientId>| clients.into_iter().filter(|id| *id.as_str() != tenant).collect();
+    Ok(operator.covers_account(registrations.map(applications).as_ref()))
 }
 
 /// A client as FusionAuth's clients name it: one of their profile.
@@ -89,11 +185,15 @@ pub fn told(asker: Asker, body: &Value) -> Asker {
 /// # Errors
 /// Where the store cannot be read; `None` where there is none of the name.
 pub fn application(id: &str, services: &Services) -> Result<Option<AuthenticatedClient>, Why> {
-    let found = services.clients.find(id).map_err(Why::Refused)?;
-    let ours = found.filter(|(_, state)| {
-        state.value.settings.profile == Profile::Fusionauth
-            && !state.value.removed
-            && *id != *services.core.tenant.to_string()
+    let find = |id: &str| services.clients.find(id).map_err(Why::Refused);
+    let found = match (find(id)?, Uuid::try_parse(id)) {
+        // FusionAuth reads a UUID in any spelling.
+        (None, Ok(uuid)) => find(&uuid.to_string())?,
+        (found, _) => found,
+    };
+    let tenant = services.core.tenant.to_string();
+    let ours = found.filter(|(id, state)| {
+        state.value.settings.profile == Profile::Fusionauth && !state.value.removed && id.as_str() != tenant
     });
     Ok(ours.map(|(id, state)| AuthenticatedClient { id, state, by_secret: false }))
 }

@@ -19,11 +19,11 @@ use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 /// Bytes of a login id at most.
-const LOGIN_LIMIT: usize = 256;
+pub const LOGIN_LIMIT: usize = 256;
 /// Bytes of a password at most.
-const PASSWORD_LIMIT: usize = 1024;
+pub const PASSWORD_LIMIT: usize = 1024;
 /// How long the code may be shown that a login is answered with whose password must be changed.
-const CHANGE_CODE_TTL: Span = Span::minutes(15);
+pub const CHANGE_CODE_TTL: Span = Span::minutes(15);
 /// Bytes of a refresh token at most: ours are shorter.
 const TOKEN_LIMIT: usize = 512;
 

@@ -1,0 +1,179 @@
+//! `/api/user`: accounts, as FusionAuth's clients make, look at and change them.
+
+mod body;
+pub mod change;
+pub mod delete;
+pub mod import;
+
+pub mod look;
+pub mod make;
+pub mod password;
+pub mod register;
+pub mod registered;
+
+use super::{page, person, tenant, who};
+use crate::actors::{Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Voucher};
+use crate::crypto::WeakPassword;
+use crate::domain::account::LoginHow;
+use crate::domain::ids::{AccountId, ClientId};
+use crate::http::admin::Operator;
+use crate::http::error::{Faults, Why, weak};
+use actix_web::web::{self, ServiceConfig};
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use uuid::Uuid;
+
+/// How often a change is decided anew that somebody else was faster than.
+const TRIES: usize = 3;
+/// What stands where FusionAuth has other doors than a user's, which are not served.
+const OTHER_DOORS: [&str; 12] = [
+    "action",
+    "action-reason",
+    "bulk",
+    "comment",
+    "consent",
+    "family",
+    "group",
+    "recent-login",
+    "search",
+    "two-factor",
+    "verify-email",
+    "verify-registration",
+];
+
+/// The routes of this group.
+pub fn routes(config: &mut ServiceConfig) {
+    let users = page("/api/user", "DELETE, GET, POST").route(web::get().to(look::find));
+    let user = page("/api/user/{userId}", "DELETE, GET, PATCH, POST, PUT");
+    let codes = page("/api/user/change-password", "GET, POST");
+    let code = page("/api/user/change-password/{changePasswordId}", "GET, POST");
+    let all = page("/api/user/registration", "POST");
+    let of_user = page("/api/user/registration/{userId}", "PATCH, POST, PUT");
+    let one = page("/api/user/registration/{userId}/{applicationId}", "DELETE, GET, PATCH, PUT");
+    let forgot = page("/api/user/forgot-password", "POST");
+    config
+        .service(users.route(web::post().to(make::create)).route(web::delete().to(delete::delete_none)))
+        .service(page("/api/user/import", "POST").route(web::post().to(import::import)))
+        .service(forgot.route(web::post().to(password::forgot)))
+        .service(codes.route(web::get().to(password::may_change)).route(web::post().to(password::change)))
+        .service(code.route(web::get().to(password::check)).route(web::post().to(password::change_with_code)))
+        .service(all.route(web::post().to(register::create)))
+        .service(
+            of_user
+                .route(web::post().to(register::create_with_id))
+                .route(web::put().to(registered::update))
+                .route(web::patch().to(registered::patch)),
+        )
+        .service(
+            one.route(web::get().to(registered::show))
+                .route(web::put().to(registered::update_one))
+                .route(web::patch().to(registered::patch_one))
+                .route(web::delete().to(registered::delete)),
+        )
+        .service(
+            user.route(web::get().to(look::show))
+                .route(web::post().to(make::create_with_id))
+                .route(web::put().to(change::update))
+                .route(web::patch().to(change::patch))
+                .route(web::delete().to(delete::delete)),
+        );
+}
+
+/// Whether what stands where a user's id does is another of FusionAuth's doors, which is not served, whoever asks.
+fn own_door(text: &str) -> Result<(), Why> {
+    const ADVICE: &str = "this part of FusionAuth's API is not served here: docs/FUSIONAUTH.md lists what is";
+    if OTHER_DOORS.contains(&text) { Err(Why::NotSupported(ADVICE)) } else { Ok(()) }
+}
+
+/// The id that a path names.
+fn named(text: &str) -> Result<AccountId, Why> {
+    let wrong = |_| Faults::of("userId", "couldNotConvert", "this must be a UUID").into();
+    Uuid::try_parse(text).map(AccountId).map_err(wrong)
+}
+
+/// A user that there is.
+fn found(id: AccountId, services: &Services) -> Result<Account, Why> {
+    let account = services.administration.account(id).map_err(Why::Refused)?;
+    account.filter(|account| account.login.is_some()).ok_or(Why::NotDone(NotDone::Missing))
+}
+
+/// The same, where the operator may see and change him.
+async fn covered(id: AccountId, operator: &Operator, services: &Services) -> Result<Account, Why> {
+    let account = found(id, services)?;
+    if covers(operator, account.gate.value.registrations.as_ref(), services)? {
+        Ok(account)
+    } else {
+        Err(operator.elsewhere(services).await)
+    }
+}
+
+/// Whether an operator may see and change who is registered at these clients: at applications that he covers, and at one at least. The
+/// tenant's own client is none.
+fn covers(operator: &Operator, registrations: Option<&BTreeSet<ClientId>>, services: &Services) -> Result<bool, Why> {
+    let tenant = tenant::id(services).map_err(Why::Refused)?;
+    let applications = |clients: &BTreeSet<ClientId>| clients.iter().filter(|id| **id != tenant).cloned().collect();
+    Ok(operator.covers_account(registrations.map(applications).as_ref()))
+}
+
+/// Judges a password for somebody with these login ids.
+async fn judged(field: &str, password: &str, login: &str, operator: &Operator, services: &Services) -> Result<(), Why> {
+    let judged: Result<(), WeakPassword> =
+        services.passwords.judge(password, login, &operator.asker).await.map_err(Why::Refused)?;
+    judged.map_err(|why| weak(field, &why).into())
+}
+
+/// What is wrong where a login id is somebody's.
+fn taken(sent: &body::Sent, own: Option<AccountId>, services: &Services) -> Result<Faults, Why> {
+    let mut faults = Faults::default();
+    for (field, login) in [("user.email", &sent.email), ("user.username", &sent.username)] {
+        let Some(login) = login else { continue };
+        let holder = services.administration.find_account(login).map_err(Why::Refused)?;
+        let Some(holder) = holder.filter(|holder| Some(*holder) != own) else { continue };
+        let account = services.administration.account(holder).map_err(Why::Refused)?;
+        let active = account.is_none_or(|account| account.gate.value.is_enabled());
+        let advice = "another user has it: choose another, or change that user";
+        faults.add(field, if active { "duplicate" } else { "inactive" }, advice);
+    }
+    Ok(faults)
+}
+
+/// Logs a user in at an application for whom the caller vouches, or at the tenant. `None` where he may not log in now: what was asked
+/// for is done all the same.
+async fn vouched(
+    account: AccountId,
+    how: LoginHow,
+    client: &AuthenticatedClient,
+    operator: &Operator,
+    body: &Value,
+    services: &Services,
+) -> Result<Option<Issued>, Why> {
+    let refresh = how == LoginHow::Registered && client.state.value.settings.refresh_at_login;
+    let kind = LoginKind { how, refresh: Some(refresh), until: None };
+    let asker = who::in_person(operator.asker.clone(), body);
+    match services.logins.vouch(client, Voucher { account, kind, elsewhere: None, asker }).await {
+        Ok(issued) => Ok(Some(issued)),
+        Err(no) => match no.refused {
+            Refused::Denied(_) => Ok(None),
+            Refused::Unavailable(why) => {
+                tracing::warn!(account = %account, why = why.code(), "a user was made or registered without a token");
+                Ok(None)
+            }
+        },
+    }
+}
+
+/// The tokens of a login in an answer.
+fn with_tokens(answer: &mut Map<String, Value>, issued: Option<Issued>) {
+    let Some(issued) = issued else { return };
+    answer.insert("token".to_owned(), Value::from(issued.access_token));
+    answer.insert("tokenExpirationInstant".to_owned(), Value::from(issued.expires_at.0));
+    if let (Some(refresh), Some(session)) = (issued.refresh_token, issued.session) {
+        answer.insert("refreshToken".to_owned(), Value::from(refresh));
+        answer.insert("refreshTokenId".to_owned(), Value::from(session.to_string()));
+    }
+}
+
+/// A user as he is answered.
+fn shown(id: AccountId, services: &Services) -> Result<Value, Why> {
+    person::user(id, services)?.ok_or(Why::NotDone(NotDone::Missing))
+}
