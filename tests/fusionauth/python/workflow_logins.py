@@ -15,6 +15,11 @@ def run(world):
     once(world)
 
 
+def lasts(seconds):
+    """Lives of tokens are drawn, up to a twentieth shorter than was set; and a second may begin meanwhile."""
+    assert 280 <= seconds <= 300, seconds
+
+
 def made(world):
     def application():
         shop = world.shop
@@ -57,7 +62,8 @@ def api(world):
         same((said["aud"], said["applicationId"], said["sub"]), (world.shop["id"], world.shop["id"], world.id))
         same((said["email"], said["email_verified"]), (world.email, True))
         same((said["roles"], said["authenticationType"]), (["shopper"], "PASSWORD"))
-        same((header(token)["typ"], said["exp"] - said["iat"]), ("JWT", 300))
+        same(header(token)["typ"], "JWT")
+        lasts(said["exp"] - said["iat"])
 
     check("a token says who, where, how and with which roles", token)
 
@@ -95,7 +101,8 @@ def refused_or_not(world):
 def grants(world):
     def tokens():
         body = good(world.grant())
-        same((body["token_type"], body["userId"], body["expires_in"]), ("Bearer", world.id, 300))
+        same((body["token_type"], body["userId"]), ("Bearer", world.id))
+        lasts(body["expires_in"])
         assert body["refresh_token"], list(body)
         said = claims(body["access_token"])
         same((said["aud"], said["sub"], said["roles"]), (world.shop["id"], world.id, ["shopper"]))
@@ -138,7 +145,7 @@ def refreshes(world):
         assert body["access_token"] != login["access_token"]
         for member in ("refresh_token", "refresh_token_id"):
             same(body[member], login[member])
-        same(header(body["access_token"])["gty"], ["password", "refresh_token"])
+        same(header(body["access_token"])["gty"], ["refresh_token"])
 
     check("the refresh grant gives another access token", grant)
 

@@ -23,7 +23,7 @@ module.exports = async (world) => {
     const body = await good(grant);
     assert.notEqual(body.access_token, login.access_token);
     assert.deepEqual([body.refresh_token, body.refresh_token_id], [login.refresh_token, login.refresh_token_id]);
-    assert.deepEqual(header(body.access_token).gty, ['password', 'refresh_token']);
+    assert.deepEqual(header(body.access_token).gty, ['refresh_token']);
   });
   await check('a refresh token of either door is good at the other', async () => {
     const login = await world.login();
