@@ -11,25 +11,51 @@ use std::process::{Command, Stdio};
 const APPLICATION: &str = "4eedf18a-9360-40f6-a36c-88269ed5ec55";
 const PASSWORD: &str = "correct horse battery staple";
 
-/// What the models leave out of an answer, although FusionAuth sends it, as its own documentation shows.
-const NOT_IN_THE_MODELS: &[(&str, &[&str])] = &[];
+/// What a model does not have: claims that FusionAuth's own documentation shows, and endpoints that FusionAuth has or lacks without
+/// telling of them.
+const NOT_IN_THE_MODELS: &[(&str, &[&str])] = &[
+    (
+        "ValidateResponse",
+        &[
+            ".jwt.applicationId",
+            ".jwt.auth_time",
+            ".jwt.authenticationType",
+            ".jwt.client_id",
+            ".jwt.email",
+            ".jwt.email_verified",
+            ".jwt.preferred_username",
+            ".jwt.roles",
+            ".jwt.sid",
+            ".jwt.tid",
+        ],
+    ),
+    (
+        "OpenIdConfiguration",
+        &[
+            ".introspection_endpoint",
+            ".introspection_endpoint_auth_methods_supported",
+            ".revocation_endpoint",
+            ".revocation_endpoint_auth_methods_supported",
+        ],
+    ),
+];
 
 /// Answers, each with the name of its model.
 #[derive(Default)]
-struct Read(Vec<(&'static str, Answer)>);
+struct Read(Vec<(&'static str, Value)>);
 
 impl Read {
     /// Keeps an answer for later, and gives its JSON.
-    fn keep(&mut self, model: &'static str, answer: Answer) -> Value {
+    fn keep(&mut self, model: &'static str, answer: &Answer) -> Value {
         let json = answer.json();
-        self.0.push((model, answer));
+        self.0.push((model, json.clone()));
         json
     }
 
     /// The same of an answer that must be a good one.
     fn good(&mut self, model: &'static str, answer: Answer) -> Value {
         assert!([200, 202].contains(&answer.status), "{model}: {answer:?}");
-        self.keep(model, answer)
+        self.keep(model, &answer)
     }
 }
 
@@ -145,7 +171,11 @@ fn tokens(server: &Server, read: &mut Read, token: &str) {
     let keys = read.good("PublicKeyResponse", server.get("/api/jwt/public-key"));
     let kid = keys["publicKeys"].as_object().unwrap().keys().next().unwrap().clone();
     read.good("PublicKeyResponse", server.get(&format!("/api/jwt/public-key?kid={kid}")));
-    read.good("JwksResponse", server.get("/.well-known/jwks.json"));
+    // FusionAuth has no keys of Ed25519, and so the models have none: docs/FUSIONAUTH.md says it.
+    let mut keys = server.get("/.well-known/jwks.json").json();
+    keys["keys"].as_array_mut().unwrap().retain(|key| key["alg"] != "EdDSA");
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "{keys}");
+    read.0.push(("JwksResponse", keys));
     read.good("OpenIdConfiguration", server.get("/.well-known/openid-configuration"));
 }
 
@@ -176,11 +206,11 @@ fn grants(server: &Server, read: &mut Read, secret: &str) {
     for parts in bad {
         let answer = post(parts);
         assert!([400, 401].contains(&answer.status), "{parts:?}: {answer:?}");
-        read.keep("OAuthError", answer);
+        read.keep("OAuthError", &answer);
     }
     let answer = server.get_as("/oauth2/userinfo", &[("Authorization", "Bearer none")]);
     assert_eq!(answer.status, 401, "{answer:?}");
-    read.keep("OAuthError", answer);
+    read.keep("OAuthError", &answer);
 }
 
 fn passwords(server: &Server, read: &mut Read, token: &str) {
@@ -198,7 +228,7 @@ fn passwords(server: &Server, read: &mut Read, token: &str) {
 /// What is wrong with the answers: those that a model does not take, and members that it does not keep as they are.
 fn judged(program: &std::ffi::OsStr, read: &Read) -> Vec<String> {
     let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines: String = read.0.iter().map(|(model, answer)| format!("{model} {}\n", answer.json())).collect();
+    let lines: String = read.0.iter().map(|(model, json)| format!("{model} {json}\n")).collect();
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || stdin.write_all(lines.as_bytes()).unwrap());
     let output = child.wait_with_output().unwrap();
@@ -207,15 +237,15 @@ fn judged(program: &std::ffi::OsStr, read: &Read) -> Vec<String> {
     let said = String::from_utf8(output.stdout).unwrap();
     let mut failed = Vec::new();
     assert_eq!(said.lines().count(), read.0.len(), "one line for each answer");
-    for ((model, answer), line) in read.0.iter().zip(said.lines()) {
+    for ((model, json), line) in read.0.iter().zip(said.lines()) {
         let Some(left) = line.strip_prefix("ok ") else {
-            failed.push(format!("{model} does not take {}: {line}", answer.body));
+            failed.push(format!("{model} does not take {json}: {line}"));
             continue;
         };
         let known = NOT_IN_THE_MODELS.iter().find(|(name, _)| name == model).map_or(&[][..], |(_, paths)| paths);
         let mut lost = Vec::new();
-        compare(&answer.json(), &serde_json::from_str(left).unwrap(), "", &mut lost);
-        lost.retain(|path| !known.iter().any(|known| path.starts_with(known)));
+        compare(json, &serde_json::from_str(left).unwrap(), "", &mut lost);
+        lost.retain(|path| !known.contains(&path.as_str()));
         failed.extend(lost.iter().map(|path| format!("{model} does not know {path}")));
     }
     failed.sort();
