@@ -70,6 +70,8 @@ use utoipa::{Modify, OpenApi, ToSchema};
         fusionauth::users::make::create_with_id,
         fusionauth::users::look::find,
         fusionauth::users::look::show,
+        fusionauth::users::search::by_query,
+        fusionauth::users::search::by_body,
         fusionauth::users::change::update,
         fusionauth::users::change::patch,
         fusionauth::users::delete::delete,

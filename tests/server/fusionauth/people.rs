@@ -57,6 +57,39 @@ fn a_user_is_made_found_changed_and_deleted() {
 }
 
 #[test]
+fn users_are_looked_up_by_their_ids() {
+    let server = server();
+    let (alice, bob) = (user(&server, "a@example.com"), user(&server, "b@example.com"));
+    let unknown = NOBODY.strip_prefix("/api/user/").unwrap();
+    let ids = |found: &Value| {
+        let users = found["users"].as_array().unwrap();
+        assert_eq!(found["total"], users.len());
+        users.iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let path = format!("/api/user/search?ids={alice}&ids={unknown}&ids={bob}&ids={alice}");
+    assert_eq!(ids(&done(&server, "GET", &path, &NONE)), [alice.clone(), bob.clone()]);
+    let search = |search: Value| json!({"search": search});
+    let post = |body: &Value| ask(&server, Some(KEY), "POST", "/api/user/search", body);
+    assert_eq!(ids(&post(&search(json!({"ids": [bob, alice], "queryString": "x"}))).json()), [bob, alice.clone()]);
+    for (body, code) in [
+        (json!({}), "[invalid]"),
+        (search(json!({"ids": []})), "[invalid]"),
+        (search(json!({"ids": ["x"]})), "[couldNotConvert]search.ids"),
+        (search(json!({"ids": vec![unknown; 501]})), "[tooLong]search.ids"),
+        (search(json!({"ids": [7]})), "[couldNotConvert]search.ids"),
+    ] {
+        assert_eq!(codes(&server, "POST", "/api/user/search", &body), [code], "{body}");
+    }
+    assert_eq!(codes(&server, "GET", "/api/user/search", &NONE), ["[invalid]"]);
+    assert_eq!(post(&search(json!({"queryString": "*"}))).status, 501);
+    assert_eq!(status(&server, "GET", "/api/user/search?queryString=a", &NONE), 501);
+    // Who is not covered is left out as who is not there; and without a key nobody is looked up.
+    let of_forum = ask(&server, Some(OF_FORUM), "GET", &format!("/api/user/search?ids={alice}"), &NONE);
+    assert_eq!(of_forum.json(), json!({"total": 0, "users": []}));
+    assert_eq!(ask(&server, None, "GET", &path, &NONE).status, 401);
+}
+
+#[test]
 fn a_user_who_is_put_keeps_his_password_and_may_be_switched_off() {
     let server = server();
     let (id, secret) = application(&server, "Pied Piper", &json!({}));
@@ -139,7 +172,7 @@ fn what_is_wrong_with_a_user_is_told_by_its_code() {
     for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
         let body = if method == "GET" { NONE } else { json!({"user": {"username": "x", "password": PASSWORD}}) };
         assert_eq!(codes(&server, method, "/api/user/nonsense", &body), ["[couldNotConvert]userId"], "{method}");
-        for other in ["search", "bulk", "two-factor"] {
+        for other in ["bulk", "two-factor"] {
             assert_eq!(
                 ask(&server, None, method, &format!("/api/user/{other}"), &NONE).status,
                 501,

@@ -70,7 +70,7 @@ pub fn of_login(login: &str, services: &Services) -> Result<Option<AccountId>, W
         (status = 400, description = "The id is no UUID.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the user; no body."),
         (status = 404, description = "There is no such user; no body."),
-        (status = 501, description = "`search` and other doors of FusionAuth's that are not served.", body = serde_json::Value),
+        (status = 501, description = "`bulk` and other doors of FusionAuth's that are not served.", body = serde_json::Value),
     ),
     security(("api_key" = []))
 )]

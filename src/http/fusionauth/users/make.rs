@@ -79,7 +79,9 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
 /// The user of a body, where nothing is wrong with him, nor with what was read of the body before.
 pub fn read(body: &Value, id: Option<AccountId>, mut faults: Faults, services: &Services) -> Result<body::Sent, Why> {
     let sent = body::read(member(body, "user"), &mut faults)?;
-    if sent.password.is_none() {
+    let password = member(member(body, "user"), "password");
+    // What is no text was told of already.
+    if sent.password.is_none() && (password.is_null() || password.is_string()) {
         faults.add("user.password", "blank", "give the user a password");
     }
     let is_known = |id| services.administration.account(id).map(|account| account.is_some()).map_err(Why::Refused);

@@ -10,6 +10,7 @@ pub mod make;
 pub mod password;
 pub mod register;
 pub mod registered;
+pub mod search;
 
 use super::{page, person, tenant, who};
 use crate::actors::{Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Voucher};
@@ -26,7 +27,7 @@ use uuid::Uuid;
 /// How often a change is decided anew that somebody else was faster than.
 const TRIES: usize = 3;
 /// What stands where FusionAuth has other doors than a user's, which are not served.
-const OTHER_DOORS: [&str; 12] = [
+const OTHER_DOORS: [&str; 11] = [
     "action",
     "action-reason",
     "bulk",
@@ -35,7 +36,6 @@ const OTHER_DOORS: [&str; 12] = [
     "family",
     "group",
     "recent-login",
-    "search",
     "two-factor",
     "verify-email",
     "verify-registration",
@@ -51,8 +51,10 @@ pub fn routes(config: &mut ServiceConfig) {
     let of_user = page("/api/user/registration/{userId}", "PATCH, POST, PUT");
     let one = page("/api/user/registration/{userId}/{applicationId}", "DELETE, GET, PATCH, PUT");
     let forgot = page("/api/user/forgot-password", "POST");
+    let search = page("/api/user/search", "GET, POST");
     config
         .service(users.route(web::post().to(make::create)).route(web::delete().to(delete::delete_none)))
+        .service(search.route(web::get().to(search::by_query)).route(web::post().to(search::by_body)))
         .service(page("/api/user/import", "POST").route(web::post().to(import::import)))
         .service(forgot.route(web::post().to(password::forgot)))
         .service(codes.route(web::get().to(password::may_change)).route(web::post().to(password::change)))
