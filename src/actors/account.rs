@@ -56,6 +56,8 @@ pub struct LoginKind {
     pub refresh: Option<bool>,
     /// When the session ends at the latest, where it has an end of its own.
     pub until: Option<Timestamp>,
+    /// The session whose token is shown instead of a password, where one is.
+    pub came_of: Option<SessionId>,
 }
 
 /// Finish a login whose password was checked.
@@ -197,6 +199,7 @@ impl Turn {
             how: ask.kind.how,
             refresh: ask.kind.refresh,
             until: ask.kind.until,
+            came_of: self.root(ask.kind.came_of)?,
             session: SessionId(uuid_v7(&*self.core.entropy, self.core.clock.read().wall)),
             jti: self.core.token_id(),
             jitter: self.core.jitter(settings.access_ttl),
@@ -204,6 +207,13 @@ impl Turn {
             refresh_key,
             ends,
         })
+    }
+
+    /// The session that all of it came of: one that came of another ends with that.
+    fn root(&self, came_of: Option<SessionId>) -> Result<Option<SessionId>, Refused> {
+        let Some(id) = came_of else { return Ok(None) };
+        let session = self.core.reader.session(id)?;
+        Ok(Some(session.and_then(|session| session.value.came_of).unwrap_or(id)))
     }
 
     /// What was granted stands on the gate and the client as they were before the password work; a refusal stands anyhow.

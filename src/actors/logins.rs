@@ -90,6 +90,8 @@ impl<E: Into<Refused>> From<E> for NoLogin {
 /// An account as it was before the password work.
 struct Before {
     id: AccountId,
+    /// Its first login id.
+    name: NameHash,
     gate: Versioned<Gate>,
     client: AuthenticatedClient,
     /// Whether that is where somebody logs in who is not registered where he asked.
@@ -194,7 +196,9 @@ impl Logins {
             Some(before) => before.guesser.clone(),
             None => Guesser::Stranger(asker.network()),
         };
-        let admitted = self.attempts.charge(name, &guesser, now).is_ok();
+        // An account with two login ids has one budget.
+        let charged = before.as_ref().map_or(name, |before| before.name);
+        let admitted = self.attempts.charge(charged, &guesser, now).is_ok();
         let job = self.job(before.as_ref(), name, &login)?;
         let share = match &guesser {
             Guesser::Familiar(_) => Share::Familiar,
@@ -203,7 +207,7 @@ impl Logins {
         };
         let give_back = || {
             if admitted {
-                self.attempts.give_back(name, &guesser);
+                self.attempts.give_back(charged, &guesser);
             }
         };
         let done = self.hasher.run(job, password.clone(), share).await.map_err(|_| {
@@ -296,7 +300,7 @@ impl Logins {
             Some(elsewhere) if !client.state.value.admits(&client.id, &gate.value) => (elsewhere, true),
             _ => (client.clone(), false),
         };
-        Ok(Some(Before { id, gate, client, elsewhere, brakes, verifier, guesser }))
+        Ok(Some(Before { id, name: account.value.name, gate, client, elsewhere, brakes, verifier, guesser }))
     }
 
     /// One hash, whoever asks: of the account's own scheme, or of the scheme of an account that this login id always picks.

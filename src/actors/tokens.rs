@@ -257,6 +257,11 @@ impl Tokens {
             Some(sid) => {
                 let Some(session) = self.core.reader.session(sid)? else { return Ok(None) };
                 let Some(gate) = self.core.reader.gate(session.value.account)? else { return Ok(None) };
+                if let Some(root) = session.value.came_of
+                    && !self.goes_on(root, &gate.value)?
+                {
+                    return Ok(None);
+                }
                 Some((session.value, gate.value))
             }
         };
@@ -274,6 +279,15 @@ impl Tokens {
         let active = is_active(&token, &system.value, &self.core.reader.brakes()?.value, now);
         let account = session.map(|(session, _)| session.account);
         Ok(active.then_some(Inspected { claims, account }))
+    }
+
+    /// Whether a session of an account with this gate is open.
+    fn goes_on(&self, id: SessionId, gate: &Gate) -> Result<bool, Refused> {
+        let Some(session) = self.core.reader.session(id)? else { return Ok(false) };
+        let Some(client) = self.core.reader.client(&session.value.client)? else { return Ok(false) };
+        let brakes = self.core.reader.brakes()?;
+        let closed = session.value.closed(gate, &client.value, &brakes.value, self.core.now(Timestamp::default())?);
+        Ok(closed.is_none() && client.value.enabled && self.core.held.reason(id).is_none())
     }
 
     /// The login id of an active token's account, for a scope that shows it.

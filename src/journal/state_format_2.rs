@@ -276,6 +276,7 @@ fn of_session(old: OldSession) -> Session {
         gate_version: old.gate_version,
         client_version: old.client_version,
         brakes_version: 0,
+        came_of: None,
         absolute_end: old.absolute_end,
         idle_end: old.idle_end,
         generation: old.generation,

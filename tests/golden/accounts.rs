@@ -52,6 +52,7 @@ pub fn logins() -> Vec<(&'static str, Envelope)> {
         how: LoginHow::Password,
         refresh: None,
         until: None,
+        came_of: None,
         session: session_id(0),
         jti: jti(),
         jitter: Span(12_500),
@@ -64,6 +65,7 @@ pub fn logins() -> Vec<(&'static str, Envelope)> {
         how: LoginHow::Issued,
         refresh: Some(false),
         until: Some(NOW + Span::minutes(5)),
+        came_of: Some(session_id(9)),
         ..login(PasswordVerdict::Vouched, None, vec![])
     };
     let vouched = Command::Login { login: vouched, gate: 2, client: 5, brakes: 0, n: None };

@@ -320,6 +320,7 @@ fn sessions() -> Vec<(&'static str, Envelope)> {
         gate_version: 2,
         client_version: 5,
         brakes_version: 0,
+        came_of: None,
         absolute_end: NOW + Span::days(90),
         idle_end: NOW + Span::days(14),
         access: access(),
@@ -337,6 +338,10 @@ fn sessions() -> Vec<(&'static str, Envelope)> {
     vec![
         ("session.started", first(entry(SessionEvent::Started(started.clone()), None))),
         ("session.started-told", first(told(entry(SessionEvent::Started(started.clone()), None)))),
+        (
+            "session.started-came_of",
+            first(entry(SessionEvent::Started(Started { came_of: Some(session_id(9)), ..started.clone() }), None)),
+        ),
         ("session.started-brakes", first(entry(SessionEvent::Started(Started { brakes_version: 3, ..started }), None))),
         ("session.refreshed", entry(refreshed(None, None), refresh(4, None, quiet()))),
         ("session.refreshed-brakes", entry(refreshed(None, None), behind_brakes(refresh(4, None, quiet())))),

@@ -204,10 +204,10 @@ fn usage() -> impl Strategy<Value = UseEvent> {
 }
 
 fn started() -> impl Strategy<Value = Started> {
-    let who = (account_id(), client_id(), texts(), any::<bool>(), any::<u16>());
+    let who = (account_id(), client_id(), texts(), any::<bool>(), any::<u16>(), option::of(session_id()));
     (who, any::<(u64, u64, u64)>(), instant(), instant(), access()).prop_map(
         |(who, (gate_version, client_version, brakes_version), absolute_end, idle_end, access)| {
-            let (account, client, scope, refreshable, refresh_key) = who;
+            let (account, client, scope, refreshable, refresh_key, came_of) = who;
             Started {
                 account,
                 client,
@@ -217,6 +217,7 @@ fn started() -> impl Strategy<Value = Started> {
                 gate_version,
                 client_version,
                 brakes_version,
+                came_of,
                 absolute_end,
                 idle_end,
                 access,
@@ -291,10 +292,18 @@ fn login() -> impl Strategy<Value = Login> {
     let verdict = select(
         &[PasswordVerdict::Right, PasswordVerdict::Wrong, PasswordVerdict::Throttled, PasswordVerdict::Vouched][..],
     );
-    let kind = (how(), any::<Option<bool>>(), option::of(instant()));
+    let kind = (how(), any::<Option<bool>>(), option::of(instant()), option::of(session_id()));
     let who = (account_id(), client_id(), option::of(texts()), verdict, kind);
     (who, session_id(), jti(), span(), instant(), any::<u16>(), vec(session_id(), 0..3)).prop_map(
-        |((account, client, scope, verdict, (how, refresh, until)), session, jti, jitter, wall, refresh_key, ends)| {
+        |(
+            (account, client, scope, verdict, (how, refresh, until, came_of)),
+            session,
+            jti,
+            jitter,
+            wall,
+            refresh_key,
+            ends,
+        )| {
             Login {
                 account,
                 client,
@@ -303,6 +312,7 @@ fn login() -> impl Strategy<Value = Login> {
                 how,
                 refresh,
                 until,
+                came_of,
                 session,
                 jti,
                 jitter,

@@ -24,6 +24,7 @@ fn started(n: u128, when: Span) -> Started {
         gate_version: 1,
         client_version: 1,
         brakes_version: 0,
+        came_of: None,
         absolute_end: at(when + ABSOLUTE_TTL),
         idle_end: at(when + IDLE_TTL),
         access: token(n, when),

@@ -44,6 +44,8 @@ pub struct Login {
     pub refresh: Option<bool>,
     /// When the session ends at the latest, where it has an end of its own.
     pub until: Option<Timestamp>,
+    /// The session whose token brought this one about, where one did: it is over when that one is.
+    pub came_of: Option<SessionId>,
     /// The session's id, should there be one.
     pub session: SessionId,
     /// The `jti` of its access token.
@@ -176,6 +178,7 @@ fn grant(
         gate_version: facts.gate_version,
         client_version: facts.client_version,
         brakes_version: facts.brakes_version,
+        came_of: command.came_of,
         absolute_end,
         idle_end,
         access: Access { jti: command.jti, issued_at: command.wall, expires_at },

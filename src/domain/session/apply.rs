@@ -66,6 +66,7 @@ fn start(started: &Started, recorded: &Recorded) -> Session {
         gate_version: started.gate_version,
         client_version: started.client_version,
         brakes_version: started.brakes_version,
+        came_of: started.came_of,
         absolute_end: started.absolute_end,
         idle_end: started.idle_end,
         generation: 0,

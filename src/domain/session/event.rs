@@ -2,7 +2,7 @@
 
 use super::state::{Access, RevokeReason};
 use crate::domain::denial::Denial;
-use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, Version};
+use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, SessionId, Version};
 use crate::domain::time::Timestamp;
 use std::collections::BTreeSet;
 
@@ -89,6 +89,8 @@ pub struct Started {
     pub client_version: Version,
     /// The brakes' version the login was decided on.
     pub brakes_version: Version,
+    /// The session whose token brought this one about, where one did: it is over when that one is.
+    pub came_of: Option<SessionId>,
     /// Its absolute end.
     pub absolute_end: Timestamp,
     /// Its end unless it is refreshed.

@@ -5,7 +5,7 @@ use crate::domain::client::Client;
 use crate::domain::context::{LastInFull, SealedAt, Traits};
 use crate::domain::denial::Denial;
 use crate::domain::gate::Gate;
-use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, TokenId, Version};
+use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, SessionId, TokenId, Version};
 use crate::domain::tally::{Seen, Tallies};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -172,6 +172,8 @@ pub struct Session {
     pub client_version: Version,
     /// The version of the `brakes` stream when it was started: a later brake of everything ends it.
     pub brakes_version: Version,
+    /// The session whose token brought this one about, where one did: it is over when that one is.
+    pub came_of: Option<SessionId>,
     /// It ends at this instant, however often it is refreshed.
     pub absolute_end: Timestamp,
     /// It ends at this instant unless it is refreshed before.

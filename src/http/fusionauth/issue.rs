@@ -3,27 +3,23 @@
 use super::body::Query;
 use super::login::status;
 use super::ping::Vouched;
-use super::{Outcome, cookies, told, who};
-use crate::actors::{Bearer, Services};
+use super::{Outcome, told, who};
 use crate::domain::account::LoginHow;
-use crate::domain::time::Timestamp;
 use crate::http::Doors;
-use crate::http::error::{Faults, HttpError, Why, no_store};
+use crate::http::error::{Faults, HttpError, no_store};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::json;
 
 /// Come to another application (FusionAuth).
 ///
 /// With a person's access token, in the header or the cookie: a `token` of another application for the same person, which lives no longer
-/// than the one that was shown. Where a good refresh token of the person is shown, too, in the cookie or else as `refreshToken`, and the
-/// application gives refresh tokens, there is a `refreshToken`; its session ends with that of the one that was shown.
+/// than the one that was shown, and is over when that one's session is. There is no refresh token with it: who stays logs in there.
 #[utoipa::path(get, path = "/api/jwt/issue", tag = "fusionauth", operation_id = "fusionauth_issue",
     params(
         ("applicationId" = String, Query, description = "The other application."),
-        ("refreshToken" = Option<String>, Query, description = "A refresh token of the person."),
     ),
     responses(
-        (status = 200, description = "`token` and, where there is one, `refreshToken`.", body = serde_json::Value),
+        (status = 200, description = "`token`.", body = serde_json::Value),
         (status = 202, description = "The same of somebody who is not registered there: a token of the tenant.", body = serde_json::Value),
         (status = 400, description = "There is no such application, or it is disabled; or the password must be changed first.", body = serde_json::Value),
         (status = 401, description = "No access token, or one that is not active."),
@@ -46,30 +42,16 @@ async fn issued(request: &HttpRequest, doors: &Doors) -> Outcome {
     let Some(application) = who::application(named, services)? else {
         return Err(Faults::of("applicationId", "invalid", "there is no such application").into());
     };
-    let shown = who::cookie(request, cookies::REFRESH).or_else(|| query.get("refreshToken").map(str::to_owned));
-    let end = match shown {
-        Some(token) if application.state.value.settings.refresh_at_login => end_of(&token, &holder, services).await?,
-        _ => None,
-    };
     let vouched = Vouched {
         account: holder.account,
         application: Some(application.clone()),
         how: LoginHow::Issued,
-        refresh: end.is_some(),
-        until: Some(end.unwrap_or(holder.until)),
+        refresh: false,
+        until: Some(holder.until),
+        came_of: Some(holder.session),
         asker: holder.asker,
     };
     let issued = vouched.log_in(services).await?;
-    let mut body = json!({ "token": issued.access_token });
-    if let Some(token) = &issued.refresh_token {
-        body["refreshToken"] = json!(token);
-    }
+    let body = json!({ "token": issued.access_token });
     Ok(no_store(&mut HttpResponseBuilder::new(status(&issued, Some(&application)))).json(body))
-}
-
-/// When the session of a refresh token ends at the latest; `None` where it is not good, or of somebody else.
-async fn end_of(token: &str, holder: &who::Holder, services: &Services) -> Result<Option<Timestamp>, Why> {
-    let good = services.sessions.good(token, &Bearer::Anybody, holder.asker.clone()).await.map_err(Why::Refused)?;
-    let own = good.filter(|(_, session)| session.account == holder.account);
-    Ok(own.map(|(_, session)| session.absolute_end))
 }

@@ -126,7 +126,7 @@ async fn decided(
         login: sent.login,
         password: sent.password,
         scope: None,
-        kind: LoginKind { how: LoginHow::LoginApi, refresh: Some(refresh), until: None },
+        kind: LoginKind { how: LoginHow::LoginApi, refresh: Some(refresh), until: None, came_of: None },
         elsewhere: Some(tenant.clone()),
         asker: asker.clone(),
     };

@@ -47,12 +47,8 @@ async fn logged_out(request: &HttpRequest, payload: web::Payload, doors: &Doors)
     faults.none()?;
     let (bearer, asker) = who::bearer_of(&token, &body, false, request, doors, services).await?;
     let sessions = &services.sessions;
-    // Before the session ends, after which no token of it is good.
     let good = if global { sessions.good(&token, &bearer, asker.clone()).await.map_err(Why::Refused)? } else { None };
-    match sessions.end_by(&token, bearer, RevokeReason::Logout, asker.clone()).await {
-        Ok(()) | Err(Refused::Denied(_)) => {}
-        Err(refused) => return Err(Why::Refused(refused)),
-    }
+    // All of them first: should the rest not be done, the token is still good for another try.
     if let Some((_, session)) = good {
         let all = GateCommand::RevokeSessions;
         match services.administration.change_account(session.account, all, None, &asker).await {
@@ -60,6 +56,10 @@ async fn logged_out(request: &HttpRequest, payload: web::Payload, doors: &Doors)
             Ok(_) | Err(NotDone::Missing | NotDone::Over) => {}
             Err(why) => return Err(why.into()),
         }
+    }
+    match sessions.end_by(&token, bearer, RevokeReason::Logout, asker.clone()).await {
+        Ok(()) | Err(Refused::Denied(_)) => {}
+        Err(refused) => return Err(Why::Refused(refused)),
     }
     let mut answer = done();
     cookies::take(&mut answer, doors);

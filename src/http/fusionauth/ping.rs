@@ -5,7 +5,7 @@ use super::login::{self, status, told_of};
 use super::{Outcome, tenant, told, who};
 use crate::actors::{Asker, AuthenticatedClient, Issued, LoginKind, NoLogin, Services, Voucher};
 use crate::domain::account::LoginHow;
-use crate::domain::ids::AccountId;
+use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
@@ -25,6 +25,8 @@ pub struct Vouched {
     pub refresh: bool,
     /// When the session ends at the latest.
     pub until: Option<Timestamp>,
+    /// The session whose token was shown for it, where one was.
+    pub came_of: Option<SessionId>,
     /// Who asks.
     pub asker: Asker,
 }
@@ -35,12 +37,12 @@ impl Vouched {
     /// # Errors
     /// As a login's. Nobody gets a code here by which a password is changed: none was shown.
     pub async fn log_in(self, services: &Services) -> Result<Issued, Why> {
-        let Self { account, application, how, refresh, until, asker } = self;
+        let Self { account, application, how, refresh, until, came_of, asker } = self;
         let tenant = tenant::client(services, &asker).await.map_err(Why::Refused)?;
         if let Some(application) = &application {
             login::is_enabled(application, &asker, services).await?;
         }
-        let kind = LoginKind { how, refresh: Some(refresh), until };
+        let kind = LoginKind { how, refresh: Some(refresh), until, came_of };
         let voucher = Voucher { account, kind, elsewhere: Some(tenant.clone()), asker };
         match services.logins.vouch(application.as_ref().unwrap_or(&tenant), voucher).await {
             Ok(issued) => Ok(issued),
@@ -57,7 +59,7 @@ impl Vouched {
 ///
 /// With an API key (permission `login`) that covers the application and the person: `userId`, `applicationId` and `ipAddress`; or with a person's
 /// access token. It is a login without a password: the answer has the `user` and a `token`, and no refresh token. With an access token the new
-/// one lives no longer than that.
+/// one lives no longer than that, and is over when that one's session is.
 #[utoipa::path(put, path = "/api/login", tag = "fusionauth", operation_id = "fusionauth_login_ping",
     params(("ipAddress" = Option<String>, Query, description = "The person's address.")),
     request_body(content = serde_json::Value, example = json!({"userId": "…", "applicationId": "…", "ipAddress": "203.0.113.9"})),
@@ -125,6 +127,7 @@ async fn pinged(
             how: LoginHow::Ping,
             refresh: false,
             until: Some(holder.until),
+            came_of: Some(holder.session),
             asker: who::told(holder.asker, &json!({ "ipAddress": query.get("ipAddress") })),
         }
     };
@@ -165,5 +168,5 @@ async fn by_key(
         return Err(operator.elsewhere(services).await);
     }
     let asker = who::in_person(operator.asker, &body);
-    Ok(Vouched { account, application, how: LoginHow::Ping, refresh: false, until: None, asker })
+    Ok(Vouched { account, application, how: LoginHow::Ping, refresh: false, until: None, came_of: None, asker })
 }

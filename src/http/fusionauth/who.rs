@@ -5,7 +5,7 @@ use super::body::Fields;
 use crate::actors::{Asker, AuthenticatedClient, Bearer, Person, Services, cut};
 use crate::domain::client::Profile;
 use crate::domain::context::ToldBy;
-use crate::domain::ids::{AccountId, ClientId};
+use crate::domain::ids::{AccountId, ClientId, SessionId};
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
@@ -143,6 +143,8 @@ pub struct Holder {
     pub account: AccountId,
     /// Where he was issued it.
     pub client: AuthenticatedClient,
+    /// The session that it is of.
+    pub session: SessionId,
     /// When it ends.
     pub until: Timestamp,
     /// Who asks.
@@ -159,12 +161,13 @@ impl Holder {
         let token = access_token(request).ok_or(Why::NoBearer)?;
         let inspected = services.tokens.inspect(&token).map_err(Why::Refused)?.ok_or(Why::InvalidBearer)?;
         let account = inspected.account.ok_or(Why::InvalidBearer)?;
+        let session = inspected.claims.sid.ok_or(Why::InvalidBearer)?;
         let found = services.clients.find(inspected.claims.client_id.as_str()).map_err(Why::Refused)?;
         let ours = found.filter(|(_, state)| state.value.settings.profile == Profile::Fusionauth);
         let (id, state) = ours.ok_or(Why::InvalidBearer)?;
         let asker = Caller::of(request, doors).through(&state.value, false);
         let until = Timestamp::from_seconds(inspected.claims.exp);
-        Ok(Self { account, client: AuthenticatedClient { id, state, by_secret: false }, until, asker })
+        Ok(Self { account, client: AuthenticatedClient { id, state, by_secret: false }, session, until, asker })
     }
 }
 

@@ -216,7 +216,10 @@ async fn look_up(
 /// A client learns of tokens issued to it and of those meant for it; a resource server of many, of all.
 fn may_learn_of(client: &AuthenticatedClient, claims: &Claims) -> bool {
     let settings = &client.state.value.settings;
-    claims.client_id == client.id
-        || settings.introspect == Introspect::All
-        || settings.audience.as_ref().is_some_and(|audience| *audience == claims.aud)
+    let meant_for_it = || {
+        settings.introspect == Introspect::All
+            || settings.audience.as_ref().is_some_and(|audience| *audience == claims.aud)
+    };
+    // Anybody can name a client of FusionAuth's profile: one that shows no secret learns of its own tokens alone.
+    claims.client_id == client.id || client.by_secret && meant_for_it()
 }

@@ -37,6 +37,8 @@ pub(super) struct StoredLogin {
     refresh: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     until: Option<Text<Timestamp>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    came_of: Option<Text<SessionId>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -85,6 +87,7 @@ pub(super) fn of_login(
         how: other_than_default(login.how),
         refresh: login.refresh,
         until: login.until.map(Text),
+        came_of: login.came_of.map(Text),
     }
 }
 
@@ -98,6 +101,7 @@ pub(super) fn into_login(stored: StoredLogin) -> Command {
             how: stored.how.map_or_else(LoginHow::default, |how| how.0),
             refresh: stored.refresh,
             until: stored.until.map(|until| until.0),
+            came_of: stored.came_of.map(|session| session.0),
             session: stored.session.0,
             jti: stored.jti.0,
             jitter: stored.jitter.0,

@@ -363,6 +363,7 @@ pub static EVENTS: &[Meaning] = &[
             ("gate_version", "the version of the account's gate that it was decided on: a later closing event ends it"),
             ("client_version", "the version of the client: a later brake ends it"),
             ("brakes_version?", "the version of the `brakes` stream: a later brake of everything ends it; absent: 0"),
+            ("came_of?", "the session whose token brought this one about: it is over when that one is"),
             ("absolute_ends_at", "when it ends, however often it is refreshed"),
             ("idle_ends_at", "when it ends unless it is refreshed"),
             JTI_2,

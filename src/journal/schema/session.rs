@@ -3,7 +3,7 @@
 use super::text::Text;
 use super::types::{Nothing, StoredSession as Stored};
 use crate::domain::denial::Denial;
-use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, TokenId, Version};
+use crate::domain::ids::{AccountId, ClientId, Generation, RefreshKeyId, SessionId, TokenId, Version};
 use crate::domain::session::{self as domain, Access, Asked, RevokeReason, SessionEvent};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,8 @@ pub(super) struct Started {
     client_version: Version,
     #[serde(default, skip_serializing_if = "super::command::is_zero")]
     brakes_version: Version,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    came_of: Option<Text<SessionId>>,
     absolute_ends_at: Text<Timestamp>,
     idle_ends_at: Text<Timestamp>,
     jti: Text<TokenId>,
@@ -109,6 +111,7 @@ impl From<&domain::Started> for Started {
             gate_version: started.gate_version,
             client_version: started.client_version,
             brakes_version: started.brakes_version,
+            came_of: started.came_of.map(Text),
             absolute_ends_at: Text(started.absolute_end),
             idle_ends_at: Text(started.idle_end),
             jti: Text(started.access.jti),
@@ -129,6 +132,7 @@ impl From<Started> for domain::Started {
             gate_version: stored.gate_version,
             client_version: stored.client_version,
             brakes_version: stored.brakes_version,
+            came_of: stored.came_of.map(|session| session.0),
             absolute_end: stored.absolute_ends_at.0,
             idle_end: stored.idle_ends_at.0,
             access: access(stored.jti, stored.access_issued_at, stored.access_expires_at),

@@ -94,6 +94,7 @@ impl LogIn {
             how: self.how,
             refresh: self.refresh,
             until: self.until,
+            came_of: None,
             session: session(given.drawn),
             jti: jti(given.drawn),
             jitter: self.jitter,

@@ -150,7 +150,7 @@ async fn vouched(
     services: &Services,
 ) -> Result<Option<Issued>, Why> {
     let refresh = how == LoginHow::Registered && client.state.value.settings.refresh_at_login;
-    let kind = LoginKind { how, refresh: Some(refresh), until: None };
+    let kind = LoginKind { how, refresh: Some(refresh), until: None, came_of: None };
     let asker = who::in_person(operator.asker.clone(), body);
     match services.logins.vouch(client, Voucher { account, kind, elsewhere: None, asker }).await {
         Ok(issued) => Ok(Some(issued)),
