@@ -126,7 +126,7 @@ pub fn asker(clock: &ManualClock, place: u64) -> Asker {
     let person = Person {
         address: Some([100, b, c, d].into()),
         user_agent: Some(AGENTS[usize::try_from(place % 3).unwrap()].to_owned()),
-        device: None,
+        ..Person::default()
     };
     let request_id = RequestId(uuid_v7(&SystemEntropy, clock.wall()));
     let peer = Some([10, 0, 0, 7].into());

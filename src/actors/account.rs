@@ -187,7 +187,7 @@ impl Turn {
         let ends = if matches!(ask.verdict, PasswordVerdict::Right | PasswordVerdict::Vouched) {
             let open = self.core.reader.sessions_at(self.id, &ask.client_id, cap + ENDED_AT_ONCE)?;
             let over = (open.len() + 1).saturating_sub(cap).min(ENDED_AT_ONCE);
-            open.into_iter().take(over).collect()
+            if over == 0 { Vec::new() } else { self.least_missed(open)?.into_iter().take(over).collect() }
         } else {
             Vec::new()
         };
@@ -207,6 +207,17 @@ impl Turn {
             refresh_key,
             ends,
         })
+    }
+
+    /// Sessions in the order in which they end for the cap: those without a refresh token first, which are nearly over, then the oldest.
+    fn least_missed(&self, open: Vec<SessionId>) -> Result<Vec<SessionId>, Refused> {
+        let mut marked = Vec::with_capacity(open.len());
+        for id in open {
+            let session = self.core.reader.session(id)?;
+            marked.push((session.is_some_and(|session| session.value.refreshable), id));
+        }
+        marked.sort_by_key(|(stays, _)| *stays);
+        Ok(marked.into_iter().map(|(_, id)| id).collect())
     }
 
     /// The session that all of it came of: one that came of another ends with that.

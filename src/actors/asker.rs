@@ -22,8 +22,10 @@ pub struct Person {
     pub address: Option<IpAddr>,
     /// The person's user agent.
     pub user_agent: Option<String>,
-    /// The person's device, as the app names it.
+    /// The person's device, as the app names it: drawn for it, and nobody else's.
     pub device: Option<String>,
+    /// What people call the device, such as `iPhone`: shown, and compared with nothing.
+    pub device_name: Option<String>,
 }
 
 /// Who asks.
@@ -55,6 +57,8 @@ struct Seen<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     dev: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     claimed: Option<Box<Seen<'a>>>,
 }
 
@@ -65,6 +69,7 @@ impl<'a> Seen<'a> {
             ip: person.address,
             ua: person.user_agent.as_deref(),
             dev: person.device.as_deref(),
+            name: person.device_name.as_deref(),
             claimed: None,
         }
     }
@@ -86,6 +91,7 @@ struct Opened {
     ip: Option<IpAddr>,
     ua: Option<String>,
     dev: Option<String>,
+    name: Option<String>,
 }
 
 impl Used {
@@ -98,11 +104,11 @@ impl Used {
         let Some(key) = core.data_key(&Owner::Account(session.account))? else { return Ok(None) };
         let opened = key.open(told.commit, CONTEXT_FIELD, &told.sealed).ok();
         let opened = opened.and_then(|text| serde_json::from_slice::<Opened>(&text).ok());
-        let Some(Opened { peer, ip, ua, dev }) = opened else {
+        let Some(Opened { peer, ip, ua, dev, name }) = opened else {
             tracing::error!(account = %session.account, "what is sealed of who used a session does not open");
             return Err(Unavailable::Fault.into());
         };
-        Ok(Some(Self { peer, person: Person { address: ip, user_agent: ua, device: dev } }))
+        Ok(Some(Self { peer, person: Person { address: ip, user_agent: ua, device: dev, device_name: name } }))
     }
 }
 
@@ -242,6 +248,7 @@ mod tests {
             address: Some(ip("192.0.2.1")),
             user_agent: Some("App/1".to_owned()),
             device: Some("d".to_owned()),
+            ..Person::default()
         };
         let claimed = Some(Person { device: Some("claimed".to_owned()), ..Person::default() });
         let (request_id, peer) = (RequestId(uuid::Uuid::nil()), Some(ip("10.0.0.1")));
@@ -274,7 +281,8 @@ mod tests {
         let mut asker = anybody();
         asker.request_id = RequestId(uuid::Uuid::max());
         assert_eq!(told(&asker, Some(&key), last), Some(InFull::At(7)), "another request is no other person");
-        let others: [fn(&mut Asker); 7] = [
+        let others: [fn(&mut Asker); 8] = [
+            |asker| asker.person.device_name = Some("iPhone".to_owned()),
             |asker| asker.peer = Some(ip("10.0.0.2")),
             |asker| asker.person.address = Some(ip("192.0.2.2")),
             |asker| asker.person.address = None,

@@ -111,8 +111,12 @@ impl Caller {
         let socket = request.peer_addr().map(|address| address.ip().to_canonical());
         let forwarded = forwarded(headers);
         let (peer, told_address) = resolve(socket, &forwarded, &doors.settings.trusted_proxies);
-        let told =
-            Person { address: told_address, user_agent: text("x-forwarded-user-agent"), device: text("x-device-id") };
+        let told = Person {
+            address: told_address,
+            user_agent: text("x-forwarded-user-agent"),
+            device: text("x-device-id"),
+            device_name: None,
+        };
         Self {
             request_id: request_id(request).unwrap_or(RequestId(uuid::Uuid::nil())),
             peer,
@@ -145,7 +149,7 @@ impl Caller {
     }
 
     fn itself(&self) -> Person {
-        Person { address: self.peer, user_agent: self.user_agent.clone(), device: None }
+        Person { address: self.peer, user_agent: self.user_agent.clone(), ..Person::default() }
     }
 
     fn asker(&self, told_by: ToldBy, person: Person, claimed: Option<Person>) -> Asker {

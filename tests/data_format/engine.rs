@@ -106,7 +106,12 @@ impl Engine {
 
     pub fn person_at(&self, address: &str) -> Asker {
         let user_agent = Some("Store/4.2 (Android 14)".to_owned());
-        let person = Person { address: Some(address.parse().unwrap()), user_agent, device: Some("phone".to_owned()) };
+        let person = Person {
+            address: Some(address.parse().unwrap()),
+            user_agent,
+            device: Some("phone".to_owned()),
+            device_name: None,
+        };
         let request_id = RequestId(uuid_v7(&SeededEntropy::new(1), self.now()));
         Asker {
             request_id,

@@ -75,6 +75,7 @@ pub fn started(account_n: u64, client_n: u64, gate_version: Version, client_vers
         gate_version,
         client_version,
         brakes_version: 0,
+        came_of: None,
         absolute_end: START + Span::days(90),
         idle_end: START + Span::days(14),
         access,

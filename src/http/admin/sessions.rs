@@ -73,7 +73,7 @@ impl From<&Listed> for SessionBody {
             generation: session.generation,
             address: person.address.map(|address| address.to_string()),
             user_agent: person.user_agent,
-            device: person.device,
+            device: person.device_name.or(person.device),
         }
     }
 }

@@ -106,7 +106,7 @@ fn refresh_token(listed: &Listed) -> Value {
     let session = &listed.session;
     let person = listed.used.as_ref().map(|used| used.person.clone()).unwrap_or_default();
     let mut device = json!({ "type": "UNKNOWN", "lastAccessedInstant": session.last_used_at().0 });
-    if let Some(name) = person.device {
+    if let Some(name) = person.device_name.or(person.device) {
         device["name"] = Value::String(name);
     }
     if let Some(address) = person.address {

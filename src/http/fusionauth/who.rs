@@ -61,9 +61,12 @@ pub fn access_token(request: &HttpRequest) -> Option<String> {
     bearer(&headers).map(str::to_owned).or_else(|| cookie(request, "access_token"))
 }
 
-/// A cookie's value.
+/// A cookie's value; none where a page of another site has the browser send it (Fetch Metadata, `Sec-Fetch-Site`).
 pub fn cookie(request: &HttpRequest, name: &str) -> Option<String> {
     let headers = headers(request);
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return None;
+    }
     let lists = headers.get_all(actix_web::http::header::COOKIE).filter_map(|value| value.to_str().ok());
     let mut pairs = lists.flat_map(|list| list.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(given, value)| *given == name && !value.is_empty()).map(|(_, value)| value.to_owned())
@@ -80,7 +83,9 @@ pub fn told(asker: Asker, body: &Value) -> Asker {
     let person = Person {
         address: address.and_then(|address| address.parse().ok()),
         user_agent: in_info("userAgent"),
-        device: device.and_then(|device| text(device.get("name"))).or_else(|| in_info("deviceName")),
+        device: None,
+        // A name for people: thousands call their device "iPhone".
+        device_name: device.and_then(|device| text(device.get("name"))).or_else(|| in_info("deviceName")),
     };
     if asker.told_by != ToldBy::ApiKey {
         return if person == Person::default() { asker } else { Asker { claimed: Some(person), ..asker } };
@@ -90,7 +95,8 @@ pub fn told(asker: Asker, body: &Value) -> Asker {
     let person = Person {
         address: person.address.or(headers.address),
         user_agent: person.user_agent.or(headers.user_agent),
-        device: person.device.or(headers.device),
+        device: headers.device,
+        device_name: person.device_name,
     };
     if person == Person::default() { asker } else { Asker { person, claimed: None, ..asker } }
 }

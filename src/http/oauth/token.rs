@@ -201,10 +201,10 @@ fn told(form: &Form, client: &AuthenticatedClient, asker: Asker) -> Asker {
     if client.by_secret {
         // The peer itself is the client, not the person.
         let known = if asker.told_by == ToldBy::Client { asker.person } else { Person::default() };
-        let person = Person { device: Some(device), ..known };
+        let person = Person { device_name: Some(device), ..known };
         return Asker { told_by: ToldBy::Client, person, ..asker };
     }
-    let claimed = Person { device: Some(device), ..asker.claimed.unwrap_or_default() };
+    let claimed = Person { device_name: Some(device), ..asker.claimed.unwrap_or_default() };
     Asker { claimed: Some(claimed), ..asker }
 }
 

@@ -85,7 +85,7 @@ fn own(owner: &Owner, listed: &Listed) -> OwnSession {
         last_used_at: listed.session.last_used_at().to_string(),
         address: person.address.map(|address| address.to_string()),
         user_agent: person.user_agent,
-        device: person.device,
+        device: person.device_name.or(person.device),
     }
 }
 
