@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi, ToSchema};
     tags(
         (name = "oauth", description = "OAuth 2, for app backends and resource servers"),
         (name = "person", description = "A person's own sessions and password, with an own access token"),
-        (name = "fusionauth", description = "FusionAuth's API, for apps that were written for it: see docs/FUSIONAUTH.md"),
+        (name = "fusionauth", description = "FusionAuth's API, for apps that were written for it"),
         (name = "admin", description = "Accounts, clients, sessions, keys, API keys and brakes, for those who administer"),
         (name = "operations", description = "Health, metrics and this document, for those who run it"),
     ),
