@@ -15,11 +15,6 @@ def run(world):
     once(world)
 
 
-def lasts(seconds):
-    """Lives of tokens are drawn, up to a twentieth shorter than was set; and a second may begin meanwhile."""
-    assert 280 <= seconds <= 300, seconds
-
-
 def made(world):
     def application():
         shop = world.shop
@@ -63,7 +58,8 @@ def api(world):
         same((said["email"], said["email_verified"]), (world.email, True))
         same((said["roles"], said["authenticationType"]), (["shopper"], "PASSWORD"))
         same(header(token)["typ"], "JWT")
-        lasts(said["exp"] - said["iat"])
+        # Lives of tokens are drawn, up to a twentieth shorter than was set.
+        assert 285 <= said["exp"] - said["iat"] <= 300, said
 
     check("a token says who, where, how and with which roles", token)
 
@@ -102,7 +98,7 @@ def grants(world):
     def tokens():
         body = good(world.grant())
         same((body["token_type"], body["userId"]), ("Bearer", world.id))
-        lasts(body["expires_in"])
+        assert 0 < body["expires_in"] <= 300, body["expires_in"]
         assert body["refresh_token"], list(body)
         said = claims(body["access_token"])
         same((said["aud"], said["sub"], said["roles"]), (world.shop["id"], world.id, ["shopper"]))

@@ -30,7 +30,7 @@ const CODE_MAX: usize = 128;
 #[utoipa::path(post, path = "/api/user/forgot-password", tag = "fusionauth", operation_id = "fusionauth_forgot_password",
     request_body(content = serde_json::Value, content_type = "application/json", example = json!({"loginId": "alice@example.com"})),
     responses(
-        (status = 200, description = "The code; no body without an API key.", body = serde_json::Value),
+        (status = 200, description = "With an API key `{\"changePasswordId\": …}`; no body without one."),
         (status = 400, description = "`loginId` is missing.", body = serde_json::Value),
         (status = 401, description = "An API key that is not in force, lacks the permission `users` or does not cover the user; no body."),
         (status = 404, description = "With an API key: there is no such user, or he may not log in; no body."),
