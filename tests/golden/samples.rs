@@ -340,7 +340,10 @@ fn sessions() -> Vec<(&'static str, Envelope)> {
         ("session.started-told", first(told(entry(SessionEvent::Started(started.clone()), None)))),
         (
             "session.started-came_of",
-            first(entry(SessionEvent::Started(Started { came_of: Some(session_id(9)), ..started.clone() }), None)),
+            first(entry(
+                SessionEvent::Started(Started { brakes_version: 3, came_of: Some(session_id(9)), ..started.clone() }),
+                None,
+            )),
         ),
         ("session.started-brakes", first(entry(SessionEvent::Started(Started { brakes_version: 3, ..started }), None))),
         ("session.refreshed", entry(refreshed(None, None), refresh(4, None, quiet()))),

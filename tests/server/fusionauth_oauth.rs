@@ -225,6 +225,16 @@ fn a_client_that_only_names_itself_learns_of_its_own_access_tokens() {
 }
 
 #[test]
+fn a_client_that_may_learn_of_all_tokens_must_show_its_secret_for_that() {
+    let server = server();
+    server.admin("PATCH", &format!("/admin/clients/{}", FORUM.0), &json!({"introspect": "all"}));
+    let others = login_with(&server, SHOP, "alice@example.com", &[]).access();
+    refused(&introspect(&server, FORUM.0, &others), 401, "invalid_client", Some("client_id_mismatch"));
+    let shown = server.post("/oauth2/introspect", Some(FORUM), &[("token", &others)]);
+    assert_eq!((shown.status, &shown.json()["active"]), (200, &json!(true)));
+}
+
+#[test]
 fn userinfo_needs_no_scope_of_them() {
     let server = server();
     let token = login(&server).access();

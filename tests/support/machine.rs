@@ -469,8 +469,8 @@ pub fn person() -> Asker {
 }
 
 pub fn person_at(address: &str) -> Asker {
-    let person =
-        Person { address: Some(address.parse().unwrap()), user_agent: Some("App/1".to_owned()), ..Person::default() };
+    let (address, user_agent) = (Some(address.parse().unwrap()), Some("App/1".to_owned()));
+    let person = Person { address, user_agent, ..Person::default() };
     let request_id = RequestId(uuid_v7(&SeededEntropy::new(1), NOW));
     Asker { request_id, peer: None, told_by: ToldBy::Client, api_key: None, person, claimed: None }
 }

@@ -104,7 +104,7 @@ fn unknown_logins_wrong_passwords_and_too_many_attempts_are_one_answer() {
 #[test]
 fn everybody_behind_a_backend_that_tells_nobody_comes_from_nowhere() {
     let server = plan().start();
-    let agent = [("Authorization", KEY), ("X-Forwarded-For", "203.0.113.8"), ("X-Device-Id", "of the header")];
+    let agent = [("Authorization", KEY), ("X-Forwarded-For", "192.0.2.8"), ("X-Device-Id", "of the header")];
     let device = json!({"device": {"name": "of the body"}});
     let bodies = [of_alice(&[]), of_alice(&[("ipAddress", json!("203.0.113.9")), ("metaData", device)])];
     ask(&server, &agent[..1], "POST", "/api/login", &bodies[0]);
@@ -115,7 +115,9 @@ fn everybody_behind_a_backend_that_tells_nobody_comes_from_nowhere() {
     let logins: Vec<_> = events.iter().filter(|event| event["type"] == "account.login_succeeded").collect();
     let told: Vec<_> = logins.iter().map(|event| event["context"]["told_by"].as_str().unwrap()).collect();
     assert_eq!(told, ["nobody", "api_key", "api_key", "peer"]);
-    assert_ne!(logins[1]["context"]["dev"], logins[2]["context"]["dev"], "the body says more than the headers");
+    let of = |number: usize, name: &str| &logins[number]["context"][name];
+    assert_ne!(of(1, "net"), of(2, "net"), "the body says more than the headers");
+    assert_eq!(of(1, "dev"), of(2, "dev"), "what people call a device is not which one it is");
     assert_eq!(logins[0]["context"]["api_key"], "all");
 }
 
@@ -213,4 +215,38 @@ fn a_login_that_wants_no_tokens_leaves_no_session() {
     let events = server.events();
     let ended: Vec<_> = events.iter().filter(|event| event["type"] == "session.revoked").collect();
     assert_eq!((ended.len(), &ended[0]["data"]["reason"]), (1, &json!("revoked")));
+}
+
+/// A login by the key, which tells the person.
+fn from(server: &Server, login: &str, password: &str, address: &str, agent: &str) -> u16 {
+    let body = json!({
+        "loginId": login,
+        "password": password,
+        "applicationId": OTHER,
+        "ipAddress": address,
+        "eventInfo": {"userAgent": agent},
+        "metaData": {"device": {"name": "iPhone"}},
+    });
+    by_key(server, KEY, "POST", "/api/login", &body).status
+}
+
+#[test]
+fn what_people_call_a_device_makes_nobody_familiar() {
+    let server = plan().start();
+    assert_eq!(from(&server, "alice@example.com", PASSWORD, "203.0.113.9", "Shop/1 (iOS)"), 200);
+    assert_eq!(from(&server, "alice@example.com", PASSWORD, "198.51.100.7", "Mozilla/5"), 200);
+    let told = server.events().iter().filter(|event| event["type"] == "account.new_context").count();
+    assert_eq!(told, 1, "thousands call their device that");
+}
+
+#[test]
+fn an_account_with_two_login_ids_has_one_budget_of_guesses() {
+    let server = plan().start();
+    let named = json!({"user": {"username": "bobby"}});
+    assert_eq!(by_key(&server, KEY, "PATCH", &format!("/api/user/{BOB}"), &named).status, 200);
+    for _ in 0..10 {
+        assert_eq!(from(&server, "bob@example.com", "wrong", "203.0.113.9", "Shop/1"), 404);
+    }
+    assert_eq!(from(&server, "bobby", PASSWORD, "203.0.113.9", "Shop/1"), 404, "it is used up by the other name");
+    assert_eq!(from(&server, "bobby", PASSWORD, "198.51.100.7", "Shop/1"), 200, "elsewhere it is not");
 }

@@ -1,7 +1,7 @@
 //! `PUT /api/login` and `GET /api/jwt/issue`: logins without a password.
 
 use super::asking::*;
-use crate::support::{Answer, Server, claims};
+use crate::support::{Answer, Call, Server, claims};
 use serde_json::{Value, json};
 
 fn ping(server: &Server, key: &str, body: &Value) -> Answer {
@@ -102,31 +102,46 @@ fn a_person_comes_from_one_application_to_another_for_as_long_as_the_token_lives
 }
 
 #[test]
-fn a_refresh_token_is_issued_for_a_good_one_of_the_same_person() {
+fn what_came_of_a_session_is_over_with_it() {
     let server = plan().start();
-    let (first, bob) = (login(&server, "alice", APP), login(&server, "bob", OTHER));
-    let held = login(&server, "alice", HELD);
-    let dead = login(&server, "alice", APP);
-    ask(&server, &[], "POST", "/api/logout", &json!({"refreshToken": dead.refresh}));
-    let given = |application: &str, token: &str| {
-        let answer = issue(&server, &first.access, &format!("?applicationId={application}&refreshToken={token}"));
-        assert_eq!(answer.status, 200, "{answer:?}");
-        answer.json().get("refreshToken").map(|token| token.as_str().unwrap().to_owned())
-    };
-    assert_eq!(given(BARE, &first.refresh), None, "the application gives none");
-    for token in [&bob.refresh, &held.refresh, &dead.refresh, "csr_nonsense"] {
-        assert_eq!(given(OTHER, token), None);
+    let first = login(&server, "alice", APP);
+    let there = issue(&server, &first.access, &format!("?applicationId={OTHER}&refreshToken={}", first.refresh));
+    assert!(there.json().get("refreshToken").is_none(), "who stays logs in there: {there:?}");
+    let there = there.text("token");
+    let further = by_token(&server, &there, "PUT", "/api/login", &Value::Null).text("token");
+    let apart = login(&server, "alice", OTHER);
+    let good = |token: &str| by_token(&server, token, "GET", "/api/jwt/validate", &Value::Null).status;
+    assert_eq!((good(&there), good(&further)), (200, 200));
+    ask(&server, &[], "POST", "/api/logout", &json!({"refreshToken": first.refresh}));
+    assert_eq!((good(&first.access), good(&there), good(&further)), (401, 401, 401), "at once");
+    assert!(is_open(&server, &apart), "what came of nothing goes on");
+}
+
+#[test]
+fn a_page_of_another_site_gets_nothing_by_the_cookies_of_the_browser() {
+    let server = plan().start();
+    let cookie = format!("access_token={}", login(&server, "alice", APP).access);
+    let path = format!("/api/jwt/issue?applicationId={OTHER}");
+    for (site, expected) in [("cross-site", 401), ("same-site", 200), ("same-origin", 200), ("none", 200)] {
+        let answer = ask(&server, &[("Cookie", &cookie), ("Sec-Fetch-Site", site)], "GET", &path, &Value::Null);
+        assert_eq!(answer.status, expected, "{site}");
     }
-    let token = given(OTHER, &first.refresh).unwrap();
-    let refreshed = refresh(&server, &token);
-    assert_eq!((refreshed.status, &claims(&refreshed.text("token"))["applicationId"]), (200, &json!(OTHER)));
-    let headers = [
-        ("Authorization", &*format!("Bearer {}", first.access)),
-        ("Cookie", &*format!("refresh_token={}", bob.refresh)),
-    ];
-    let path = format!("/api/jwt/issue?applicationId={OTHER}&refreshToken={}", first.refresh);
-    let answer = ask(&server, &headers, "GET", &path, &Value::Null);
-    assert!(answer.json().get("refreshToken").is_none(), "the cookie comes before the query");
+}
+
+#[test]
+fn logins_without_a_refresh_token_push_out_one_another_and_not_those_with_one() {
+    let server = plan().start();
+    let client = format!("/admin/clients/{APP}");
+    let changed = Call::new(KEY, "PATCH", &client).body(r#"{"max_sessions": 3}"#).to(&server);
+    assert_eq!(changed.status, 200, "{changed:?}");
+    let (phone, laptop) = (login(&server, "alice", APP), login(&server, "alice", APP));
+    for _ in 0..4 {
+        let ping = json!({"userId": ALICE, "applicationId": APP});
+        assert_eq!(by_key(&server, KEY, "PUT", "/api/login", &ping).status, 200);
+    }
+    assert!(is_open(&server, &phone) && is_open(&server, &laptop));
+    let tablet = login(&server, "alice", APP);
+    assert!(is_open(&server, &phone) && is_open(&server, &laptop) && is_open(&server, &tablet));
 }
 
 #[test]
