@@ -278,6 +278,7 @@ async fn replaced(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
+        (status = 400, description = "The application's id is no UUID.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
     ),
@@ -303,6 +304,7 @@ pub async fn delete(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
+        (status = 400, description = "The application's id is no UUID.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
     ),

@@ -30,7 +30,7 @@ const CODE_MAX: usize = 128;
 #[utoipa::path(post, path = "/api/user/forgot-password", tag = "fusionauth", operation_id = "fusionauth_forgot_password",
     request_body(content = serde_json::Value, content_type = "application/json", example = json!({"loginId": "alice@example.com"})),
     responses(
-        (status = 200, description = "The code; no body without an API key.", body = serde_json::Value),
+        (status = 200, description = "`{\"changePasswordId\": …}`; no body without an API key."),
         (status = 400, description = "`loginId` is missing.", body = serde_json::Value),
         (status = 401, description = "An API key that is not in force, lacks the permission `users` or does not cover the user; no body."),
         (status = 404, description = "With an API key: there is no such user, or he may not log in; no body."),
@@ -158,7 +158,7 @@ pub async fn change_with_code(
 #[utoipa::path(post, path = "/api/user/change-password", tag = "fusionauth", operation_id = "fusionauth_change_password",
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
-        (status = 200, description = "It is set: `{}`, and no body to an API key.", body = serde_json::Value),
+        (status = 200, description = "It is set: `{}`, and no body to an API key."),
         (status = 400, description = "A field is missing, the new password is weak; to an API key also: there is no such user, or `currentPassword` is wrong.", body = serde_json::Value),
         (status = 401, description = "An API key or an access token that is not in force, or a key without the permission `users`; no body."),
         (status = 404, description = "The code is wrong, was used, or came too late; with an access token: `currentPassword` is wrong; no body."),
