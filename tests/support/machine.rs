@@ -394,8 +394,7 @@ impl Running {
 
     pub async fn login_as(&self, client: &str, login: &str, password: &str) -> Result<Issued, Refused> {
         let client = self.client(client).await;
-        let password = Zeroizing::new(password.as_bytes().to_vec());
-        let ask = LoginAsk::new(login.to_owned(), password, None, person());
+        let ask = LoginAsk::new(login.to_owned(), Zeroizing::new(password.as_bytes().to_vec()), None, person());
         self.services.logins.login(&client, ask).await.map_err(|no| no.refused)
     }
 
