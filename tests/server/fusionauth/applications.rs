@@ -1,7 +1,8 @@
 //! `/api/application` and `/api/tenant`.
 
 use super::managing::{
-    ALICE, DESK, FORUM, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status, user,
+    ALICE, DESK, FORUM, FORUM_SECRET, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server,
+    status, user,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +73,23 @@ fn an_application_is_made_under_an_id_again_after_it_was_deleted() {
     register(&server, &user(&server, "a@example.com"), id);
     assert_eq!(login(&server, (id, &secret(&third)), "a@example.com", PASSWORD).status, 200);
     assert_eq!(login(&server, (id, &secret(&first)), "a@example.com", PASSWORD).status, 401);
+}
+
+#[test]
+fn nobody_makes_the_tenants_own_client() {
+    let server = server();
+    let tenant = done(&server, "GET", "/api/tenant", &NONE)["tenants"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/application/{tenant}");
+    let known = json!({"application": {"name": "x", "oauthConfiguration": {"clientSecret": "16-known-bytes!!",
+        "enabledGrants": ["password", "refresh_token"]}}});
+    assert_eq!(codes(&server, "POST", &path, &known), ["[duplicate]applicationId"]);
+    let client = json!({"id": tenant, "profile": "fusionauth", "secret": "16-known-bytes!!"});
+    let made = ask(&server, Some(KEY), "POST", "/admin/clients", &client);
+    assert_eq!((made.status, &made.json()["error"]), (409, &json!("taken")), "{made:?}");
+    // It is not there yet: who is registered nowhere makes the first need of it.
+    user(&server, "a@example.com");
+    assert_eq!(login(&server, (FORUM, FORUM_SECRET), "a@example.com", PASSWORD).status, 200);
+    assert_eq!(login(&server, (&tenant, "16-known-bytes!!"), "a@example.com", PASSWORD).status, 401);
 }
 
 #[test]

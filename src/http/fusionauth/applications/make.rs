@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 const SECRET_MIN: usize = 16;
 /// Bytes of a secret at most: longer ones are not read where clients authenticate.
 const SECRET_MAX: usize = 512;
+const TAKEN: &str = "the id is taken: use another one";
 
 /// Make an application.
 ///
@@ -85,6 +86,9 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     let given = secret(sent, &mut faults);
     let enabled = active(sent, &mut faults).unwrap_or(true);
     free(&settings, &id, services, &mut faults)?;
+    if services.administration.is_tenant(&id) {
+        faults.add("applicationId", "duplicate", TAKEN);
+    }
     faults.none()?;
     if !operator.covers(&id) {
         return Err(operator.elsewhere(services).await);
@@ -108,7 +112,7 @@ async fn made_again(new: &NewClient, operator: &Operator, services: &Services) -
     let (administration, asker) = (&services.administration, &operator.asker);
     let found = administration.find_client(&new.id).map_err(Why::Refused)?.ok_or(Why::NotFound)?;
     if !found.value.removed {
-        return Err(Faults::of("applicationId", "duplicate", "the id is taken: use another one").into());
+        return Err(Faults::of("applicationId", "duplicate", TAKEN).into());
     }
     let change = ClientCommand::Change(Box::new(new.settings.clone()));
     administration.change_client(&new.id, change, Some(found.version), asker).await?;
