@@ -196,7 +196,7 @@ fn clients_of_the_bootstrap_file_are_applications_where_they_speak_fusionauth() 
 }
 
 #[test]
-fn roles_are_made_changed_and_taken_away_from_who_has_them() {
+fn roles_are_made_changed_and_deleted() {
     let server = server();
     let roles = json!({"roles": [{"name": "user", "isDefault": true}, {"name": "admin", "isSuperRole": true, "description": "all"}]});
     let (id, secret) = application(&server, "Pied Piper", &roles);
@@ -234,7 +234,14 @@ fn roles_are_made_changed_and_taken_away_from_who_has_them() {
     assert_eq!(done(&server, "DELETE", &role, &NONE), NONE);
     let access = login(&server, (&id, &secret), "a@example.com", PASSWORD).access();
     assert_eq!(crate::support::claims(&access)["roles"], json!(["user"]));
+    let its = format!("/api/user/registration/{person}/{id}");
+    assert_eq!(done(&server, "GET", &its, &NONE)["registration"]["roles"], json!(["user"]));
+    // It is not sent back as a role that there is not.
+    let patched = done(&server, "PATCH", &its, &json!({"registration": {"data": {"a": 1}}}));
+    assert_eq!(patched["registration"]["roles"], json!(["user"]));
     assert_eq!(done(&server, "DELETE", &format!("{path}?name=user"), &NONE), NONE);
+    assert_eq!(names(), ["admin"]);
+    assert_eq!(codes(&server, "DELETE", &format!("{path}?name=admin"), &NONE), ["[lastRole]"]);
     assert_eq!(names(), ["admin"]);
     for gone in [role.clone(), format!("{path}?name=user"), path.clone()] {
         assert_eq!(status(&server, "DELETE", &gone, &NONE), 404, "{gone}");

@@ -4,16 +4,14 @@ use super::super::body::{Fields, Query, object};
 use super::super::merge::{member, merge};
 use super::super::{Outcome, answer, done, told, who};
 use super::{TRIES, covered, random_id};
-use crate::actors::{Account, AuthenticatedClient, NotDone, Refused, Services, Unavailable};
+use crate::actors::{AuthenticatedClient, NotDone, Refused, Services, Unavailable};
 use crate::domain::client::{Client, ClientCommand, ClientRole, ClientSettings};
-use crate::domain::gate::GateCommand;
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, HttpError, Why};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -22,10 +20,6 @@ use uuid::Uuid;
 const NAME_MAX: usize = 64;
 /// Roles of one application at most.
 const ROLES_MAX: usize = 100;
-/// Accounts looked at in one go where a role is taken away.
-const PAGE: usize = 200;
-/// Accounts changed at the same time: they share the disk's syncs.
-const AT_ONCE: usize = 64;
 
 /// A role as it is shown.
 fn shown(name: &str, role: &ClientRole, (client, at): (&Client, Timestamp)) -> Value {
@@ -270,7 +264,8 @@ async fn replaced(
 
 /// Delete a role.
 ///
-/// Every registration that has it loses it.
+/// No token and no registration has it any more, until a role of this name is made again. The last role stays: an application that
+/// lists none knows all.
 #[utoipa::path(delete, path = "/api/application/{applicationId}/role/{roleId}", tag = "fusionauth", operation_id = "fusionauth_delete_role",
     params(
         ("applicationId" = String, Path, description = "The application's id."),
@@ -278,6 +273,7 @@ async fn replaced(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
+        (status = 400, description = "It is the last one.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
     ),
@@ -295,7 +291,8 @@ pub async fn delete(
 
 /// Delete a role by its name.
 ///
-/// Every registration that has it loses it.
+/// No token and no registration has it any more, until a role of this name is made again. The last role stays: an application that
+/// lists none knows all.
 #[utoipa::path(delete, path = "/api/application/{applicationId}/role", tag = "fusionauth", operation_id = "fusionauth_delete_role_by_name",
     params(
         ("applicationId" = String, Path, description = "The application's id."),
@@ -303,6 +300,7 @@ pub async fn delete(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
+        (status = 400, description = "It is the last one.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
     ),
@@ -330,48 +328,18 @@ async fn deleted(
 ) -> Outcome {
     let services = doors.services()?;
     let operator = who::key(Permission::Applications, request, doors, services).await?;
-    let application = covered(id, &operator, services).await?;
-    let name = which(&application.state.value.settings).ok_or(Why::NotFound)?;
-    // Before, so that a deletion that breaks off can be asked for again; and after, for who got it meanwhile.
-    take_away(&application, &name, &operator, services).await?;
     change(id, &operator, services, |settings| {
+        let name = which(settings).ok_or(Why::NotFound)?;
+        if settings.roles.len() == 1 {
+            let advice =
+                "an application that lists no role knows all: make another role first, or take this one from its users";
+            return Err(Faults::general("lastRole", advice).into());
+        }
         settings.roles.remove(&name);
         Ok(())
     })
     .await?;
-    take_away(&application, &name, &operator, services).await?;
     Ok(done())
-}
-
-/// Takes a role from everybody who has it at an application.
-async fn take_away(
-    application: &AuthenticatedClient,
-    name: &str,
-    operator: &Operator,
-    services: &Services,
-) -> Result<(), Why> {
-    let mut after = None;
-    loop {
-        let page = services.administration.accounts(after, PAGE).map_err(Why::Refused)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.id);
-        let strip = |account: Account| async move {
-            let Some(mut roles) = account.gate.value.roles_at.get(&application.id).cloned() else { return Ok(()) };
-            if !roles.remove(name) {
-                return Ok(());
-            }
-            let command = GateCommand::Register { client: application.id.clone(), roles };
-            match services.administration.change_account(account.id, command, None, &operator.asker).await {
-                // Who was erased meanwhile has no role.
-                Ok(_) | Err(NotDone::Over | NotDone::Missing) => Ok(()),
-                Err(why) => Err(Why::from(why)),
-            }
-        };
-        let mut stripped = stream::iter(page).map(strip).buffer_unordered(AT_ONCE);
-        while let Some(outcome) = stripped.next().await {
-            outcome?;
-        }
-    }
 }
 
 /// The role of an id.
