@@ -69,7 +69,7 @@ impl Administration {
         Ok(self.core.append(commit).await?.is_some())
     }
 
-    fn seal_secret(&self, id: CommitId, secret: &str) -> Sealed {
+    pub(super) fn seal_secret(&self, id: CommitId, secret: &str) -> Sealed {
         self.core.keys.seal().seal(id, 1, SECRET_FIELD, &sha256(secret.as_bytes()), &*self.core.entropy)
     }
 

@@ -3,9 +3,9 @@
 use super::super::body::{Fields, Query, object};
 use super::super::merge::{member, merge};
 use super::super::{Outcome, answer, done, told, who};
-use super::{TRIES, covered, random_id};
-use crate::actors::{AuthenticatedClient, NotDone, Refused, Services, Unavailable};
-use crate::domain::client::{Client, ClientCommand, ClientRole, ClientSettings};
+use super::{TRIES, covered, fitting, random_id};
+use crate::actors::{AuthenticatedClient, NotDone, Refused, Services, Unavailable, WholeClient};
+use crate::domain::client::{Client, ClientRole, ClientSettings};
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
@@ -18,8 +18,6 @@ use uuid::Uuid;
 
 /// Bytes of a role's name at most, as everywhere.
 const NAME_MAX: usize = 64;
-/// Roles of one application at most.
-const ROLES_MAX: usize = 100;
 
 /// A role as it is shown.
 fn shown(name: &str, role: &ClientRole, (client, at): (&Client, Timestamp)) -> Value {
@@ -58,9 +56,6 @@ pub fn read_all(sent: &Value, doors: &Doors, faults: &mut Faults) -> BTreeMap<St
         {
             faults.add("application.roles.name", "duplicate", "each role needs a name of its own");
         }
-    }
-    if roles.len() > ROLES_MAX {
-        faults.add("application.roles", "tooLong", &format!("an application has at most {ROLES_MAX} roles"));
     }
     roles
 }
@@ -151,15 +146,12 @@ async fn created(
         if settings.roles.values().any(|other| other.id == role.id) {
             return Err(Faults::of("roleId", "duplicate", "the application has a role with this id").into());
         }
-        if settings.roles.len() == ROLES_MAX {
-            let advice = format!("an application has at most {ROLES_MAX} roles");
-            return Err(Faults::of("role.name", "tooLong", &advice).into());
-        }
         settings.roles.insert(name.clone(), role.clone());
         Ok(())
     })
     .await
-    .map_err(no_such_application)?;
+    .map_err(no_such_application)
+    .map_err(fitting("role"))?;
     Ok(answer(&json!({"role": shown(&name, &role, (&application.state.value, application.state.at))})))
 }
 
@@ -257,7 +249,8 @@ async fn replaced(
         name = had;
         Ok(())
     })
-    .await?;
+    .await
+    .map_err(fitting("role"))?;
     let role = application.state.value.settings.roles.get(&name).ok_or(Why::NotFound)?;
     Ok(answer(&json!({"role": shown(&name, role, (&application.state.value, application.state.at))})))
 }
@@ -359,9 +352,9 @@ async fn change(
         let application = covered(id, operator, services).await?;
         let mut settings = application.state.value.settings.clone();
         change(&mut settings)?;
-        let command = ClientCommand::Change(Box::new(settings));
-        let seen = Some(application.state.version);
-        match services.administration.change_client(&application.id, command, seen, &operator.asker).await {
+        let wanted = WholeClient { settings, secret: None, enabled: None };
+        let seen = application.state.version;
+        match services.administration.replace_client(&application.id, &wanted, seen, &operator.asker).await {
             Err(NotDone::Moved(_)) => {}
             changed => {
                 changed?;
