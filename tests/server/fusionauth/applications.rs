@@ -357,6 +357,28 @@ fn an_application_without_refresh_tokens_gives_none() {
 }
 
 #[test]
+fn a_setting_that_people_would_rely_on_is_never_kept_without_effect() {
+    let server = server();
+    let (id, _) = application(&server, "Pied Piper", &json!({}));
+    let path = format!("/api/application/{id}");
+    let strict = json!({"application": {"name": "Hooli", "oauthConfiguration": {"requireRegistration": true}}});
+    for (method, path) in [("POST", "/api/application"), ("PUT", &path), ("PATCH", &path)] {
+        assert_eq!(status(&server, method, path, &strict), 501, "{method}");
+    }
+    let shown = done(&server, "GET", &path, &NONE)["application"].take();
+    assert_eq!(
+        (&shown["name"], &shown["oauthConfiguration"]["requireRegistration"]),
+        (&json!("Pied Piper"), &json!(false))
+    );
+    let lives = json!({"application": {"jwtConfiguration": {"refreshTokenUsagePolicy": "OneTimeUse", "timeToLiveInSeconds": 60}}});
+    let jwt = done(&server, "PATCH", &path, &lives)["application"]["jwtConfiguration"].take();
+    assert_eq!(
+        (&jwt["enabled"], &jwt["refreshTokenUsagePolicy"], &jwt["timeToLiveInSeconds"]),
+        (&json!(true), &json!("OneTimeUse"), &json!(60))
+    );
+}
+
+#[test]
 fn there_is_one_tenant_and_the_server_is_well() {
     let server = server();
     let tenants = done(&server, "GET", "/api/tenant", &NONE)["tenants"].take();

@@ -81,8 +81,9 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     };
     let id: ClientId = id.to_string().parse().map_err(|_| Why::NotFound)?;
     let sent = member(&body, "application");
+    body::is_supported(sent)?;
     let mut faults = Faults::default();
-    let mut settings = body::settings(sent, None, &mut faults);
+    let mut settings = body::settings(sent, None, None, &mut faults);
     settings.roles = roles::read_all(sent, doors, &mut faults);
     let given = secret(sent, &mut faults);
     let enabled = active(sent, &mut faults).unwrap_or(true);
@@ -235,6 +236,7 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
         services.administration.change_client(&application.id, ClientCommand::Enable, None, asker).await?;
     } else {
         let sent = member(&body, "application");
+        body::is_supported(sent)?;
         let mut faults = Faults::default();
         let asked = Asked { patch, secret: secret(sent, &mut faults), active: active(sent, &mut faults), sent };
         if asked.secret.is_some() && application.state.value.settings.client_type == ClientType::Public {
@@ -270,7 +272,7 @@ async fn replaced(
         let mut whole = if asked.patch { body::shown(&application, services.core.tenant, None) } else { json!({}) };
         merge(&mut whole, asked.sent);
         let mut faults = faults.clone();
-        let settings = body::settings(&whole, Some(before), &mut faults);
+        let settings = body::settings(&whole, Some(before), asked.patch.then_some(asked.sent), &mut faults);
         free(&settings, &application.id, services, &mut faults)?;
         faults.none()?;
         let secret = asked.secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned()));
