@@ -34,7 +34,7 @@ const TAKEN: &str = "the id is taken: use another one";
         (status = 400, description = "A field is wrong, or the name is taken.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that covers other clients only; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create(
     request: HttpRequest,
@@ -56,7 +56,7 @@ pub async fn create(
         (status = 400, description = "A field is wrong, or the name or the id is taken.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create_with_id(
     request: HttpRequest,
@@ -191,7 +191,7 @@ fn free(settings: &ClientSettings, id: &ClientId, services: &Services, faults: &
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update(
     request: HttpRequest,
@@ -214,7 +214,7 @@ pub async fn update(
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch(
     request: HttpRequest,
@@ -300,7 +300,7 @@ async fn replaced(
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete(
     request: HttpRequest,

@@ -83,10 +83,12 @@ fn read(mut fields: Fields<'_>, id: Uuid) -> Option<(String, ClientRole)> {
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, the name is taken, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, the id is no UUID, the name is taken, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create(
     request: HttpRequest,
@@ -106,10 +108,12 @@ pub async fn create(
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, the name or id is taken, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, an id is no UUID, the name or id is taken, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create_with_id(
     request: HttpRequest,
@@ -174,11 +178,13 @@ fn no_such_application(why: Why) -> Why {
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, an id is no UUID, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update(
     request: HttpRequest,
@@ -200,11 +206,13 @@ pub async fn update(
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, an id is no UUID, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch(
     request: HttpRequest,
@@ -266,11 +274,12 @@ async fn replaced(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
-        (status = 400, description = "It is the last one.", body = serde_json::Value),
+        (status = 400, description = "It is the last one, or an id is no UUID.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete(
     request: HttpRequest,
@@ -293,11 +302,12 @@ pub async fn delete(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
-        (status = 400, description = "It is the last one.", body = serde_json::Value),
+        (status = 400, description = "It is the last one, or an id is no UUID.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete_by_name(
     request: HttpRequest,
