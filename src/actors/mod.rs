@@ -39,7 +39,7 @@ mod writer;
 
 pub use account::{AccountActor, LoginKind};
 pub use administration::{
-    Account, Administration, NewAccount, NewApiKey, NewClient, NewPassword, NotDone, PersonChange,
+    Account, Administration, NewAccount, NewApiKey, NewClient, NewPassword, NotDone, PersonChange, WholeClient,
 };
 pub use api_keys::{ApiKeys, AuthenticatedKey};
 pub use archivist::{archive, run as archive_as_sealed};

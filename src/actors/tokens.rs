@@ -101,7 +101,7 @@ impl Tokens {
             sub: session.account.to_string(),
             auth_time: Some(session.started_at.seconds()),
             sid: Some(id),
-            roles: gate.roles_for(&session.client).into_iter().collect(),
+            roles: client.roles_of(&session.client, gate).into_iter().collect(),
             email: if scope.contains("email") { self.core.login(session.account)? } else { None },
             ..self.claims(&session.client, client, access, scope)
         };

@@ -8,6 +8,7 @@ use crate::actors::{
 use crate::config::bootstrap::{AccountSpec, ApiKeySpec, Bootstrap, ClientSpec, Credential};
 use crate::crypto::phc_of;
 use crate::domain::client::ClientSettings;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// What applying came to, a line each, for people.
@@ -19,11 +20,18 @@ pub struct Applied {
     pub differs: Vec<String>,
 }
 
-/// Checks what the file itself cannot: whether this program works with the password hashes in it.
+/// Checks what the file itself cannot: whether this program works with the password hashes in it, and whether a client has the id of
+/// the tenant, where that is known.
 ///
 /// # Errors
 /// A sentence that names the entry.
-pub fn check(bootstrap: &Bootstrap) -> Result<(), StartError> {
+pub fn check(bootstrap: &Bootstrap, tenant: Option<Uuid>) -> Result<(), StartError> {
+    let tenant = tenant.map(|tenant| tenant.to_string());
+    if let Some(number) = bootstrap.clients.iter().position(|spec| Some(spec.id.as_str()) == tenant.as_deref()) {
+        return Err(StartError(format!(
+            "clients[{number}].id: this is the id of the tenant, fusionauth.tenant_id: use another one"
+        )));
+    }
     for (number, spec) in bootstrap.accounts.iter().enumerate() {
         if let Credential::Hash(hash) = &spec.credential {
             phc_of(hash.expose()).map_err(|error| StartError(format!("accounts[{number}].password_hash: {error}")))?;
@@ -128,12 +136,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_client_with_the_id_of_the_tenant_is_refused_by_its_place() {
+        let text = "[[clients]]\nid = \"a\"\nsecret = \"x\"\n[[clients]]\nid = \"636f756e-7465-7273-8967-6e0000000000\"\nsecret = \"x\"\n";
+        let bootstrap = Bootstrap::parse(text, std::path::PathBuf::new(), &|_| None).unwrap();
+        let tenant = Uuid::from_u128(0x636f_756e_7465_7273_8967_6e00_0000_0000);
+        let why = check(&bootstrap, Some(tenant)).unwrap_err().0;
+        assert!(why.starts_with("clients[1].id: ") && why.contains("fusionauth.tenant_id"), "{why}");
+        assert_eq!(check(&bootstrap, Some(Uuid::nil())).map_err(|error| error.0), Ok(()));
+    }
+
+    #[test]
     fn a_password_hash_that_is_not_worked_with_is_refused_by_its_place() {
         let check = |hash: &str| {
             let text = format!(
                 "[[accounts]]\nlogin = \"a\"\npassword = \"x\"\n[[accounts]]\nlogin = \"b\"\npassword_hash = '{hash}'\n"
             );
-            check(&Bootstrap::parse(&text, std::path::PathBuf::new(), &|_| None).unwrap()).map_err(|error| error.0)
+            check(&Bootstrap::parse(&text, std::path::PathBuf::new(), &|_| None).unwrap(), None)
+                .map_err(|error| error.0)
         };
         assert_eq!(check("pbkdf2:sha256:1000$8K1iTXQM2nNCg30d$4b4287cf00e800524bc4ebc91cce4636"), Ok(()));
         for (hash, said) in [

@@ -53,7 +53,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Some(path) => Bootstrap::load(path, &environment).map_err(Failure::usage)?,
         None => Bootstrap::default(),
     };
-    app::check(&bootstrap).map_err(Failure::usage)?;
+    app::check(&bootstrap, Some(config.fusionauth.tenant)).map_err(Failure::usage)?;
     let options = Options { accept_clock: arguments.accept_clock, check_all: arguments.check_all };
     serve(&config, bootstrap, options, |url| diagnostics::announce(&format!("listening on {url}\n")))
 }

@@ -145,7 +145,10 @@ impl Modify for Schemes {
         components.add_security_scheme("client_basic", scheme(HttpAuthScheme::Basic));
         components.add_security_scheme("access_token", scheme(HttpAuthScheme::Bearer));
         components.add_security_scheme("api_key", scheme(HttpAuthScheme::Bearer));
-        let bare = ApiKeyValue::with_description("Authorization", "An API key alone, without a scheme.");
+        let bare = ApiKeyValue::with_description(
+            "Authorization",
+            "An API key alone, without a scheme; it may also stand after `Bearer`.",
+        );
         components.add_security_scheme("fusionauth_key", SecurityScheme::ApiKey(ApiKey::Header(bare)));
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::given::*;
 use countersign::domain::account::{AccountEvent, LoginHow, PasswordVerdict};
-use countersign::domain::client::{ClientCommand, ClientEvent, ClientSettings, Grant, Profile};
+use countersign::domain::client::{ClientCommand, ClientEvent, ClientRole, ClientSettings, Grant, Profile};
 use countersign::domain::denial::Denial;
 use countersign::domain::gate::{GateCommand, GateEvent};
-use countersign::domain::ids::NameHash;
+use countersign::domain::ids::{ClientId, NameHash};
 use countersign::domain::session::{Asked, Closed, RefreshHow, SessionEvent};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
 
 /// The words of what happened, in their order.
 fn how(given: &Given) -> Vec<LoginHow> {
@@ -102,6 +103,22 @@ fn an_access_token_may_be_asked_to_live_shorter_and_not_longer() {
     assert_eq!(granted.generation, 1, "the token was not used up");
 }
 
+/// The roles in tokens for a client.
+fn roles(given: &Given, client: &ClientId) -> BTreeSet<String> {
+    given.client(&store()).roles_of(client, given.gate())
+}
+
+#[test]
+fn a_client_that_lists_roles_knows_no_others() {
+    let role = |n| ClientRole { id: Uuid::from_u128(n), description: None, is_default: false, is_super: false };
+    let known = move |settings: &mut ClientSettings| settings.roles = BTreeMap::from([("seller".to_owned(), role(1))]);
+    let given = given_store(known)
+        .happened(GateEvent::RolesSet { roles: scopes(&["person"]) })
+        .done(GateCommand::Register { client: store(), roles: scopes(&["shopper", "seller"]) });
+    assert_eq!(roles(&given, &store()), scopes(&["person", "seller"]), "those everywhere are no client's");
+    assert_eq!(given.client(&store()).roles_here(&store(), given.gate()), scopes(&["seller"]));
+}
+
 #[test]
 fn roles_at_one_client_stand_beside_those_everywhere_and_go_with_the_registration() {
     let register = |roles: &[&str]| GateCommand::Register { client: store(), roles: scopes(roles) };
@@ -114,14 +131,14 @@ fn roles_at_one_client_stand_beside_those_everywhere_and_go_with_the_registratio
         .then([added, set(&["shopper"])], Ok(()))
         .when(register(&["shopper"]))
         .then_only(Ok(()));
-    assert_eq!(given.gate().roles_for(&store()), scopes(&["person", "shopper"]));
-    assert_eq!(given.gate().roles_for(&other()), scopes(&["person"]));
+    assert_eq!(roles(&given, &store()), scopes(&["person", "shopper"]));
+    assert_eq!(roles(&given, &other()), scopes(&["person"]));
     let given = given.when(register(&[])).then([set(&[])], Ok(()));
-    assert_eq!(given.gate().roles_for(&store()), scopes(&["person"]));
+    assert_eq!(roles(&given, &store()), scopes(&["person"]));
     let given = given.done(register(&["shopper"])).done(GateCommand::WithdrawRegistration(store()));
-    assert_eq!(given.gate().roles_for(&store()), scopes(&["person"]));
+    assert_eq!(roles(&given, &store()), scopes(&["person"]));
     let back = given.done(GateCommand::AddRegistration(store()));
-    assert_eq!(back.gate().roles_for(&store()), scopes(&["person"]), "what was withdrawn does not come back");
+    assert_eq!(roles(&back, &store()), scopes(&["person"]), "what was withdrawn does not come back");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod applications;
 mod asking;
+mod keys;
 mod logging_in;
 mod logging_out;
 mod managing;

@@ -28,11 +28,29 @@ pub struct NewClient {
 }
 
 impl Administration {
-    /// Creates a client; `false` where the id is taken.
+    /// Creates a client; `false` where the id is taken, also by the tenant: see [`Self::create_tenant_client`].
     ///
     /// # Errors
     /// [`Refused`]
     pub async fn create_client(&self, new: &NewClient, asker: &Asker) -> Result<bool, Refused> {
+        if self.is_tenant(&new.id) { Ok(false) } else { self.make_client(new, asker).await }
+    }
+
+    /// Creates the tenant's own client, which this program alone may make: whoever knew its secret could log in at no application.
+    /// `false` where it is there.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn create_tenant_client(&self, new: &NewClient, asker: &Asker) -> Result<bool, Refused> {
+        if self.is_tenant(&new.id) { self.make_client(new, asker).await } else { Ok(false) }
+    }
+
+    /// Whether an id is that of the tenant, and so of no client that anybody could make.
+    pub fn is_tenant(&self, id: &ClientId) -> bool {
+        id.as_str() == self.core.tenant.to_string()
+    }
+
+    async fn make_client(&self, new: &NewClient, asker: &Asker) -> Result<bool, Refused> {
         if self.core.reader.client(&new.id)?.is_some() {
             return Ok(false);
         }
@@ -51,7 +69,7 @@ impl Administration {
         Ok(self.core.append(commit).await?.is_some())
     }
 
-    fn seal_secret(&self, id: CommitId, secret: &str) -> Sealed {
+    pub(super) fn seal_secret(&self, id: CommitId, secret: &str) -> Sealed {
         self.core.keys.seal().seal(id, 1, SECRET_FIELD, &sha256(secret.as_bytes()), &*self.core.entropy)
     }
 

@@ -5,12 +5,14 @@ mod api_keys;
 mod clients;
 mod export;
 mod person;
+mod whole_client;
 
 pub use accounts::{Account, NewAccount, NewPassword};
 pub use api_keys::NewApiKey;
 pub(super) use api_keys::key_digest;
 pub use clients::NewClient;
 pub use person::PersonChange;
+pub use whole_client::WholeClient;
 
 use super::closer::Closer;
 use super::core::{Core, Refused, Unavailable};

@@ -40,6 +40,19 @@ impl Client {
         !self.settings.registration_required || gate.is_registered_at(id)
     }
 
+    /// The roles of an account with this gate here, besides those that it has everywhere: of which this client, where it lists any,
+    /// knows. `id` is the client's own.
+    pub fn roles_here(&self, id: &ClientId, gate: &Gate) -> BTreeSet<String> {
+        let listed = &self.settings.roles;
+        let here = gate.roles_at.get(id).into_iter().flatten();
+        here.filter(|role| listed.is_empty() || listed.contains_key(*role)).cloned().collect()
+    }
+
+    /// All its roles here: those in access tokens.
+    pub fn roles_of(&self, id: &ClientId, gate: &Gate) -> BTreeSet<String> {
+        gate.roles.iter().cloned().chain(self.roles_here(id, gate)).collect()
+    }
+
     /// Whether its refresh tokens may be shown at doors that authenticate no client.
     pub fn trusts_bearers(&self) -> bool {
         self.settings.profile == Profile::Fusionauth && self.settings.token_refresh

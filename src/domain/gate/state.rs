@@ -60,12 +60,6 @@ pub enum ClosedWhy {
 }
 
 impl Gate {
-    /// The roles in access tokens for a client.
-    pub fn roles_for(&self, client: &ClientId) -> BTreeSet<String> {
-        let here = self.roles_at.get(client);
-        self.roles.iter().chain(here.into_iter().flatten()).cloned().collect()
-    }
-
     /// Whether the account may have sessions now.
     pub fn is_enabled(&self) -> bool {
         self.standing == Standing::Enabled

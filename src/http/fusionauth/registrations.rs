@@ -1,9 +1,8 @@
 //! Registrations: at which applications a user may log in, with which roles there.
 
-use super::person;
-use crate::actors::{Account, Services};
+use super::{person, who};
+use crate::actors::{Account, AuthenticatedClient, Services};
 use crate::crypto::sha256;
-use crate::domain::client::Profile;
 use crate::domain::ids::ClientId;
 use crate::http::error::Why;
 use serde_json::{Map, Value, json};
@@ -20,21 +19,21 @@ pub fn of(account: &Account, services: &Services) -> Result<Vec<Value>, Why> {
     let gate = &account.gate.value;
     let mut shown = Vec::new();
     for client in gate.registrations.iter().flatten() {
-        if is_application(client, services)? {
-            shown.push(registration(account, client));
+        if let Some(application) = who::application(client.as_str(), services)? {
+            shown.push(registration(account, &application));
         }
     }
     Ok(shown)
 }
 
 /// One of them, with what apps keep about it.
-pub fn registration(account: &Account, client: &ClientId) -> Value {
-    let gate = &account.gate;
+pub fn registration(account: &Account, application: &AuthenticatedClient) -> Value {
+    let (gate, client) = (&account.gate, &application.id);
     let mut shown = kept(account, client);
     let own = json!({
         "id": id(account, client).to_string(),
         "applicationId": client.as_str(),
-        "roles": gate.value.roles_for(client),
+        "roles": application.state.value.roles_of(client, &gate.value),
         "usernameStatus": "ACTIVE",
         "verified": true,
         "insertInstant": account.state.created_at.0,
@@ -59,11 +58,4 @@ fn id(account: &Account, client: &ClientId) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);
     uuid::Builder::from_custom_bytes(bytes).into_uuid()
-}
-
-fn is_application(client: &ClientId, services: &Services) -> Result<bool, Why> {
-    let found = services.administration.find_client(client).map_err(Why::Refused)?;
-    let ours =
-        found.is_some_and(|client| client.value.settings.profile == Profile::Fusionauth && !client.value.removed);
-    Ok(ours && client.as_str() != services.core.tenant.to_string())
 }

@@ -17,6 +17,10 @@ pub async fn client(services: &Services, asker: &Asker) -> Result<AuthenticatedC
     let name = services.core.tenant.to_string();
     for _ in 0..2 {
         if let Some((id, state)) = services.clients.find(&name)? {
+            if state.value.settings.registration_required {
+                tracing::error!(client = name, "the tenant has the id of a client: set another fusionauth.tenant_id");
+                return Err(Unavailable::Fault.into());
+            }
             return Ok(AuthenticatedClient { id, state, by_secret: false });
         }
         let id = id(services)?;
@@ -25,7 +29,7 @@ pub async fn client(services: &Services, asker: &Asker) -> Result<AuthenticatedC
         let secret = Some(Zeroizing::new(URL_SAFE_NO_PAD.encode(*drawn)));
         services
             .administration
-            .create_client(&NewClient { id, secret, enabled: true, settings: settings() }, asker)
+            .create_tenant_client(&NewClient { id, secret, enabled: true, settings: settings() }, asker)
             .await?;
     }
     Err(Unavailable::Conflict.into())

@@ -44,7 +44,7 @@ fn shown(doors: &Doors, services: &Services) -> Value {
         (status = 200, description = "`{\"tenants\": […]}`", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     let outcome = async {
@@ -64,7 +64,7 @@ pub async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpR
         (status = 404, description = "There is no such tenant; no body."),
         (status = 501, description = "`search`: tenants are not searched here.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn show(
     request: HttpRequest,

@@ -35,11 +35,16 @@ pub async fn key(
     Operator::who_may(permission, request, doors, services).await
 }
 
-/// Whether a request shows an API key, or means to.
+/// Whether a request shows an API key, or means to: alone, or as a bearer's token that is no JWT.
 pub fn shows_key(request: &HttpRequest) -> bool {
     let headers = headers(request);
     let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::trim);
-    value.is_some_and(|text| !text.is_empty()) && bearer(&headers).is_none()
+    value.is_some_and(|text| !text.is_empty()) && bearer(&headers).is_none_or(|token| !is_jwt(token))
+}
+
+/// Whether a text has the form of an access token: three parts, the first of which is JSON.
+fn is_jwt(text: &str) -> bool {
+    text.starts_with("eyJ") && text.matches('.').count() == 2
 }
 
 /// The one tenant is the only one that may be named.
@@ -52,11 +57,14 @@ pub fn tenant(request: &HttpRequest, services: &Services) -> Result<(), Why> {
     if ["", "null", "undefined"].contains(&named) || named.parse() == Ok(services.core.tenant) {
         return Ok(());
     }
-    Err(Faults::general("TenantIdRequired", "there is one tenant here, and this is not its id: leave it out").into())
+    Err(Faults::general("invalid", "there is one tenant here, and this is not its id: leave it out").into())
 }
 
-/// The access token of a request: in the header, or in the cookie.
+/// The access token of a request: in the header, or in the cookie. Who shows an API key shows none.
 pub fn access_token(request: &HttpRequest) -> Option<String> {
+    if shows_key(request) {
+        return None;
+    }
     let headers = headers(request);
     bearer(&headers).map(str::to_owned).or_else(|| cookie(request, "access_token"))
 }

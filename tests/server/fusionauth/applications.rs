@@ -1,7 +1,8 @@
 //! `/api/application` and `/api/tenant`.
 
 use super::managing::{
-    ALICE, DESK, FORUM, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status, user,
+    ALICE, DESK, FORUM, FORUM_SECRET, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server,
+    status, user,
 };
 use serde_json::{Value, json};
 
@@ -72,6 +73,109 @@ fn an_application_is_made_under_an_id_again_after_it_was_deleted() {
     register(&server, &user(&server, "a@example.com"), id);
     assert_eq!(login(&server, (id, &secret(&third)), "a@example.com", PASSWORD).status, 200);
     assert_eq!(login(&server, (id, &secret(&first)), "a@example.com", PASSWORD).status, 401);
+}
+
+#[test]
+fn nobody_is_registered_at_an_application_that_has_the_id_of_a_deleted_one() {
+    let server = server();
+    let path = "/api/application/e5e2b0b3-c329-4b08-896c-d4f9f612b5c0";
+    let grants = json!({"application": {"name": "First", "oauthConfiguration": {"enabledGrants": ["password"]}}});
+    let first = done(&server, "POST", path, &grants);
+    let id = first["application"]["id"].as_str().unwrap();
+    let people = [user(&server, "a@example.com"), ALICE.to_owned()];
+    for person in &people {
+        let registration = json!({"registration": {"applicationId": id, "roles": ["admin"]}});
+        done(&server, "POST", &format!("/api/user/registration/{person}"), &registration);
+    }
+    done(&server, "DELETE", &format!("{path}?hardDelete=true"), &NONE);
+    let second = done(&server, "POST", path, &grants);
+    let secret = second["application"]["oauthConfiguration"]["clientSecret"].as_str().unwrap();
+    assert_eq!(status(&server, "GET", &format!("/api/user/registration/{}/{id}", people[0]), &NONE), 404);
+    for login_id in ["a@example.com", "alice@example.com"] {
+        let access = login(&server, (id, secret), login_id, PASSWORD).access();
+        let claims = crate::support::claims(&access);
+        // Alice is let in everywhere, and is no administrator of this one.
+        assert_eq!(claims["roles"].as_array().map_or(0, Vec::len), 0, "{claims}");
+        assert_eq!(claims["applicationId"].as_str(), (login_id == "alice@example.com").then_some(id), "{claims}");
+    }
+    let told = done(
+        &server,
+        "POST",
+        &format!("/api/user/registration/{}", people[0]),
+        &json!({"registration": {"applicationId": id}}),
+    );
+    assert_eq!(told["registration"]["roles"], json!([]));
+}
+
+#[test]
+fn the_secret_of_a_deleted_application_is_none_of_a_public_one_with_its_id() {
+    let server = server();
+    let path = "/api/application/e5e2b0b3-c329-4b08-896c-d4f9f612b5c0";
+    let first = done(&server, "POST", path, &named("First"));
+    let (id, secret) = (first["application"]["id"].as_str().unwrap(), &first["application"]["oauthConfiguration"]);
+    done(&server, "DELETE", &format!("{path}?hardDelete=true"), &NONE);
+    let public = json!({"application": {"name": "Second", "oauthConfiguration": {"enabledGrants": ["password"],
+        "clientAuthenticationPolicy": "NotRequired"}}});
+    done(&server, "POST", path, &public);
+    let old = (id, secret["clientSecret"].as_str().unwrap());
+    assert_eq!(login(&server, old, "alice@example.com", PASSWORD).status, 401);
+}
+
+#[test]
+fn a_change_of_an_application_is_one_entry_or_none() {
+    let server = server();
+    let (id, secret) = application(&server, "Pied Piper", &json!({}));
+    let path = format!("/api/application/{id}");
+    // One field of several is too much: the others are as they were.
+    let most = json!({"application": {"name": "Hooli", "active": false, "data": {"a": "x".repeat(5000)},
+        "oauthConfiguration": {"clientSecret": "another-secret-of-it"}}});
+    assert_eq!(codes(&server, "PATCH", &path, &most), ["[tooLong]application"]);
+    let shown = done(&server, "GET", &path, &NONE)["application"].take();
+    assert_eq!((&shown["name"], &shown["active"]), (&json!("Pied Piper"), &json!(true)));
+    assert_eq!(login(&server, (&id, &secret), "alice@example.com", PASSWORD).status, 200);
+    let all = json!({"application": {"name": "Hooli", "active": false,
+        "oauthConfiguration": {"clientSecret": "another-secret-of-it"}}});
+    done(&server, "PATCH", &path, &all);
+    let events = server.events();
+    let of_it = events.iter().filter(|event| event["stream"] == json!(format!("client:{id}")));
+    let commits: Vec<_> = of_it.map(|event| (&event["type"], &event["commit"])).collect();
+    let types: Vec<_> = commits.iter().filter_map(|(event_type, _)| event_type.as_str()).collect();
+    assert_eq!(types, ["client.created", "client.changed", "client.secret_set", "client.disabled"]);
+    assert!(commits[1].1.is_string() && commits[1].1 == commits[2].1 && commits[2].1 == commits[3].1, "{commits:?}");
+}
+
+#[test]
+fn an_application_has_room_for_as_many_roles_as_is_said() {
+    let server = server();
+    let (id, _) = application(&server, "Pied Piper", &json!({}));
+    let path = format!("/api/application/{id}/role");
+    let role = |n: usize| json!({"role": {"name": format!("a role of the app {n:02}")}});
+    for n in 0..25 {
+        done(&server, "POST", &path, &role(n));
+    }
+    let refused =
+        (25..60).map(|n| ask(&server, Some(KEY), "POST", &path, &role(n))).find(|answer| answer.status != 200);
+    let refused = refused.unwrap();
+    assert_eq!((refused.status, &refused.json()["fieldErrors"]["role"][0]["code"]), (400, &json!("[tooLong]role")));
+    let shown = done(&server, "GET", &format!("/api/application/{id}"), &NONE)["application"].take();
+    println!("{} roles", shown["roles"].as_array().unwrap().len());
+}
+
+#[test]
+fn nobody_makes_the_tenants_own_client() {
+    let server = server();
+    let tenant = done(&server, "GET", "/api/tenant", &NONE)["tenants"][0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/application/{tenant}");
+    let known = json!({"application": {"name": "x", "oauthConfiguration": {"clientSecret": "16-known-bytes!!",
+        "enabledGrants": ["password", "refresh_token"]}}});
+    assert_eq!(codes(&server, "POST", &path, &known), ["[duplicate]applicationId"]);
+    let client = json!({"id": tenant, "profile": "fusionauth", "secret": "16-known-bytes!!"});
+    let made = ask(&server, Some(KEY), "POST", "/admin/clients", &client);
+    assert_eq!((made.status, &made.json()["error"]), (409, &json!("taken")), "{made:?}");
+    // It is not there yet: who is registered nowhere makes the first need of it.
+    user(&server, "a@example.com");
+    assert_eq!(login(&server, (FORUM, FORUM_SECRET), "a@example.com", PASSWORD).status, 200);
+    assert_eq!(login(&server, (&tenant, "16-known-bytes!!"), "a@example.com", PASSWORD).status, 401);
 }
 
 #[test]
@@ -178,7 +282,7 @@ fn clients_of_the_bootstrap_file_are_applications_where_they_speak_fusionauth() 
 }
 
 #[test]
-fn roles_are_made_changed_and_taken_away_from_who_has_them() {
+fn roles_are_made_changed_and_deleted() {
     let server = server();
     let roles = json!({"roles": [{"name": "user", "isDefault": true}, {"name": "admin", "isSuperRole": true, "description": "all"}]});
     let (id, secret) = application(&server, "Pied Piper", &roles);
@@ -216,7 +320,14 @@ fn roles_are_made_changed_and_taken_away_from_who_has_them() {
     assert_eq!(done(&server, "DELETE", &role, &NONE), NONE);
     let access = login(&server, (&id, &secret), "a@example.com", PASSWORD).access();
     assert_eq!(crate::support::claims(&access)["roles"], json!(["user"]));
+    let its = format!("/api/user/registration/{person}/{id}");
+    assert_eq!(done(&server, "GET", &its, &NONE)["registration"]["roles"], json!(["user"]));
+    // It is not sent back as a role that there is not.
+    let patched = done(&server, "PATCH", &its, &json!({"registration": {"data": {"a": 1}}}));
+    assert_eq!(patched["registration"]["roles"], json!(["user"]));
     assert_eq!(done(&server, "DELETE", &format!("{path}?name=user"), &NONE), NONE);
+    assert_eq!(names(), ["admin"]);
+    assert_eq!(codes(&server, "DELETE", &format!("{path}?name=admin"), &NONE), ["[lastRole]"]);
     assert_eq!(names(), ["admin"]);
     for gone in [role.clone(), format!("{path}?name=user"), path.clone()] {
         assert_eq!(status(&server, "DELETE", &gone, &NONE), 404, "{gone}");
@@ -243,6 +354,28 @@ fn an_application_without_refresh_tokens_gives_none() {
     done(&server, "PATCH", &format!("/api/application/{id}"), &shorter);
     let answer = login(&server, (&id, &secret), "alice@example.com", PASSWORD).json();
     assert!(answer["expires_in"].as_i64().unwrap() <= 60 && answer["refresh_token"].is_string(), "{answer}");
+}
+
+#[test]
+fn a_setting_that_people_would_rely_on_is_never_kept_without_effect() {
+    let server = server();
+    let (id, _) = application(&server, "Pied Piper", &json!({}));
+    let path = format!("/api/application/{id}");
+    let strict = json!({"application": {"name": "Hooli", "oauthConfiguration": {"requireRegistration": true}}});
+    for (method, path) in [("POST", "/api/application"), ("PUT", &path), ("PATCH", &path)] {
+        assert_eq!(status(&server, method, path, &strict), 501, "{method}");
+    }
+    let shown = done(&server, "GET", &path, &NONE)["application"].take();
+    assert_eq!(
+        (&shown["name"], &shown["oauthConfiguration"]["requireRegistration"]),
+        (&json!("Pied Piper"), &json!(false))
+    );
+    let lives = json!({"application": {"jwtConfiguration": {"refreshTokenUsagePolicy": "OneTimeUse", "timeToLiveInSeconds": 60}}});
+    let jwt = done(&server, "PATCH", &path, &lives)["application"]["jwtConfiguration"].take();
+    assert_eq!(
+        (&jwt["enabled"], &jwt["refreshTokenUsagePolicy"], &jwt["timeToLiveInSeconds"]),
+        (&json!(true), &json!("OneTimeUse"), &json!(60))
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::actors::AuthenticatedClient;
 use crate::config::bootstrap::origin;
 use crate::domain::client::{Client, ClientSettings, ClientType, Grant, Profile, Rotation};
 use crate::domain::time::{Span, Timestamp};
-use crate::http::error::Faults;
+use crate::http::error::{Faults, Why};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use uuid::Uuid;
@@ -48,12 +48,67 @@ const OWN: [&str; 22] = [
     "/jwtConfiguration/refreshTokenOneTimeUseConfiguration/gracePeriodInSeconds",
     "/jwtConfiguration/refreshTokenSlidingWindowConfiguration/maximumTimeToLiveInMinutes",
 ];
+/// Values that would keep somebody out, or let somebody in, where nothing here does.
+const NOT_SUPPORTED: [(&str, Option<&str>, &str); 5] = [
+    (
+        "/oauthConfiguration/requireRegistration",
+        None,
+        "who is not registered gets a token of the tenant here, without roles: leave requireRegistration out, and look at applicationId",
+    ),
+    (
+        "/multiFactorConfiguration/loginPolicy",
+        Some("Required"),
+        "there is no second factor here: leave multiFactorConfiguration out",
+    ),
+    (
+        "/accessControlConfiguration/uiIPAccessControlListId",
+        Some(""),
+        "there are no lists of addresses here: leave accessControlConfiguration out",
+    ),
+    ("/unverified/behavior", Some("Gated"), "every user is verified here: leave unverified out"),
+    (
+        "/authenticationTokenConfiguration/enabled",
+        None,
+        "there are no authentication tokens here: leave authenticationTokenConfiguration out",
+    ),
+];
 const POLICY: &str = "/oauthConfiguration/clientAuthenticationPolicy";
+const JWT: &str = "application.jwtConfiguration.";
+const ONCE: &str = "refreshTokenOneTimeUseConfiguration";
+const ONCE_PREFIX: &str = "application.jwtConfiguration.refreshTokenOneTimeUseConfiguration.";
+const SLIDING: &str = "refreshTokenSlidingWindowConfiguration";
+const SLIDING_PREFIX: &str = "application.jwtConfiguration.refreshTokenSlidingWindowConfiguration.";
 const ORIGINS: &str = "/oauthConfiguration/authorizedOriginURLs";
 
-/// The settings of an application as it was sent, all but its roles; `before`: those that it has. What FusionAuth's clients cannot
-/// say, such as scopes, stays.
-pub fn settings(sent: &Value, before: Option<&ClientSettings>, faults: &mut Faults) -> ClientSettings {
+/// Whether nothing was sent that people would rely on and nothing here obeys.
+///
+/// # Errors
+/// Something was.
+pub fn is_supported(sent: &Value) -> Result<(), Why> {
+    for (path, value, advice) in NOT_SUPPORTED {
+        let asked = match (sent.pointer(path), value) {
+            (Some(Value::Bool(on)), None) => *on,
+            (Some(Value::String(text)), None) => text == "true",
+            // Any.
+            (Some(Value::String(text)), Some("")) => !text.is_empty(),
+            (Some(Value::String(text)), Some(value)) => text == value,
+            _ => false,
+        };
+        if asked {
+            return Err(Why::NotSupported(advice));
+        }
+    }
+    Ok(())
+}
+
+/// The settings of an application as it was sent, all but its roles; `before`: those that it has. `patch`: what was sent of it, where what
+/// was not stays as it is. What FusionAuth's clients cannot say, such as scopes, stays.
+pub fn settings(
+    sent: &Value,
+    before: Option<&ClientSettings>,
+    patch: Option<&Value>,
+    faults: &mut Faults,
+) -> ClientSettings {
     let oauth = member(sent, "oauthConfiguration");
     let client_type = client_type(oauth, before.map(|before| before.client_type), faults);
     let mut settings = match before {
@@ -66,7 +121,7 @@ pub fn settings(sent: &Value, before: Option<&ClientSettings>, faults: &mut Faul
     settings.refresh_at_login = login.flag("generateRefreshTokens").unwrap_or(false);
     settings.token_refresh = login.flag("allowTokenRefresh").unwrap_or(false);
     let granted = grants(oauth, &mut settings, faults);
-    lives(member(sent, "jwtConfiguration"), &mut settings, faults);
+    lives(member(sent, "jwtConfiguration"), patch, &mut settings, faults);
     let mut application = Fields::within(sent, "application.", faults);
     if application.flag("verifyRegistration") == Some(true) {
         let advice = "registrations are not verified by mail here: leave verifyRegistration out";
@@ -134,56 +189,67 @@ fn grants(oauth: &Value, settings: &mut ClientSettings, faults: &mut Faults) -> 
     asked
 }
 
-/// How its tokens and sessions live. `enabled: false` asks for the defaults, whatever stands beside it.
-fn lives(jwt: &Value, settings: &mut ClientSettings, faults: &mut Faults) {
-    const PREFIX: &str = "application.jwtConfiguration.";
-    let mut fields = Fields::within(jwt, PREFIX, faults);
-    let off = fields.flag("enabled") == Some(false);
-    let (nothing, once, sliding) = (
-        Value::Null,
-        member(jwt, "refreshTokenOneTimeUseConfiguration").clone(),
-        member(jwt, "refreshTokenSlidingWindowConfiguration").clone(),
-    );
-    let (jwt, once, sliding) = if off { (&nothing, &nothing, &nothing) } else { (jwt, &once, &sliding) };
-    let mut fields = Fields::within(jwt, PREFIX, faults);
+/// How its tokens and sessions live. `enabled: false` asks for the defaults, whatever stands beside it. Of a `patch` only what it names is
+/// read: what is shown is rounded, and says `enabled: false` of who has the defaults.
+fn lives(jwt: &Value, patch: Option<&Value>, settings: &mut ClientSettings, faults: &mut Faults) {
+    const POLICY: [&str; 3] = ["refreshTokenExpirationPolicy", "refreshTokenTimeToLiveInMinutes", SLIDING];
+    let given = patch.map_or(jwt, |patch| member(patch, "jwtConfiguration"));
+    let off = Fields::within(given, JWT, faults).flag("enabled") == Some(false);
+    let all = off || patch.is_none_or(|patch| patch.get("jwtConfiguration").is_some_and(Value::is_null));
+    let named = |name: &str| all || given.get(name).is_some();
+    let jwt = if off { &Value::Null } else { jwt };
+    let mut fields = Fields::within(jwt, JWT, faults);
+    if named("timeToLiveInSeconds") {
+        let ttl = span(&mut fields, "timeToLiveInSeconds", Span::seconds(1), LONGEST_ACCESS);
+        settings.access_ttl = ttl.unwrap_or(ACCESS_TTL);
+    }
+    if named("refreshTokenUsagePolicy") {
+        settings.rotation = match fields.text("refreshTokenUsagePolicy") {
+            None | Some("Reusable") => Rotation::Never,
+            Some("OneTimeUse") => Rotation::Always,
+            Some(_) => {
+                fields.wrong("refreshTokenUsagePolicy", "invalid", "use Reusable or OneTimeUse");
+                Rotation::Never
+            }
+        };
+    }
+    if named(ONCE) {
+        let mut once = Fields::within(member(jwt, ONCE), ONCE_PREFIX, faults);
+        let usual = ClientSettings::new(settings.client_type, Profile::Fusionauth).retry_window;
+        settings.retry_window = span(&mut once, "gracePeriodInSeconds", Span::ZERO, LONGEST_GRACE).unwrap_or(usual);
+    }
+    if POLICY.into_iter().any(named) {
+        let before = (settings.refresh_idle_ttl, settings.refresh_absolute_ttl);
+        let capped = ![before.0, LONGEST].contains(&before.1);
+        let kept = ((!named(POLICY[1])).then_some(before.0), (capped && !named(SLIDING)).then_some(before.1));
+        (settings.refresh_idle_ttl, settings.refresh_absolute_ttl) = refresh_lives(jwt, kept, faults);
+    }
+}
+
+/// How long a session lives without being refreshed, and in all. `kept`: those that it has, where nothing else is asked.
+fn refresh_lives(jwt: &Value, kept: (Option<Span>, Option<Span>), faults: &mut Faults) -> (Span, Span) {
+    let mut fields = Fields::within(jwt, JWT, faults);
     let minutes = Span::minutes(1);
-    settings.access_ttl =
-        span(&mut fields, "timeToLiveInSeconds", Span::seconds(1), LONGEST_ACCESS).unwrap_or(ACCESS_TTL);
-    let ttl = span(&mut fields, "refreshTokenTimeToLiveInMinutes", minutes, LONGEST).unwrap_or(REFRESH_TTL);
-    let policy = fields.text("refreshTokenExpirationPolicy").unwrap_or("Fixed");
-    let absolute = match policy {
-        "Fixed" => ttl,
-        "SlidingWindow" => LONGEST,
+    let asked = |fields: &mut Fields<'_>, name| span(fields, name, minutes, LONGEST).unwrap_or(REFRESH_TTL);
+    let ttl = kept.0.unwrap_or_else(|| asked(&mut fields, "refreshTokenTimeToLiveInMinutes"));
+    match fields.text("refreshTokenExpirationPolicy").unwrap_or("Fixed") {
+        "Fixed" => (ttl, ttl),
+        "SlidingWindow" => (ttl, LONGEST),
         "SlidingWindowWithMaximumLifetime" => {
-            let prefix = "application.jwtConfiguration.refreshTokenSlidingWindowConfiguration.";
-            let mut sliding = Fields::within(sliding, prefix, faults);
-            let longest = span(&mut sliding, "maximumTimeToLiveInMinutes", minutes, LONGEST).unwrap_or(REFRESH_TTL);
+            let mut sliding = Fields::within(member(jwt, SLIDING), SLIDING_PREFIX, faults);
+            let longest = kept.1.unwrap_or_else(|| asked(&mut sliding, "maximumTimeToLiveInMinutes"));
             if longest < ttl {
                 let advice = "this must not be less than refreshTokenTimeToLiveInMinutes";
                 sliding.wrong("maximumTimeToLiveInMinutes", "invalid", advice);
             }
-            longest
+            (ttl, longest)
         }
         _ => {
             let advice = "use Fixed, SlidingWindow or SlidingWindowWithMaximumLifetime";
             fields.wrong("refreshTokenExpirationPolicy", "invalid", advice);
-            ttl
+            (ttl, ttl)
         }
-    };
-    (settings.refresh_idle_ttl, settings.refresh_absolute_ttl) = (ttl, absolute);
-    let mut fields = Fields::within(jwt, PREFIX, faults);
-    settings.rotation = match fields.text("refreshTokenUsagePolicy") {
-        None | Some("Reusable") => Rotation::Never,
-        Some("OneTimeUse") => Rotation::Always,
-        Some(_) => {
-            fields.wrong("refreshTokenUsagePolicy", "invalid", "use Reusable or OneTimeUse");
-            Rotation::Never
-        }
-    };
-    let prefix = "application.jwtConfiguration.refreshTokenOneTimeUseConfiguration.";
-    let mut once = Fields::within(once, prefix, faults);
-    let usual = ClientSettings::new(settings.client_type, Profile::Fusionauth).retry_window;
-    settings.retry_window = span(&mut once, "gracePeriodInSeconds", Span::ZERO, LONGEST_GRACE).unwrap_or(usual);
+    }
 }
 
 /// A length of time, in the unit that its field's name ends with.
@@ -202,6 +268,10 @@ fn span(fields: &mut Fields<'_>, name: &str, least: Span, most: Span) -> Option<
 fn document(sent: &Value, settings: &ClientSettings, asked: &BTreeSet<String>) -> Option<String> {
     let mut rest = sent.clone();
     without(&mut rest, &OWN);
+    // What is off is in force all the same where something else was asked for since.
+    if rest.pointer("/jwtConfiguration/enabled") == Some(&json!(false)) {
+        without(&mut rest, &["/jwtConfiguration/enabled"]);
+    }
     if rest.pointer(POLICY) != Some(&json!("NotRequiredWhenUsingPKCE")) {
         without(&mut rest, &[POLICY]);
     }

@@ -22,7 +22,7 @@ const SESSION_SECONDS: u32 = 3600;
         (status = 200, description = "`{\"applications\": […]}`", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     told(listed(&request, &doors).await)
@@ -54,7 +54,7 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Outcome {
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn show(
     request: HttpRequest,
@@ -82,7 +82,7 @@ pub async fn show(
         (status = 401, description = "An API key was shown that is not in force, lacks the permission `applications` or does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security((), ("api_key" = []))
+    security((), ("fusionauth_key" = []))
 )]
 pub async fn oauth(
     request: HttpRequest,

@@ -3,8 +3,8 @@
 use super::super::body::{Fields, Query, object};
 use super::super::merge::{member, merge};
 use super::super::{Outcome, answer, done, told, who};
-use super::{TRIES, body, covered, random_id, roles};
-use crate::actors::{AuthenticatedClient, NewClient, NotDone, Refused, Services, Unavailable};
+use super::{TRIES, body, covered, fitting, random_id, roles};
+use crate::actors::{AuthenticatedClient, NewClient, NotDone, Refused, Services, Unavailable, WholeClient};
 use crate::config::Secret;
 use crate::domain::client::{ClientCommand, ClientSettings, ClientType};
 use crate::domain::ids::ClientId;
@@ -21,6 +21,7 @@ use zeroize::Zeroizing;
 const SECRET_MIN: usize = 16;
 /// Bytes of a secret at most: longer ones are not read where clients authenticate.
 const SECRET_MAX: usize = 512;
+const TAKEN: &str = "the id is taken: use another one";
 
 /// Make an application.
 ///
@@ -33,7 +34,7 @@ const SECRET_MAX: usize = 512;
         (status = 400, description = "A field is wrong, or the name is taken.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that covers other clients only; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create(
     request: HttpRequest,
@@ -45,7 +46,8 @@ pub async fn create(
 
 /// Make an application with an id.
 ///
-/// As without one. The id of an application that was deleted for good may be used again.
+/// As without one. The id of an application that was deleted for good may be used again: nobody is registered there then, and the gate of
+/// every account is read for it.
 #[utoipa::path(post, path = "/api/application/{applicationId}", tag = "fusionauth", operation_id = "fusionauth_create_application_with_id",
     params(("applicationId" = String, Path, description = "Its id: a UUID, the `client_id` of OAuth.")),
     request_body(content = serde_json::Value, content_type = "application/json"),
@@ -54,7 +56,7 @@ pub async fn create(
         (status = 400, description = "A field is wrong, or the name or the id is taken.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create_with_id(
     request: HttpRequest,
@@ -79,12 +81,16 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     };
     let id: ClientId = id.to_string().parse().map_err(|_| Why::NotFound)?;
     let sent = member(&body, "application");
+    body::is_supported(sent)?;
     let mut faults = Faults::default();
-    let mut settings = body::settings(sent, None, &mut faults);
+    let mut settings = body::settings(sent, None, None, &mut faults);
     settings.roles = roles::read_all(sent, doors, &mut faults);
     let given = secret(sent, &mut faults);
     let enabled = active(sent, &mut faults).unwrap_or(true);
     free(&settings, &id, services, &mut faults)?;
+    if services.administration.is_tenant(&id) {
+        faults.add("applicationId", "duplicate", TAKEN);
+    }
     faults.none()?;
     if !operator.covers(&id) {
         return Err(operator.elsewhere(services).await);
@@ -94,32 +100,40 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
         ClientType::Confidential => Some(given.unwrap_or_else(|| made::secret(doors, ""))),
     };
     let plain = secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned()));
+    let name = id.to_string();
     let new = NewClient { id, secret: plain, enabled, settings };
-    if !services.administration.create_client(&new, &operator.asker).await.map_err(Why::Refused)? {
-        made_again(&new, &operator, services).await?;
+    if !services
+        .administration
+        .create_client(&new, &operator.asker)
+        .await
+        .map_err(Why::Refused)
+        .map_err(fitting("application"))?
+    {
+        made_again(new, &operator, doors, services).await.map_err(fitting("application"))?;
     }
-    let application = covered(new.id.as_str(), &operator, services).await?;
+    let application = covered(&name, &operator, services).await?;
     let secret = secret.as_ref().map(Secret::expose);
     Ok(answer(&json!({"application": body::shown(&application, services.core.tenant, secret)})))
 }
 
-/// Makes a client whose id is one's that was removed. It is seen by nobody before it is all that was asked for.
-async fn made_again(new: &NewClient, operator: &Operator, services: &Services) -> Result<(), Why> {
-    let (administration, asker) = (&services.administration, &operator.asker);
-    let found = administration.find_client(&new.id).map_err(Why::Refused)?.ok_or(Why::NotFound)?;
-    if !found.value.removed {
-        return Err(Faults::of("applicationId", "duplicate", "the id is taken: use another one").into());
+/// Makes a client whose id is one's that was removed. Nobody's registration of before, and no secret, counts for it: a public client gets
+/// one that nobody learns.
+async fn made_again(new: NewClient, operator: &Operator, doors: &Doors, services: &Services) -> Result<(), Why> {
+    let administration = &services.administration;
+    let found = administration.find_client(&new.id).map_err(Why::Refused)?;
+    let taken = || Faults::of("applicationId", "duplicate", TAKEN).into();
+    let found = found.filter(|found| found.value.removed).ok_or_else(taken)?;
+    match administration.withdraw_all(&new.id, &operator.asker).await {
+        Err(NotDone::Moved(_)) => return Err(taken()),
+        withdrawn => withdrawn?,
     }
-    let change = ClientCommand::Change(Box::new(new.settings.clone()));
-    administration.change_client(&new.id, change, Some(found.version), asker).await?;
-    if let Some(secret) = &new.secret {
-        administration.set_client_secret(&new.id, secret, None, asker).await?;
+    let NewClient { id, secret, enabled, settings } = new;
+    let secret = secret.or_else(|| Some(Zeroizing::new(made::secret(doors, "").expose().to_owned())));
+    let wanted = WholeClient { settings, secret, enabled: Some(enabled) };
+    match administration.replace_client(&id, &wanted, found.version, &operator.asker).await {
+        Err(NotDone::Moved(_)) => Err(taken()),
+        made => made.map(|_| ()).map_err(Why::from),
     }
-    administration.change_client(&new.id, ClientCommand::Enable, None, asker).await?;
-    if !new.enabled {
-        administration.change_client(&new.id, ClientCommand::Disable, None, asker).await?;
-    }
-    Ok(())
 }
 
 /// The secret that was sent.
@@ -177,7 +191,7 @@ fn free(settings: &ClientSettings, id: &ClientId, services: &Services, faults: &
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update(
     request: HttpRequest,
@@ -200,7 +214,7 @@ pub async fn update(
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch(
     request: HttpRequest,
@@ -217,49 +231,54 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     let reactivate = !patch && Query::of(request)?.get("reactivate") == Some("true");
     let body = object(request, payload, doors).await?;
     let application = covered(id, &operator, services).await?;
-    let (administration, asker) = (&services.administration, &operator.asker);
-    let (mut given, mut wanted) = (None, Some(true));
-    if !reactivate {
+    if reactivate {
+        let asker = &operator.asker;
+        services.administration.change_client(&application.id, ClientCommand::Enable, None, asker).await?;
+    } else {
         let sent = member(&body, "application");
+        body::is_supported(sent)?;
         let mut faults = Faults::default();
-        given = secret(sent, &mut faults);
-        wanted = active(sent, &mut faults);
-        if given.is_some() && application.state.value.settings.client_type == ClientType::Public {
+        let asked = Asked { patch, secret: secret(sent, &mut faults), active: active(sent, &mut faults), sent };
+        if asked.secret.is_some() && application.state.value.settings.client_type == ClientType::Public {
             let advice = "this application has no secret: its clientAuthenticationPolicy is NotRequired";
             faults.add("application.oauthConfiguration.clientSecret", "invalid", advice);
         }
-        replaced((sent, patch), &application, faults, &operator, services).await?;
-    }
-    if let Some(secret) = given {
-        administration.set_client_secret(&application.id, secret.expose(), None, asker).await?;
-    }
-    if let Some(active) = wanted {
-        let command = if active { ClientCommand::Enable } else { ClientCommand::Disable };
-        administration.change_client(&application.id, command, None, asker).await?;
+        replaced(&asked, &application, &faults, &operator, services).await.map_err(fitting("application"))?;
     }
     let application = covered(id, &operator, services).await?;
     Ok(answer(&json!({"application": body::shown(&application, services.core.tenant, None)})))
 }
 
-/// Changes the settings of an application as was sent.
+/// A change as it was sent.
+struct Asked<'a> {
+    sent: &'a Value,
+    /// Whether what is left out stays as it is.
+    patch: bool,
+    secret: Option<Secret>,
+    active: Option<bool>,
+}
+
+/// Changes an application as was sent: all of it in one commit, so that nothing of it is done where the rest is refused.
 async fn replaced(
-    (sent, patch): (&Value, bool),
+    asked: &Asked<'_>,
     application: &AuthenticatedClient,
-    faults: Faults,
+    faults: &Faults,
     operator: &Operator,
     services: &Services,
 ) -> Result<(), Why> {
     for _ in 0..TRIES {
         let application = covered(application.id.as_str(), operator, services).await?;
         let before = &application.state.value.settings;
-        let mut whole = if patch { body::shown(&application, services.core.tenant, None) } else { json!({}) };
-        merge(&mut whole, sent);
+        let mut whole = if asked.patch { body::shown(&application, services.core.tenant, None) } else { json!({}) };
+        merge(&mut whole, asked.sent);
         let mut faults = faults.clone();
-        let settings = body::settings(&whole, Some(before), &mut faults);
+        let settings = body::settings(&whole, Some(before), asked.patch.then_some(asked.sent), &mut faults);
         free(&settings, &application.id, services, &mut faults)?;
         faults.none()?;
-        let (command, seen) = (ClientCommand::Change(Box::new(settings)), Some(application.state.version));
-        match services.administration.change_client(&application.id, command, seen, &operator.asker).await {
+        let secret = asked.secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned()));
+        let wanted = WholeClient { settings, secret, enabled: asked.active };
+        let seen = application.state.version;
+        match services.administration.replace_client(&application.id, &wanted, seen, &operator.asker).await {
             Err(NotDone::Moved(_)) => {}
             changed => return changed.map(|_| ()).map_err(Why::from),
         }
@@ -281,7 +300,7 @@ async fn replaced(
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such application; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete(
     request: HttpRequest,

@@ -6,7 +6,8 @@ pub mod make;
 pub mod roles;
 
 use super::{page, who};
-use crate::actors::{AuthenticatedClient, NotDone, Services};
+use crate::actors::{AuthenticatedClient, NotDone, Refused, Services};
+use crate::domain::denial::Denial;
 use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why};
@@ -15,6 +16,9 @@ use uuid::Uuid;
 
 /// How often a change is decided anew that somebody else was faster than.
 const TRIES: usize = 3;
+
+/// What is said where an application has too much.
+const TOO_LONG: &str = "an application has room for some 3,000 bytes in all, or some 25 roles: use fewer or shorter roles, origins and data";
 
 /// The routes of this group.
 pub fn routes(config: &mut ServiceConfig) {
@@ -61,6 +65,17 @@ fn named(id: &str, services: &Services) -> Result<AuthenticatedClient, Why> {
 async fn covered(id: &str, operator: &Operator, services: &Services) -> Result<AuthenticatedClient, Why> {
     let application = named(id, services)?;
     if operator.covers(&application.id) { Ok(application) } else { Err(operator.elsewhere(services).await) }
+}
+
+/// What did not fit is told of the field that was sent. All of an application is one entry of the journal.
+fn fitting(field: &'static str) -> impl Fn(Why) -> Why {
+    move |why| match why {
+        Why::Refused(Refused::Denied(Denial::TooLong))
+        | Why::NotDone(NotDone::Refused(Refused::Denied(Denial::TooLong))) => {
+            Faults::of(field, "tooLong", TOO_LONG).into()
+        }
+        other => other,
+    }
 }
 
 /// An id that is drawn.

@@ -3,29 +3,21 @@
 use super::super::body::{Fields, Query, object};
 use super::super::merge::{member, merge};
 use super::super::{Outcome, answer, done, told, who};
-use super::{TRIES, covered, random_id};
-use crate::actors::{Account, AuthenticatedClient, NotDone, Refused, Services, Unavailable};
-use crate::domain::client::{Client, ClientCommand, ClientRole, ClientSettings};
-use crate::domain::gate::GateCommand;
+use super::{TRIES, covered, fitting, random_id};
+use crate::actors::{AuthenticatedClient, NotDone, Refused, Services, Unavailable, WholeClient};
+use crate::domain::client::{Client, ClientRole, ClientSettings};
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, HttpError, Why};
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Bytes of a role's name at most, as everywhere.
 const NAME_MAX: usize = 64;
-/// Roles of one application at most.
-const ROLES_MAX: usize = 100;
-/// Accounts looked at in one go where a role is taken away.
-const PAGE: usize = 200;
-/// Accounts changed at the same time: they share the disk's syncs.
-const AT_ONCE: usize = 64;
 
 /// A role as it is shown.
 fn shown(name: &str, role: &ClientRole, (client, at): (&Client, Timestamp)) -> Value {
@@ -65,9 +57,6 @@ pub fn read_all(sent: &Value, doors: &Doors, faults: &mut Faults) -> BTreeMap<St
             faults.add("application.roles.name", "duplicate", "each role needs a name of its own");
         }
     }
-    if roles.len() > ROLES_MAX {
-        faults.add("application.roles", "tooLong", &format!("an application has at most {ROLES_MAX} roles"));
-    }
     roles
 }
 
@@ -94,10 +83,12 @@ fn read(mut fields: Fields<'_>, id: Uuid) -> Option<(String, ClientRole)> {
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, the name is taken, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, the id is no UUID, the name is taken, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create(
     request: HttpRequest,
@@ -117,10 +108,12 @@ pub async fn create(
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, the name or id is taken, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, an id is no UUID, the name or id is taken, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create_with_id(
     request: HttpRequest,
@@ -157,15 +150,12 @@ async fn created(
         if settings.roles.values().any(|other| other.id == role.id) {
             return Err(Faults::of("roleId", "duplicate", "the application has a role with this id").into());
         }
-        if settings.roles.len() == ROLES_MAX {
-            let advice = format!("an application has at most {ROLES_MAX} roles");
-            return Err(Faults::of("role.name", "tooLong", &advice).into());
-        }
         settings.roles.insert(name.clone(), role.clone());
         Ok(())
     })
     .await
-    .map_err(no_such_application)?;
+    .map_err(no_such_application)
+    .map_err(fitting("role"))?;
     Ok(answer(&json!({"role": shown(&name, &role, (&application.state.value, application.state.at))})))
 }
 
@@ -188,11 +178,13 @@ fn no_such_application(why: Why) -> Why {
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, an id is no UUID, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update(
     request: HttpRequest,
@@ -214,11 +206,13 @@ pub async fn update(
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"role\": …}`", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, or there is no such application.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, an id is no UUID, or there is no such application.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role; no body."),
+        (status = 413, description = "The body is too large.", body = serde_json::Value),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch(
     request: HttpRequest,
@@ -263,14 +257,16 @@ async fn replaced(
         name = had;
         Ok(())
     })
-    .await?;
+    .await
+    .map_err(fitting("role"))?;
     let role = application.state.value.settings.roles.get(&name).ok_or(Why::NotFound)?;
     Ok(answer(&json!({"role": shown(&name, role, (&application.state.value, application.state.at))})))
 }
 
 /// Delete a role.
 ///
-/// Every registration that has it loses it.
+/// No token and no registration has it any more, until a role of this name is made again. The last role stays: an application that
+/// lists none knows all.
 #[utoipa::path(delete, path = "/api/application/{applicationId}/role/{roleId}", tag = "fusionauth", operation_id = "fusionauth_delete_role",
     params(
         ("applicationId" = String, Path, description = "The application's id."),
@@ -278,11 +274,12 @@ async fn replaced(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
-        (status = 400, description = "The application's id is no UUID.", body = serde_json::Value),
+        (status = 400, description = "It is the last one, or an id is no UUID.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete(
     request: HttpRequest,
@@ -296,7 +293,8 @@ pub async fn delete(
 
 /// Delete a role by its name.
 ///
-/// Every registration that has it loses it.
+/// No token and no registration has it any more, until a role of this name is made again. The last role stays: an application that
+/// lists none knows all.
 #[utoipa::path(delete, path = "/api/application/{applicationId}/role", tag = "fusionauth", operation_id = "fusionauth_delete_role_by_name",
     params(
         ("applicationId" = String, Path, description = "The application's id."),
@@ -304,11 +302,12 @@ pub async fn delete(
     ),
     responses(
         (status = 200, description = "It is gone; no body."),
-        (status = 400, description = "The application's id is no UUID.", body = serde_json::Value),
+        (status = 400, description = "It is the last one, or an id is no UUID.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `applications`, or that does not cover it; no body."),
         (status = 404, description = "There is no such role or application; no body."),
+        (status = 503, description = "Not done: try again after `Retry-After`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete_by_name(
     request: HttpRequest,
@@ -332,48 +331,18 @@ async fn deleted(
 ) -> Outcome {
     let services = doors.services()?;
     let operator = who::key(Permission::Applications, request, doors, services).await?;
-    let application = covered(id, &operator, services).await?;
-    let name = which(&application.state.value.settings).ok_or(Why::NotFound)?;
-    // Before, so that a deletion that breaks off can be asked for again; and after, for who got it meanwhile.
-    take_away(&application, &name, &operator, services).await?;
     change(id, &operator, services, |settings| {
+        let name = which(settings).ok_or(Why::NotFound)?;
+        if settings.roles.len() == 1 {
+            let advice =
+                "an application that lists no role knows all: make another role first, or take this one from its users";
+            return Err(Faults::general("lastRole", advice).into());
+        }
         settings.roles.remove(&name);
         Ok(())
     })
     .await?;
-    take_away(&application, &name, &operator, services).await?;
     Ok(done())
-}
-
-/// Takes a role from everybody who has it at an application.
-async fn take_away(
-    application: &AuthenticatedClient,
-    name: &str,
-    operator: &Operator,
-    services: &Services,
-) -> Result<(), Why> {
-    let mut after = None;
-    loop {
-        let page = services.administration.accounts(after, PAGE).map_err(Why::Refused)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = Some(last.id);
-        let strip = |account: Account| async move {
-            let Some(mut roles) = account.gate.value.roles_at.get(&application.id).cloned() else { return Ok(()) };
-            if !roles.remove(name) {
-                return Ok(());
-            }
-            let command = GateCommand::Register { client: application.id.clone(), roles };
-            match services.administration.change_account(account.id, command, None, &operator.asker).await {
-                // Who was erased meanwhile has no role.
-                Ok(_) | Err(NotDone::Over | NotDone::Missing) => Ok(()),
-                Err(why) => Err(Why::from(why)),
-            }
-        };
-        let mut stripped = stream::iter(page).map(strip).buffer_unordered(AT_ONCE);
-        while let Some(outcome) = stripped.next().await {
-            outcome?;
-        }
-    }
 }
 
 /// The role of an id.
@@ -393,9 +362,9 @@ async fn change(
         let application = covered(id, operator, services).await?;
         let mut settings = application.state.value.settings.clone();
         change(&mut settings)?;
-        let command = ClientCommand::Change(Box::new(settings));
-        let seen = Some(application.state.version);
-        match services.administration.change_client(&application.id, command, seen, &operator.asker).await {
+        let wanted = WholeClient { settings, secret: None, enabled: None };
+        let seen = application.state.version;
+        match services.administration.replace_client(&application.id, &wanted, seen, &operator.asker).await {
             Err(NotDone::Moved(_)) => {}
             changed => {
                 changed?;

@@ -177,7 +177,7 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     };
     let issued = vouched(id, LoginHow::Registered, &application, &operator, &body, services).await?;
     let account = found(id, services)?;
-    made.insert("registration".to_owned(), registrations::registration(&account, &application.id));
+    made.insert("registration".to_owned(), registrations::registration(&account, &application));
     with_tokens(&mut made, issued);
     Ok(answer(&made))
 }

@@ -38,7 +38,7 @@ pub async fn show(
         let services = doors.services()?;
         let operator = who::key(Permission::Users, &request, &doors, services).await?;
         let (account, application) = registered(&path.0, &path.1, &operator, services).await?;
-        Ok(answer(&json!({"registration": registrations::registration(&account, &application.id)})))
+        Ok(answer(&json!({"registration": registrations::registration(&account, &application)})))
     };
     told(outcome.await)
 }
@@ -194,8 +194,8 @@ async fn changed(
     let mut whole = Value::Null;
     if patch {
         whole = Value::Object(registrations::kept(&account, &application.id));
-        let roles = account.gate.value.roles_at.get(&application.id);
-        merge(&mut whole, &json!({"roles": roles.cloned().unwrap_or_default()}));
+        let roles = application.state.value.roles_here(&application.id, &account.gate.value);
+        merge(&mut whole, &json!({ "roles": roles }));
     }
     merge(&mut whole, sent);
     let mut faults = Faults::default();
@@ -204,7 +204,7 @@ async fn changed(
     let Some(sent) = sent else { return Err(Why::NotFound) };
     set(&account, &sent, &operator, services).await?;
     let account = found(id, services)?;
-    Ok(answer(&json!({"registration": registrations::registration(&account, &sent.application.id)})))
+    Ok(answer(&json!({"registration": registrations::registration(&account, &sent.application)})))
 }
 
 /// Delete a registration.

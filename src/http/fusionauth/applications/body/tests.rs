@@ -4,14 +4,14 @@ use super::*;
 
 fn read(sent: &Value) -> ClientSettings {
     let mut faults = Faults::default();
-    let settings = settings(sent, None, &mut faults);
+    let settings = settings(sent, None, None, &mut faults);
     assert_eq!(faults, Faults::default(), "{sent}");
     settings
 }
 
 fn codes(sent: &Value, before: Option<&ClientSettings>) -> String {
     let mut faults = Faults::default();
-    settings(sent, before, &mut faults);
+    settings(sent, before, None, &mut faults);
     serde_json::to_string(&faults).unwrap()
 }
 
@@ -64,7 +64,10 @@ fn an_application_without_a_secret_is_public_for_good() {
     assert!(codes(&required, Some(&settings)).contains(code));
     // Who says nothing of it leaves it as it is.
     let mut faults = Faults::default();
-    assert_eq!(super::settings(&json!({"name": "x"}), Some(&settings), &mut faults).client_type, ClientType::Public);
+    assert_eq!(
+        super::settings(&json!({"name": "x"}), Some(&settings), None, &mut faults).client_type,
+        ClientType::Public
+    );
     assert_eq!(faults, Faults::default());
 }
 
@@ -164,7 +167,7 @@ fn what_is_shown_can_be_sent_back_and_changes_nothing() {
         let settings = read(&sent);
         let shown = shown_of(&settings, None);
         let mut faults = Faults::default();
-        let again = super::settings(&shown, Some(&settings), &mut faults);
+        let again = super::settings(&shown, Some(&settings), None, &mut faults);
         assert_eq!((&again, &faults), (&settings, &Faults::default()), "{shown}");
         let mut whole = shown.clone();
         merge(&mut whole, &sent);
@@ -185,4 +188,72 @@ fn a_client_of_the_bootstrap_file_is_shown_by_its_settings() {
     let jwt = &shown["jwtConfiguration"];
     assert_eq!((&jwt["enabled"], &jwt["timeToLiveInSeconds"]), (&json!(true), &json!(300)));
     assert_eq!(jwt["refreshTokenExpirationPolicy"], "SlidingWindowWithMaximumLifetime");
+}
+
+/// What comes of a patch.
+fn patched(before: &ClientSettings, patch: &Value) -> ClientSettings {
+    let mut whole = shown_of(before, None);
+    merge(&mut whole, patch);
+    let mut faults = Faults::default();
+    let after = settings(&whole, Some(before), Some(patch), &mut faults);
+    assert_eq!(faults, Faults::default(), "{patch}");
+    after
+}
+
+#[test]
+fn a_patch_of_lives_counts_where_the_defaults_are_in_force() {
+    let before = read(&json!({"name": "x"}));
+    assert_eq!(shown_of(&before, None)["jwtConfiguration"]["enabled"], false);
+    let patch = json!({"jwtConfiguration": {"refreshTokenUsagePolicy": "OneTimeUse", "timeToLiveInSeconds": 60}});
+    let after = patched(&before, &patch);
+    assert_eq!((after.rotation, after.access_ttl), (Rotation::Always, Span::seconds(60)));
+    assert_eq!(shown_of(&after, None)["jwtConfiguration"]["enabled"], true);
+    let sliding = json!({"jwtConfiguration": {"refreshTokenExpirationPolicy": "SlidingWindow"}});
+    let after = patched(&after, &sliding);
+    assert_eq!((after.refresh_idle_ttl, after.refresh_absolute_ttl), (REFRESH_TTL, LONGEST));
+    assert_eq!((after.rotation, after.access_ttl), (Rotation::Always, Span::seconds(60)));
+    let capped = json!({"jwtConfiguration": {"refreshTokenExpirationPolicy": "SlidingWindowWithMaximumLifetime",
+        "refreshTokenTimeToLiveInMinutes": 90}});
+    let capped = patched(&after, &capped);
+    assert_eq!((capped.refresh_idle_ttl, capped.refresh_absolute_ttl), (Span::minutes(90), REFRESH_TTL));
+    let off = patched(&after, &json!({"jwtConfiguration": {"enabled": false}}));
+    assert_eq!(off, before);
+    assert_eq!(patched(&after, &json!({"jwtConfiguration": null})), before);
+    let none = json!({"jwtConfiguration": {"timeToLiveInSeconds": null}});
+    assert_eq!(patched(&after, &none).access_ttl, ACCESS_TTL);
+}
+
+#[test]
+fn a_patch_leaves_lives_that_it_does_not_name_whatever_they_are_shown_as() {
+    let mut before = ClientSettings::new(ClientType::Confidential, Profile::Fusionauth);
+    before.name = Some("x".to_owned());
+    for idle in [Span::seconds(30), Span::seconds(90)] {
+        before.refresh_idle_ttl = idle;
+        let lives = |settings: &ClientSettings| {
+            (settings.access_ttl, settings.refresh_idle_ttl, settings.refresh_absolute_ttl, settings.retry_window)
+        };
+        assert_eq!(lives(&patched(&before, &json!({"name": "y"}))), lives(&before));
+        let once = json!({"jwtConfiguration": {"refreshTokenUsagePolicy": "OneTimeUse"}});
+        assert_eq!(lives(&patched(&before, &once)), lives(&before));
+        let longest = json!({"jwtConfiguration": {SLIDING: {"maximumTimeToLiveInMinutes": 60}}});
+        let after = patched(&before, &longest);
+        assert_eq!((after.refresh_idle_ttl, after.refresh_absolute_ttl), (idle, Span::minutes(60)));
+    }
+}
+
+#[test]
+fn what_would_keep_people_out_is_refused_and_its_opposite_is_not() {
+    for sent in [
+        json!({"oauthConfiguration": {"requireRegistration": true}}),
+        json!({"multiFactorConfiguration": {"loginPolicy": "Required"}}),
+        json!({"accessControlConfiguration": {"uiIPAccessControlListId": "85a03867-dccf-4882-adde-1a79aeec50df"}}),
+        json!({"unverified": {"behavior": "Gated"}}),
+        json!({"authenticationTokenConfiguration": {"enabled": true}}),
+    ] {
+        assert!(matches!(is_supported(&sent), Err(Why::NotSupported(_))), "{sent}");
+    }
+    let lax = json!({"oauthConfiguration": {"requireRegistration": false}, "unverified": {"behavior": "Allow"},
+        "multiFactorConfiguration": {"loginPolicy": "Enabled"}, "authenticationTokenConfiguration": {"enabled": false},
+        "accessControlConfiguration": {}, "registrationConfiguration": {"enabled": true}});
+    assert!(is_supported(&lax).is_ok());
 }
