@@ -2,6 +2,8 @@
 
 mod applications;
 mod asking;
+mod at_once;
+mod importing;
 mod logging_in;
 mod logging_out;
 mod managing;
@@ -12,6 +14,7 @@ mod official_table;
 mod passwords;
 mod people;
 mod pinging;
+mod reach;
 mod refresh_tokens;
 mod refreshing;
 mod registrations;
