@@ -106,6 +106,7 @@ fn every_command_stands_in_a_golden_file() {
         .collect();
     let gate = ["set_password", "disable", "enable", "add_registration", "withdraw_registration", "set_roles"];
     let more = ["revoke_sessions", "erase", "set_registrations", "lift_registrations", "set_must_change", "register"];
+    let more = more.into_iter().chain(["set_registration_roles"]);
     let gate = gate.into_iter().chain(more).map(|word| format!("gate.{word}"));
     let client =
         ["change", "set_secret", "disable", "enable", "remove", "revoke_sessions"].map(|word| format!("client.{word}"));

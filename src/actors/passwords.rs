@@ -1,6 +1,6 @@
 //! The handle by which people set another password: with the old one, or with a one-time code.
 
-use super::administration::{Administration, NewPassword, NotDone, expect};
+use super::administration::{Administration, NewPassword, NotDone, USERNAME_FIELD, expect};
 use super::asker::{Asker, network};
 use super::attempts::AttemptsTable;
 use super::core::{Core, Refused, TRIES, Unavailable, commit};
@@ -49,7 +49,7 @@ pub struct Passwords {
 pub struct Shown {
     /// The account.
     pub account: AccountId,
-    /// Its login id: no password may be like it.
+    /// Its login ids, with a space between: no password may be like one of them.
     pub login: Option<String>,
     gate: Versioned<Gate>,
 }
@@ -174,6 +174,12 @@ impl Passwords {
             return Err(self.refuse(id, Denial::PasswordCodeWrong, asker).await);
         }
         let login = self.core.login_of(id, &account.value)?;
+        let username = match &account.value.username {
+            Some(username) => self.core.opened(id, USERNAME_FIELD, &username.login)?,
+            None => None,
+        };
+        let both: Vec<String> = [login, username].into_iter().flatten().collect();
+        let login = (!both.is_empty()).then(|| both.join(" "));
         Ok(Shown { account: id, login, gate })
     }
 

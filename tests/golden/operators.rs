@@ -116,6 +116,13 @@ pub fn gates() -> Vec<(&'static str, Envelope)> {
                 GateCommand::Register { client: store(), roles: words(&["shopper"]) },
             ),
         ),
+        (
+            "gate.registration_roles_set-cmd_set_registration_roles",
+            entry(
+                GateEvent::RegistrationRolesSet { client: store(), roles: words(&["shopper"]) },
+                GateCommand::SetRegistrationRoles { client: store(), roles: words(&["shopper"]) },
+            ),
+        ),
         ("gate.sessions_revoked", entry(GateEvent::SessionsRevoked, GateCommand::RevokeSessions)),
         ("gate.erased", entry(GateEvent::Erased, GateCommand::Erase)),
     ]

@@ -350,6 +350,7 @@ fn command() -> impl Strategy<Value = Command> {
         client_id().prop_map(GateCommand::WithdrawRegistration),
         texts().prop_map(GateCommand::SetRoles),
         (client_id(), texts()).prop_map(|(client, roles)| GateCommand::Register { client, roles }),
+        (client_id(), texts()).prop_map(|(client, roles)| GateCommand::SetRegistrationRoles { client, roles }),
     ];
     prop_oneof![
         (login(), any::<(u64, u64, u64)>(), any::<Option<u64>>())

@@ -150,6 +150,23 @@ fn who_may_log_in_everywhere_is_not_shut_out_elsewhere_by_roles_at_one_client() 
 }
 
 #[test]
+fn roles_are_replaced_where_an_account_is_registered_and_register_it_nowhere() {
+    let replace = |roles: &[&str]| GateCommand::SetRegistrationRoles { client: store(), roles: scopes(roles) };
+    let set = |roles: &[&str]| GateEvent::RegistrationRolesSet { client: store(), roles: scopes(roles) };
+    let everywhere = given().when(replace(&["shopper"])).then([set(&["shopper"])], Ok(()));
+    everywhere.when(replace(&["shopper"])).then_only(Ok(()));
+    let given = given().done(GateCommand::AddRegistration(other()));
+    let given = given.when(replace(&["shopper"])).then_only(Ok(()));
+    let registered = given.done(GateCommand::AddRegistration(store())).when(replace(&["shopper"]));
+    let gone = registered
+        .then([set(&["shopper"])], Ok(()))
+        .done(GateCommand::WithdrawRegistration(store()))
+        .when(replace(&["shopper"]))
+        .then_only(Ok(()));
+    assert!(!gone.gate().is_registered_at(&store()));
+}
+
+#[test]
 fn a_removed_client_is_over_and_comes_back_without_its_sessions() {
     let given = given_login().at(mins(1)).when(ClientCommand::Remove).then([ClientEvent::Removed], Ok(()));
     let given = given.when(ClientCommand::Remove).then_only(Ok(()));

@@ -2,6 +2,8 @@
 
 mod applications;
 mod asking;
+mod at_once;
+mod importing;
 mod keys;
 mod logging_in;
 mod logging_out;
@@ -13,6 +15,7 @@ mod official_table;
 mod passwords;
 mod people;
 mod pinging;
+mod reach;
 mod refresh_tokens;
 mod refreshing;
 mod registrations;

@@ -20,6 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use zeroize::Zeroizing;
 
 /// A password to be set.
+#[derive(Clone)]
 pub enum NewPassword {
     /// In clear: hashed with today's parameters.
     Plain(Zeroizing<String>),
@@ -207,6 +208,14 @@ impl Administration {
         Ok(events)
     }
 
+    /// A password as its hash: who gives it later waits for nothing then.
+    ///
+    /// # Errors
+    /// [`Refused`]
+    pub async fn hashed(&self, password: &NewPassword) -> Result<NewPassword, Refused> {
+        self.phc(password).await.map(NewPassword::Hash)
+    }
+
     /// The text of a password's hash: made here, or given.
     async fn phc(&self, password: &NewPassword) -> Result<Zeroizing<String>, Refused> {
         let plain = match password {
@@ -305,7 +314,8 @@ impl Administration {
             | GateCommand::LiftRegistrations
             | GateCommand::SetMustChange(_)
             | GateCommand::SetRoles(_)
-            | GateCommand::Register { .. } => self.core.now(gate_at),
+            | GateCommand::Register { .. }
+            | GateCommand::SetRegistrationRoles { .. } => self.core.now(gate_at),
             GateCommand::SetPassword { .. }
             | GateCommand::Disable
             | GateCommand::WithdrawRegistration(_)

@@ -44,6 +44,13 @@ pub enum GateCommand {
         /// All its roles there, besides those for all clients.
         roles: BTreeSet<String>,
     },
+    /// Replace its roles at a client where it is registered, by name or everywhere; it is never registered by this.
+    SetRegistrationRoles {
+        /// Where.
+        client: ClientId,
+        /// All its roles there, besides those for all clients.
+        roles: BTreeSet<String>,
+    },
     /// End everything that is open.
     RevokeSessions,
     /// Forget the person.
@@ -73,6 +80,10 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
         }
         GateCommand::SetRegistrations(wanted) => return registrations(gate, wanted),
         GateCommand::Register { client, roles } => return register(gate, client, roles),
+        GateCommand::SetRegistrationRoles { client, roles } if gate.is_registered_at(client) => {
+            roles_at(gate, client, roles)
+        }
+        GateCommand::SetRegistrationRoles { .. } => None,
         GateCommand::LiftRegistrations => gate.registrations.is_some().then_some(GateEvent::RegistrationsLifted),
         GateCommand::SetMustChange(must_change) => {
             (gate.must_change != *must_change).then_some(GateEvent::MustChangeSet { must_change: *must_change })
@@ -87,10 +98,14 @@ pub fn decide(gate: &Gate, command: &GateCommand) -> Vec<GateEvent> {
 /// What lets an account log in at a client, with its roles there. Who may log in everywhere stays so.
 fn register(gate: &Gate, client: &ClientId, roles: &BTreeSet<String>) -> Vec<GateEvent> {
     let added = !gate.is_registered_at(client);
-    let changed = gate.roles_at.get(client).map_or(!roles.is_empty(), |has| has != roles);
     let added = added.then(|| GateEvent::RegistrationAdded { client: client.clone() });
-    let roles = || GateEvent::RegistrationRolesSet { client: client.clone(), roles: roles.clone() };
-    added.into_iter().chain(changed.then(roles)).collect()
+    added.into_iter().chain(roles_at(gate, client, roles)).collect()
+}
+
+/// What gives an account these roles at a client, where it has others.
+fn roles_at(gate: &Gate, client: &ClientId, roles: &BTreeSet<String>) -> Option<GateEvent> {
+    let changed = gate.roles_at.get(client).map_or(!roles.is_empty(), |has| has != roles);
+    changed.then(|| GateEvent::RegistrationRolesSet { client: client.clone(), roles: roles.clone() })
 }
 
 /// The events that lead from a gate's registrations to others. What is added comes first: of a gate that lets in everywhere the first

@@ -70,7 +70,7 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
             let gate = &account.gate.value;
             let fits = wanted.as_deref().is_none_or(|wanted| standing(gate.standing) == wanted)
                 && client.as_ref().is_none_or(|client| gate.is_registered_at(client))
-                && operator.covers_account(gate.registrations.as_ref());
+                && operator.covers_person(gate.registrations.as_ref(), services)?;
             if fits {
                 items.push(AccountBody::from(account));
             }
@@ -117,7 +117,7 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
     let body = body(request, payload, doors).await?;
     let work = async {
         let spec = account_of(fields(request, &body)?)?;
-        if !covers_new(&operator, &spec) {
+        if !covers_new(&operator, &spec, services)? {
             return Err(operator.elsewhere(services).await);
         }
         // For a file that declares: what was erased is not made again.
@@ -141,9 +141,10 @@ async fn created(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
 }
 
 /// Whether an operator may make such an account.
-pub(super) fn covers_new(operator: &Operator, spec: &AccountSpec) -> bool {
+pub(super) fn covers_new(operator: &Operator, spec: &AccountSpec, services: &Services) -> Result<bool, Why> {
     let clients = spec.clients.clone().map(BTreeSet::from_iter);
-    operator.covers_account(clients.as_ref()) && spec.roles_at.keys().all(|client| operator.covers(client))
+    let person = operator.covers_person(clients.as_ref(), services)?;
+    Ok(person && spec.roles_at.keys().all(|client| operator.covers(client)))
 }
 
 /// An account as it was sent.
@@ -218,8 +219,9 @@ async fn found(request: &HttpRequest, payload: web::Payload, doors: &Doors) -> R
 /// An account that the operator may see.
 fn covered(operator: &Operator, services: &Services, id: AccountId) -> Result<Account, Why> {
     let account = services.administration.account(id).map_err(Why::Refused)?;
-    let account = account.filter(|account| operator.covers_account(account.gate.value.registrations.as_ref()));
-    account.ok_or(Why::NotDone(NotDone::Missing))
+    let account = account.ok_or(Why::NotDone(NotDone::Missing))?;
+    let covers = operator.covers_person(account.gate.value.registrations.as_ref(), services)?;
+    if covers { Ok(account) } else { Err(Why::NotDone(NotDone::Missing)) }
 }
 
 fn shown(operator: &Operator, services: &Services, id: AccountId) -> Result<Answer, Why> {
@@ -290,7 +292,8 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     let body = body(request, payload, doors).await?;
     let AccountChanges { login, username, roles, clients, must_change } = changed_account(fields(request, &body)?)?;
     let account = covered(&operator, services, named(id)?)?;
-    if clients.as_ref().is_some_and(|clients| !operator.covers_account(clients.as_ref())) {
+    let covers = |clients: &Option<BTreeSet<ClientId>>| operator.covers_person(clients.as_ref(), services);
+    if clients.as_ref().map(covers).transpose()? == Some(false) {
         return Err(operator.elsewhere(services).await);
     }
     let registrations = clients.map(registrations).transpose()?;

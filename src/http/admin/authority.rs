@@ -1,6 +1,7 @@
 //! Who administers: whoever shows an API key, or the command line on a stopped server's data directory.
 
 use crate::actors::{Asker, AuthenticatedKey, Services};
+use crate::domain::client::Client;
 use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
 use crate::domain::ids::ClientId;
@@ -63,9 +64,30 @@ impl Operator {
         self.key.as_ref().is_none_or(|key| key.covers(client))
     }
 
-    /// Whether whoever asks may see and change an account with these registrations.
-    pub fn covers_account(&self, registrations: Option<&BTreeSet<ClientId>>) -> bool {
-        self.key.as_ref().is_none_or(|key| key.covers_account(registrations))
+    /// Whether whoever asks may see and change somebody with these registrations: he covers all of them, and one at least, and wherever
+    /// somebody without a registration may log in. The tenant's own client is nobody's, and counts in neither.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn covers_person(&self, registrations: Option<&BTreeSet<ClientId>>, services: &Services) -> Result<bool, Why> {
+        let Some(key) = self.key.as_ref().filter(|key| key.clients.is_some()) else { return Ok(true) };
+        let tenant = services.core.tenant.to_string();
+        let others =
+            |clients: &BTreeSet<ClientId>| clients.iter().filter(|id| id.as_str() != tenant).cloned().collect();
+        if !key.covers_account(registrations.map(others).as_ref()) {
+            return Ok(false);
+        }
+        for client in services.administration.clients() {
+            if key.covers(&client) || client.as_str() == tenant {
+                continue;
+            }
+            let found = services.administration.find_client(&client).map_err(Why::Refused)?;
+            let is_open = |client: &Client| client.enabled && !client.removed && !client.settings.registration_required;
+            if found.is_some_and(|found| is_open(&found.value)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether whoever asks may see and change some clients only.

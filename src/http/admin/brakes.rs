@@ -187,8 +187,9 @@ impl Brake {
         match self {
             Self::Account(account) => {
                 let gate = services.core.reader.gate(*account).map_err(|error| Why::Refused(error.into()))?;
-                let covered = gate.filter(|gate| operator.covers_account(gate.value.registrations.as_ref()));
-                covered.map(|_| ()).ok_or(Why::NotDone(NotDone::Missing))
+                let gate = gate.ok_or(Why::NotDone(NotDone::Missing))?;
+                let covers = operator.covers_person(gate.value.registrations.as_ref(), services)?;
+                if covers { Ok(()) } else { Err(Why::NotDone(NotDone::Missing)) }
             }
             Self::Client(client) if operator.covers(client) => {
                 let known = services.administration.find_client(client).map_err(Why::Refused)?;

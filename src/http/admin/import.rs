@@ -135,7 +135,7 @@ impl Imported {
 
 /// One line. What cannot be decided now stops the import; what is wrong with the line does not.
 async fn one(spec: AccountSpec, operator: &Operator, services: &Services) -> Result<Line, Why> {
-    if !covers_new(operator, &spec) {
+    if !covers_new(operator, &spec, services)? {
         return Ok(Line::Refused("this API key covers other clients only".to_owned()));
     }
     let new = match new_account(spec, &operator.asker, services).await {

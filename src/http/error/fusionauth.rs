@@ -45,6 +45,19 @@ impl Faults {
         Self { general: vec![Fault { code: format!("[{word}]"), message: message.to_owned() }], ..Self::default() }
     }
 
+    /// How many things are wrong.
+    pub fn count(&self) -> usize {
+        self.fields.values().map(Vec::len).sum::<usize>() + self.general.len()
+    }
+
+    /// Adds all that is wrong elsewhere.
+    pub fn join(&mut self, other: Self) {
+        for (field, faults) in other.fields {
+            self.fields.entry(field).or_default().extend(faults);
+        }
+        self.general.extend(other.general);
+    }
+
     /// Nothing, if nothing is wrong.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! A person as FusionAuth's clients see him: the `user` of their answers.
 
 use super::registrations;
-use crate::actors::{Account, Names, Services};
+use crate::actors::{Account, Names, Services, Unavailable};
 use crate::domain::ids::AccountId;
 use crate::http::error::Why;
 use serde_json::{Map, Value, json};
@@ -23,7 +23,7 @@ pub fn shown(account: &Account, services: &Services) -> Result<Value, Why> {
     let Account { gate, state, .. } = account;
     let Names { email, username } = names(account);
     // What apps keep comes first: what this program says of a user is not theirs to say.
-    let mut user = kept(account);
+    let mut user = kept(account)?;
     let own = json!({
         "id": account.id.to_string(),
         "active": gate.value.is_enabled(),
@@ -55,6 +55,30 @@ pub fn names(account: &Account) -> Names {
 }
 
 /// What apps keep about the person; at `registrations`, by application, what they keep about each of those.
-pub fn kept(account: &Account) -> Map<String, Value> {
-    account.profile.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+///
+/// # Errors
+/// It cannot be read: then it is not to be taken for nothing, and written over.
+pub fn kept(account: &Account) -> Result<Map<String, Value>, Why> {
+    account.profile.as_deref().map_or(Ok(Map::new()), |text| read(text, account.id))
+}
+
+fn read(profile: &str, of: AccountId) -> Result<Map<String, Value>, Why> {
+    serde_json::from_str(profile).map_err(|error| {
+        tracing::error!(account = %of, line = error.line(), column = error.column(), "a profile is no JSON object");
+        Why::Refused(Unavailable::Fault.into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_a_fault_and_not_nothing() {
+        let of = AccountId(uuid::Uuid::nil());
+        assert_eq!(read(r#"{"a":{}}"#, of).map(|read| read.len()), Ok(1));
+        for unreadable in ["[]", "{", &format!("{}1{}", r#"{"a":"#.repeat(200), "}".repeat(200))] {
+            assert_eq!(read(unreadable, of), Err(Why::Refused(Unavailable::Fault.into())), "{unreadable}");
+        }
+    }
 }

@@ -20,16 +20,19 @@ pub fn of(account: &Account, services: &Services) -> Result<Vec<Value>, Why> {
     let mut shown = Vec::new();
     for client in gate.registrations.iter().flatten() {
         if let Some(application) = who::application(client.as_str(), services)? {
-            shown.push(registration(account, &application));
+            shown.push(registration(account, &application)?);
         }
     }
     Ok(shown)
 }
 
 /// One of them, with what apps keep about it.
-pub fn registration(account: &Account, application: &AuthenticatedClient) -> Value {
+///
+/// # Errors
+/// What apps keep cannot be read.
+pub fn registration(account: &Account, application: &AuthenticatedClient) -> Result<Value, Why> {
     let (gate, client) = (&account.gate, &application.id);
-    let mut shown = kept(account, client);
+    let mut shown = kept(account, client)?;
     let own = json!({
         "id": id(account, client).to_string(),
         "applicationId": client.as_str(),
@@ -42,14 +45,17 @@ pub fn registration(account: &Account, application: &AuthenticatedClient) -> Val
     if let Value::Object(own) = own {
         shown.extend(own);
     }
-    Value::Object(shown)
+    Ok(Value::Object(shown))
 }
 
 /// What apps keep about a registration.
-pub fn kept(account: &Account, client: &ClientId) -> Map<String, Value> {
-    let all = person::kept(account);
+///
+/// # Errors
+/// It cannot be read.
+pub fn kept(account: &Account, client: &ClientId) -> Result<Map<String, Value>, Why> {
+    let all = person::kept(account)?;
     let kept = all.get(FIELD).and_then(|all| all.get(client.as_str()));
-    kept.and_then(Value::as_object).cloned().unwrap_or_default()
+    Ok(kept.and_then(Value::as_object).cloned().unwrap_or_default())
 }
 
 /// The id of a registration, which has none of its own: the same each time (RFC 9562 section 5.8).

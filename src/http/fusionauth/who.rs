@@ -5,7 +5,7 @@ use super::body::Fields;
 use crate::actors::{Asker, AuthenticatedClient, Bearer, Person, Services, cut};
 use crate::domain::client::Profile;
 use crate::domain::context::ToldBy;
-use crate::domain::ids::{AccountId, ClientId, SessionId};
+use crate::domain::ids::{AccountId, SessionId};
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
 use crate::http::Doors;
@@ -16,7 +16,6 @@ use crate::http::who::{Caller, bearer};
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use serde_json::Value;
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 const TENANT_HEADER: &str = "x-fusionauth-tenantid";
@@ -185,16 +184,13 @@ impl Holder {
     }
 }
 
-/// Whether an API key covers a person: all of the applications at which he is registered, and there is one.
+/// Whether an API key covers a person: see [`Operator::covers_person`].
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub fn covers_person(operator: &Operator, person: AccountId, services: &Services) -> Result<bool, Why> {
     let gate = services.core.reader.gate(person).map_err(|error| Why::Refused(error.into()))?;
-    let registrations = gate.and_then(|gate| gate.value.registrations);
-    let tenant = services.core.tenant.to_string();
-    let applications = |clients: BTreeSet<ClientId>| clients.into_iter().filter(|id| *id.as_str() != tenant).collect();
-    Ok(operator.covers_account(registrations.map(applications).as_ref()))
+    operator.covers_person(gate.and_then(|gate| gate.value.registrations).as_ref(), services)
 }
 
 /// A client as FusionAuth's clients name it: one of their profile.

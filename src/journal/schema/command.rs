@@ -111,6 +111,12 @@ pub(super) enum Stored {
         roles: BTreeSet<String>,
         gate_version: Version,
     },
+    #[serde(rename = "gate.set_registration_roles")]
+    GateSetRegistrationRoles {
+        client: Text<ClientId>,
+        roles: BTreeSet<String>,
+        gate_version: Version,
+    },
     #[serde(rename = "gate.revoke_sessions")]
     GateRevokeSessions {
         gate_version: Version,
@@ -320,6 +326,9 @@ impl Stored {
             Self::GateSetRoles { roles, gate_version } => gate(GateCommand::SetRoles(roles), gate_version),
             Self::GateRegister { client, roles, gate_version } => {
                 gate(GateCommand::Register { client: client.0, roles }, gate_version)
+            }
+            Self::GateSetRegistrationRoles { client, roles, gate_version } => {
+                gate(GateCommand::SetRegistrationRoles { client: client.0, roles }, gate_version)
             }
             Self::GateRevokeSessions { gate_version } => gate(GateCommand::RevokeSessions, gate_version),
             Self::GateErase { gate_version } => gate(GateCommand::Erase, gate_version),

@@ -38,6 +38,9 @@ pub(super) fn of_gate(command: &GateCommand, gate_version: Version, event: &Even
         GateCommand::Register { client, roles } => {
             Stored::GateRegister { client: Text(client.clone()), roles: roles.clone(), gate_version }
         }
+        GateCommand::SetRegistrationRoles { client, roles } => {
+            Stored::GateSetRegistrationRoles { client: Text(client.clone()), roles: roles.clone(), gate_version }
+        }
         GateCommand::RevokeSessions => Stored::GateRevokeSessions { gate_version },
         GateCommand::Erase => Stored::GateErase { gate_version },
     })

@@ -79,8 +79,8 @@ fn whoever_has_no_key_learns_nothing_of_who_forgot_a_password() {
     assert_eq!(codes(&server, "POST", FORGOT, &json!({"loginId": {}})), ["[couldNotConvert]loginId"]);
     let own = json!({"loginId": "a@example.com", "changePasswordId": "mine"});
     assert_eq!(status(&server, "POST", FORGOT, &own), 501);
-    for key in ["csk_nobody-has-this-one-0123456789abcd", OF_FORUM] {
-        assert_eq!(ask(&server, Some(key), "POST", FORGOT, &json!({"loginId": "a@example.com"})).status, 401);
+    for (key, status) in [("csk_nobody-has-this-one-0123456789abcd", 401), (OF_FORUM, 404)] {
+        assert_eq!(ask(&server, Some(key), "POST", FORGOT, &json!({"loginId": "a@example.com"})).status, status);
     }
 }
 
@@ -112,7 +112,7 @@ fn a_backend_sets_a_password_by_the_login_id() {
     let same = json!({"loginId": "a@example.com", "password": PASSWORD, "currentPassword": PASSWORD});
     assert_eq!(post(same), ["[previouslyUsed]password"]);
     assert_eq!(post(json!({"loginId": "a@example.com", "password": "x".repeat(1025)})), ["[tooLong]password"]);
-    assert_eq!(ask(&server, Some(OF_FORUM), "POST", CHANGE, &plain).status, 401);
+    assert_eq!(ask(&server, Some(OF_FORUM), "POST", CHANGE, &plain).status, 400);
     assert_eq!(ask(&server, None, "POST", CHANGE, &plain).status, 400);
     assert_eq!(ask(&server, Some(DESK), "GET", &format!("{CHANGE}?loginId=a@example.com"), &NONE).status, 200);
     assert_eq!(status(&server, "GET", &format!("{CHANGE}?loginId=nobody"), &NONE), 404);
@@ -148,4 +148,34 @@ fn too_many_guesses_look_like_wrong_ones() {
         .map(|answer| (answer.status, answer.body))
         .collect();
     assert!(told.iter().all(|answer| *answer == (404, String::new())), "{told:?}");
+}
+
+#[test]
+fn who_guesses_at_a_backend_shuts_nobody_else_out() {
+    let (server, (id, secret), _) = person();
+    let by = |current: &str, address: &str| json!({"loginId": "a@example.com", "password": NEW, "currentPassword": current, "ipAddress": address});
+    for _ in 0..12 {
+        let guess = by("not the password", "203.0.113.7");
+        assert_eq!(codes(&server, "POST", CHANGE, &guess), ["[invalid]currentPassword"]);
+    }
+    // Whoever guesses is out of guesses, and the owner is not.
+    assert_eq!(codes(&server, "POST", CHANGE, &by(PASSWORD, "203.0.113.7")), ["[invalid]currentPassword"]);
+    assert_eq!(done(&server, "POST", CHANGE, &by(PASSWORD, "198.51.100.9")), NONE);
+    assert_eq!(login(&server, (&id, &secret), "a@example.com", NEW).status, 200);
+}
+
+#[test]
+fn a_password_that_is_set_with_a_code_is_like_neither_login_id() {
+    let (server, _, person) = person();
+    let (email, username) = ("bjwlzqkvxhfr@example.com", "qzvkwmxjpfhtrn");
+    let both = json!({"user": {"email": email, "username": username}});
+    done(&server, "PATCH", &format!("/api/user/{person}"), &both);
+    let given = done(&server, "POST", FORGOT, &json!({"loginId": email}));
+    let path = format!("{CHANGE}/{}", given["changePasswordId"].as_str().unwrap());
+    for like in ["qzvkwmxjpfhtrn", "bjwlzqkvxhfr"] {
+        let change = json!({"password": format!("{like}12")});
+        assert_eq!(codes(&server, "POST", &path, &change), ["[invalid]password"], "{like}");
+        let change = json!({"password": format!("{like}12"), "currentPassword": PASSWORD});
+        assert_eq!(codes(&server, "POST", &path, &change), ["[invalid]password"], "{like}");
+    }
 }

@@ -127,7 +127,7 @@ fn what_is_wrong_with_a_registration_is_told_by_its_code() {
         assert_eq!(ask(&server, None, method, &format!("{of}/{id}"), &NONE).status, 401);
     }
     assert_eq!(ask(&server, None, "POST", &of, &at(&id)).status, 401);
-    assert_eq!(ask(&server, Some(OF_FORUM), "POST", &of, &at(FORUM)).status, 401);
+    assert_eq!(ask(&server, Some(OF_FORUM), "POST", &of, &at(FORUM)).status, 400);
     assert_eq!(ask(&server, None, "DELETE", "/api/user/registration", &NONE).status, 405);
 }
 

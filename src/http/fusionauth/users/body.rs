@@ -10,6 +10,10 @@ use zeroize::Zeroizing;
 const LOGIN_MAX: usize = 256;
 /// Bytes of a password at most, as everywhere.
 pub const PASSWORD_MAX: usize = 1024;
+/// Bytes at most of what is kept about a user, as JSON: sealed and in base64, it fits in an event beside all else.
+const KEPT_MAX: usize = 2048;
+/// How deep it may be nested: less than what every reader of JSON takes.
+const DEPTH_MAX: usize = 32;
 /// What of a user is this program's, and is never kept as it was sent.
 const OWN: [&str; 24] = [
     "active",
@@ -134,6 +138,33 @@ pub fn kept(sent: &Value, own: &[&str]) -> Map<String, Value> {
     let fields = sent.as_object().into_iter().flatten();
     let kept = fields.filter(|(name, _)| !own.contains(&name.as_str()));
     kept.filter_map(|(name, value)| Some((name.clone(), beyond(value, None)?))).collect()
+}
+
+/// What is kept, as the account keeps it.
+///
+/// # Errors
+/// It is too much, or nested too deeply.
+pub fn stored(kept: &Map<String, Value>, field: &str) -> Result<String, Why> {
+    if kept.values().any(|value| is_deeper(value, DEPTH_MAX)) {
+        let advice = format!("nest objects and lists at most {DEPTH_MAX} deep");
+        return Err(Faults::of(field, "invalid", &advice).into());
+    }
+    let text = serde_json::to_string(kept).map_err(|_| Faults::of(field, "invalid", "this cannot be kept"))?;
+    if text.len() > KEPT_MAX {
+        let advice =
+            format!("all that is kept about a user has at most {KEPT_MAX} bytes, with his registrations' data");
+        return Err(Faults::of(field, "tooLong", &advice).into());
+    }
+    Ok(text)
+}
+
+fn is_deeper(value: &Value, than: usize) -> bool {
+    let within = |value: &Value| than == 0 || is_deeper(value, than - 1);
+    match value {
+        Value::Array(items) => items.iter().any(within),
+        Value::Object(fields) => fields.values().any(within),
+        _ => false,
+    }
 }
 
 fn is_email(text: &str) -> bool {

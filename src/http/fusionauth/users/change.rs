@@ -1,10 +1,10 @@
 //! Users as they are changed.
 
 use super::super::body::{Query, object};
-use super::super::merge::{member, merge};
+use super::super::merge::{member, merge, without};
 use super::super::{Outcome, answer, person, registrations, told, who};
-use super::{TRIES, body, covered, judged, named, own_door, shown, taken};
-use crate::actors::{Account, Names, NewPassword, NotDone, PersonChange, Refused, Services, Unavailable};
+use super::{TRIES, body, conflict, covered, judged, named, own_door, shown, taken};
+use crate::actors::{Account, Names, NewPassword, NotDone, PersonChange, Services};
 use crate::domain::gate::{GateCommand, PasswordHow};
 use crate::domain::ids::AccountId;
 use crate::domain::permission::Permission;
@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 ///
 /// What is left out of `{"user": …}` is gone, but the password, `active` and `passwordChangeRequired`, which stay. A password ends
 /// every session of his, and so does `active: false`. With `?reactivate=true` and without a body, he may log in again and is
-/// otherwise as he was.
+/// otherwise as he was. What is changed is recorded piece by piece: first what shuts out (`active: false`, the password), then who he
+/// is, and last what lets in. A 503 may leave the later pieces undone: ask again.
 #[utoipa::path(put, path = "/api/user/{userId}", tag = "fusionauth", operation_id = "fusionauth_update_user",
     params(
         ("userId" = String, Path, description = "The user's id."),
@@ -28,8 +29,8 @@ use serde_json::{Map, Value, json};
     responses(
         (status = 200, description = "`{\"user\": …}`", body = serde_json::Value),
         (status = 400, description = "A field is wrong, or a login id is taken.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the user; no body."),
-        (status = 404, description = "There is no such user; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "Something was asked for that is not served.", body = serde_json::Value),
     ),
     security(("api_key" = []))
@@ -45,15 +46,15 @@ pub async fn update(
 
 /// Change a user.
 ///
-/// What is left out stays as it is; `null` takes away, and lists are replaced (RFC 7396).
+/// What is left out stays as it is; `null` takes away, and lists are replaced (RFC 7396). Recorded piece by piece, as PUT does it.
 #[utoipa::path(patch, path = "/api/user/{userId}", tag = "fusionauth", operation_id = "fusionauth_patch_user",
     params(("userId" = String, Path, description = "The user's id.")),
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "`{\"user\": …}`", body = serde_json::Value),
         (status = 400, description = "A field is wrong, or a login id is taken.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the user; no body."),
-        (status = 404, description = "There is no such user; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "Something was asked for that is not served.", body = serde_json::Value),
     ),
     security(("api_key" = []))
@@ -79,46 +80,92 @@ async fn changed(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
         services.administration.change_account(id, GateCommand::Enable, None, &operator.asker).await?;
     } else {
         body::supported(&body)?;
-        let sent = replaced((id, member(&body, "user"), patch), &operator, services).await?;
-        opened_or_shut(id, sent, &operator, services).await?;
+        replaced((id, member(&body, "user"), patch), &operator, services).await?;
     }
     Ok(answer(&json!({"user": shown(id, services)?})))
 }
 
-/// Changes who he is: login ids, and what apps keep about him. Gives what was sent, with nothing wrong in it.
+/// Changes a user; decided anew where somebody else changed him meanwhile.
 async fn replaced(
     (id, sent, patch): (AccountId, &Value, bool),
     operator: &Operator,
     services: &Services,
-) -> Result<body::Sent, Why> {
+) -> Result<(), Why> {
+    let mut password = Password::Unread;
     for _ in 0..TRIES {
         let account = covered(id, operator, services).await?;
-        let mut whole = json!({});
-        if patch {
-            whole = person::shown(&account, services)?;
-        }
-        merge(&mut whole, sent);
+        let before = if patch { person::shown(&account, services)? } else { json!({}) };
         let mut faults = Faults::default();
-        let read = body::read(&whole, &mut faults)?;
+        let read = body::read(&wanted(before, sent), &mut faults)?;
         faults.none()?;
-        taken(&read, Some(id), services)?.none()?;
-        if let Some(password) = &read.password {
-            judged("user.password", password, &read.own_words(), operator, services).await?;
+        taken(&read, Some(id), operator, services)?.none()?;
+        if let (Password::Unread, Some(plain)) = (&password, &read.password) {
+            judged("user.password", plain, &read.own_words(), operator, services).await?;
+            let hashed = services.administration.hashed(&NewPassword::Plain(plain.clone())).await;
+            password = Password::Hashed(hashed.map_err(Why::Refused)?);
         }
-        let change = difference(&account, &read);
-        match services.administration.change_person(id, &change, None, &operator.asker).await {
-            Err(NotDone::Moved(_)) => {}
-            Err(NotDone::Taken) => {
+        match done(&account, &read, &mut password, operator, services).await {
+            Err(Why::NotDone(NotDone::Moved(_))) => {}
+            Err(Why::NotDone(NotDone::Taken)) => {
                 return Err(Faults::of("user.email", "duplicate", "another user has this login id").into());
             }
-            changed => return changed.map(|_| read).map_err(Why::from),
+            done => return done,
         }
     }
-    Err(Why::Refused(Refused::Unavailable(Unavailable::Conflict)))
+    Err(conflict())
+}
+
+/// A password on its way.
+enum Password {
+    /// None was sent, or it was not looked at.
+    Unread,
+    /// It is good, and its hash was made: setting it waits for nothing.
+    Hashed(NewPassword),
+    /// It is set.
+    Set,
+}
+
+/// A user as he is wanted. Whether he may log in, and with this password, is what was sent alone: what is only shown here may have been
+/// changed by the time that the rest is.
+fn wanted(mut before: Value, sent: &Value) -> Value {
+    without(&mut before, &["/active", "/passwordChangeRequired"]);
+    merge(&mut before, sent);
+    before
+}
+
+/// Does what is wanted to a user as he was seen: first what shuts out, and last what lets in.
+async fn done(
+    account: &Account,
+    sent: &body::Sent,
+    password: &mut Password,
+    operator: &Operator,
+    services: &Services,
+) -> Result<(), Why> {
+    let (administration, asker) = (&services.administration, &operator.asker);
+    let (id, mut seen) = (account.id, account.gate.version);
+    if sent.active == Some(false) {
+        seen = administration.change_account(id, GateCommand::Disable, Some(seen), asker).await?;
+    }
+    if let Password::Hashed(hashed) = password {
+        let how = (sent.must_change.unwrap_or(account.gate.value.must_change), PasswordHow::Given);
+        seen = administration.give_password(id, hashed.clone(), how, Some(seen), asker).await?;
+        *password = Password::Set;
+    }
+    if sent.must_change == Some(true) {
+        seen = administration.change_account(id, GateCommand::SetMustChange(true), Some(seen), asker).await?;
+    }
+    seen = administration.change_person(id, &difference(account, sent)?, Some(seen), asker).await?;
+    if sent.must_change == Some(false) {
+        seen = administration.change_account(id, GateCommand::SetMustChange(false), Some(seen), asker).await?;
+    }
+    if sent.active == Some(true) {
+        administration.change_account(id, GateCommand::Enable, Some(seen), asker).await?;
+    }
+    Ok(())
 }
 
 /// What is different of a person. What apps keep about his registrations has doors of its own.
-fn difference(account: &Account, sent: &body::Sent) -> PersonChange {
+fn difference(account: &Account, sent: &body::Sent) -> Result<PersonChange, Why> {
     let mut change = PersonChange {
         over: Some(account.state.profile.as_ref().map(|profile| profile.commit)),
         ..PersonChange::default()
@@ -129,30 +176,32 @@ fn difference(account: &Account, sent: &body::Sent) -> PersonChange {
         change.login = (account.login.as_ref() != Some(&login)).then_some(login);
         change.username = (account.username != username).then_some(username);
     }
-    let before = person::kept(account);
+    let before = person::kept(account)?;
     let mut kept: Map<String, Value> = sent.kept.clone();
     if let Some(of_registrations) = before.get(registrations::FIELD) {
         kept.insert(registrations::FIELD.to_owned(), of_registrations.clone());
     }
-    change.profile = (kept != before).then(|| Value::Object(kept).to_string());
-    change
+    if kept != before {
+        change.profile = Some(body::stored(&kept, "user.data")?);
+    }
+    Ok(change)
 }
 
-/// Sets a password, and says whether he may log in.
-async fn opened_or_shut(id: AccountId, sent: body::Sent, operator: &Operator, services: &Services) -> Result<(), Why> {
-    let (administration, asker) = (&services.administration, &operator.asker);
-    let account = covered(id, operator, services).await?;
-    let must_change = sent.must_change.unwrap_or(account.gate.value.must_change);
-    if let Some(password) = sent.password {
-        let how = (must_change, PasswordHow::Given);
-        administration.give_password(id, NewPassword::Plain(password), how, None, asker).await?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_he_may_log_in_is_changed_only_where_that_was_sent() {
+        let before = json!({"username": "neo", "active": true, "passwordChangeRequired": true, "firstName": "T"});
+        let read = |sent: Value| {
+            let mut faults = Faults::default();
+            let read = body::read(&wanted(before.clone(), &sent), &mut faults).unwrap_or_else(|why| panic!("{why:?}"));
+            (read.active, read.must_change, read.kept["firstName"].clone())
+        };
+        assert_eq!(read(json!({})), (None, None, json!("T")));
+        assert_eq!(read(json!({"active": null, "firstName": "N"})), (None, None, json!("N")));
+        let both = json!({"active": false, "passwordChangeRequired": false});
+        assert_eq!(read(both), (Some(false), Some(false), json!("T")));
     }
-    administration.change_account(id, GateCommand::SetMustChange(must_change), None, asker).await?;
-    let command = match sent.active {
-        Some(true) => GateCommand::Enable,
-        Some(false) => GateCommand::Disable,
-        None => return Ok(()),
-    };
-    administration.change_account(id, command, None, asker).await?;
-    Ok(())
 }

@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 /// Deactivate a user, or delete him for good.
 ///
 /// Deactivated, he is not let in, and his sessions end. With `?hardDelete=true`, or `{"hardDelete": true}`, he is forgotten: that needs
-/// the permission `erase`.
+/// the permission `erase` in place of `users`.
 #[utoipa::path(delete, path = "/api/user/{userId}", tag = "fusionauth", operation_id = "fusionauth_delete_user",
     params(
         ("userId" = String, Path, description = "The user's id."),
@@ -22,8 +22,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
     responses(
         (status = 200, description = "He is; no body."),
         (status = 400, description = "The id is no UUID.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or `erase`, or that does not cover the user; no body."),
-        (status = 404, description = "There is no such user; no body."),
+        (status = 401, description = "No API key, or one without the permission `users` (for good: `erase`); no body."),
+        (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "`bulk`: users are deleted one by one here.", body = serde_json::Value),
     ),
     security(("api_key" = []))
@@ -41,15 +41,13 @@ async fn deleted(request: &HttpRequest, id: &str, payload: web::Payload, doors: 
     let services = doors.services()?;
     own_door(id)?;
     let by_query = Query::of(request)?.get("hardDelete") == Some("true");
-    let permission = if by_query { Permission::Erase } else { Permission::Users };
-    let operator = who::key(permission, request, doors, services).await?;
+    // Read first: it says which permission is asked for.
     let body = object(request, payload, doors).await?;
     let mut faults = Faults::default();
     let for_good = by_query || Fields::of(&body, &mut faults).flag("hardDelete") == Some(true);
+    let permission = if for_good { Permission::Erase } else { Permission::Users };
+    let operator = who::key(permission, request, doors, services).await?;
     faults.none()?;
-    if for_good && !operator.may(Permission::Erase) {
-        return Err(operator.forbid(services).await);
-    }
     let account = covered(named(id)?, &operator, services).await?;
     let command = if for_good { GateCommand::Erase } else { GateCommand::Disable };
     services.administration.change_account(account.id, command, None, &operator.asker).await?;

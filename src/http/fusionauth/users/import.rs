@@ -2,9 +2,9 @@
 
 use super::super::body::{Fields, object};
 use super::super::merge::member;
-use super::super::{Outcome, done, registrations, tenant, told, who};
-use super::{body, covers, judged, register, taken};
-use crate::actors::{NewAccount, NewPassword, Services};
+use super::super::{Outcome, done, person, registrations, tenant, told, who};
+use super::{body, judged, register, taken};
+use crate::actors::{NewAccount, NewPassword, Refused, Services};
 use crate::crypto::password::foreign::Parts;
 use crate::crypto::{normalise_login, phc_of};
 use crate::domain::ids::{AccountId, ClientId};
@@ -21,6 +21,8 @@ use zeroize::Zeroizing;
 
 /// Users of one request at most.
 const USERS: usize = 10_000;
+/// Faults that are told at most: who made one in every line need not be told of each.
+const FAULTS_MAX: usize = 50;
 /// Accounts made at the same time: they share the disk's syncs.
 const AT_ONCE: usize = 64;
 /// The schemes that are read, as FusionAuth names them.
@@ -31,13 +33,16 @@ const SCHEMES: [&str; 4] =
 ///
 /// `{"users": […], "encryptionScheme": …, "factor": …}`, 10,000 at most within `http.max_body`. Each user has `password` in clear; or with
 /// `encryptionScheme`, `factor` and `salt` its hash, as FusionAuth writes it; or without a salt the hash in a notation of
-/// docs/CONFIG.md. All are checked before the first is made.
+/// docs/CONFIG.md. All are checked before the first is made; still a 503, or a login id that somebody else took meanwhile, may leave a part
+/// of them made. So send each with an `id`: who exists with the same id and the same login ids counts as made and is left as he is, and the
+/// same request may be sent again.
 #[utoipa::path(post, path = "/api/user/import", tag = "fusionauth", operation_id = "fusionauth_import_users",
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 200, description = "All were made; no body."),
-        (status = 400, description = "Something is wrong with one of them, or one exists. Nothing was made, unless somebody else took a login id meanwhile: then the answer says so.", body = serde_json::Value),
+        (status = 400, description = "Something is wrong with one of them, or one exists who is not the same; of many faults some fifty are told. Nothing was made, unless the answer says so.", body = serde_json::Value),
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the applications; no body."),
+        (status = 503, description = "Not all were made: send the same request again.", body = serde_json::Value),
         (status = 413, description = "The body is too large: send fewer users.", body = serde_json::Value),
     ),
     security(("api_key" = []))
@@ -62,23 +67,32 @@ async fn imported(request: &HttpRequest, payload: web::Payload, doors: &Doors) -
     let mut faults = Faults::default();
     let (mut all, mut batch) = (Vec::new(), Batch::default());
     for user in users {
-        let read = one(user, &body, services, &mut faults)?;
-        if let Some(read) = read.filter(|read| batch.is_new(read, &mut faults)) {
-            all.push(read);
+        match one(user, &body, services)? {
+            Ok(read) if batch.is_new(&read, &mut faults) => all.push(read),
+            Ok(_) => {}
+            Err(wrong) => faults.join(wrong),
+        }
+        if faults.count() >= FAULTS_MAX {
+            break;
         }
     }
     faults.none()?;
     let told_by_field = member(&body, "validateDbConstraints") == true;
-    for read in &all {
-        if !covers(&operator, read.new.clients.as_ref(), services)? {
+    let mut new = Vec::new();
+    for read in all {
+        if !operator.covers_person(read.new.clients.as_ref(), services)? {
             return Err(operator.elsewhere(services).await);
         }
-        free(read, told_by_field, services)?;
+        if is_made(&read, &operator, services)? {
+            continue;
+        }
+        free(&read, told_by_field, &operator, services)?;
         if let NewPassword::Plain(password) = &read.new.password {
             judged("user.password", password, &read.own_words, &operator, services).await?;
         }
+        new.push(read);
     }
-    make(all, &operator, services).await?;
+    make(new, &operator, services).await?;
     Ok(done())
 }
 
@@ -113,9 +127,10 @@ impl Batch {
     }
 }
 
-/// Reads one user; `None` where something is wrong with him.
-fn one(user: &Value, body: &Value, services: &Services, faults: &mut Faults) -> Result<Option<Read>, Why> {
-    let before = faults.clone();
+/// Reads one user, or what is wrong with him.
+fn one(user: &Value, body: &Value, services: &Services) -> Result<Result<Read, Faults>, Why> {
+    let mut all_faults = Faults::default();
+    let faults = &mut all_faults;
     let mut sent = body::read(user, faults)?;
     let mut fields = Fields::within(user, "user.", faults);
     let id = fields.parsed::<Uuid>("id", "a UUID").map(AccountId);
@@ -123,7 +138,11 @@ fn one(user: &Value, body: &Value, services: &Services, faults: &mut Faults) -> 
     let password = password_of((user, body), password, faults);
     let mut clients = BTreeSet::from([tenant::id(services).map_err(Why::Refused)?]);
     let (mut roles_at, mut kept) = (BTreeMap::new(), Map::new());
-    for registration in member(user, "registrations").as_array().into_iter().flatten() {
+    let sent_registrations = member(user, "registrations");
+    if !sent_registrations.is_null() && !sent_registrations.is_array() {
+        faults.add("user.registrations", "couldNotConvert", "this must be a list");
+    }
+    for registration in sent_registrations.as_array().into_iter().flatten() {
         let Some(read) = register::read(registration, None, true, services, faults)? else { continue };
         let id: ClientId = read.application.id;
         if !read.kept.is_empty() {
@@ -132,22 +151,30 @@ fn one(user: &Value, body: &Value, services: &Services, faults: &mut Faults) -> 
         roles_at.insert(id.clone(), read.roles);
         clients.insert(id);
     }
-    let (Some(password), true) = (password, *faults == before) else { return Ok(None) };
     if !kept.is_empty() {
         sent.kept.insert(registrations::FIELD.to_owned(), Value::Object(kept));
     }
+    let profile = match body::stored(&sent.kept, "user.data") {
+        Ok(profile) => (!sent.kept.is_empty()).then_some(profile),
+        Err(Why::Faults(wrong)) => {
+            faults.join(*wrong);
+            None
+        }
+        Err(why) => return Err(why),
+    };
+    let (Some(password), 0) = (password, faults.count()) else { return Ok(Err(all_faults)) };
     let (login, username) = sent.logins();
     let new = NewAccount {
         id,
         username,
-        profile: (!sent.kept.is_empty()).then(|| Value::Object(std::mem::take(&mut sent.kept)).to_string()),
+        profile,
         must_change: sent.must_change.unwrap_or(false),
         enabled: sent.active.unwrap_or(true),
         clients: Some(clients),
         roles_at,
         ..NewAccount::new(login, password)
     };
-    Ok(Some(Read { own_words: sent.own_words(), new, sent }))
+    Ok(Ok(Read { own_words: sent.own_words(), new, sent }))
 }
 
 /// A password in clear, or a hash, from the fields of a user and of the whole request.
@@ -204,9 +231,18 @@ fn password_of(
     }
 }
 
+/// Whether he is there, with his id and his login ids: an import before this one made him.
+fn is_made(read: &Read, operator: &Operator, services: &Services) -> Result<bool, Why> {
+    let Some(id) = read.new.id else { return Ok(false) };
+    let Some(account) = services.administration.account(id).map_err(Why::Refused)? else { return Ok(false) };
+    let names = person::names(&account);
+    let same = (&names.email, &names.username) == (&read.sent.email, &read.sent.username);
+    Ok(same && operator.covers_person(account.gate.value.registrations.as_ref(), services)?)
+}
+
 /// Whether nobody has his login ids or his id.
-fn free(read: &Read, told_by_field: bool, services: &Services) -> Result<(), Why> {
-    let mut faults = taken(&read.sent, None, services)?;
+fn free(read: &Read, told_by_field: bool, operator: &Operator, services: &Services) -> Result<(), Why> {
+    let mut faults = taken(&read.sent, None, operator, services)?;
     if let Some(id) = read.new.id
         && services.administration.account(id).map_err(Why::Refused)?.is_some()
     {
@@ -223,18 +259,27 @@ fn free(read: &Read, told_by_field: bool, services: &Services) -> Result<(), Why
     }
 }
 
+/// Makes all of them, also after one that could not be made.
 async fn make(all: Vec<Read>, operator: &Operator, services: &Services) -> Result<(), Why> {
     let make = |read: Read| services.administration.create_account(read.new, &operator.asker);
-    let mut made = stream::iter(all).map(make).buffered(AT_ONCE);
-    let mut faster = false;
-    while let Some(id) = made.next().await {
-        faster |= id.map_err(Why::Refused)?.is_none();
+    let (wanted, mut made) = (all.len(), 0);
+    let mut outcomes = stream::iter(all).map(make).buffered(AT_ONCE);
+    while let Some(outcome) = outcomes.next().await {
+        match outcome {
+            Ok(Some(_)) => made += 1,
+            // Somebody else took a login id meanwhile, or he is too much for an event.
+            Ok(None) | Err(Refused::Denied(_)) => {}
+            Err(why) => return Err(Why::Refused(why)),
+        }
     }
-    if faster {
-        let advice = "somebody else took a login id meanwhile: the other users were made";
-        return Err(Faults::general("ImportRequestFailed", advice).into());
+    if made == wanted {
+        return Ok(());
     }
-    Ok(())
+    let advice = format!(
+        "{made} of {wanted} users were made; of the others a login id was taken meanwhile, or what is kept is too much: look which are \
+         missing, and send those again"
+    );
+    Err(Faults::general("ImportRequestFailed", &advice).into())
 }
 
 #[cfg(test)]

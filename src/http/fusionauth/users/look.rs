@@ -24,8 +24,8 @@ use serde_json::json;
     responses(
         (status = 200, description = "`{\"user\": …}`", body = serde_json::Value),
         (status = 400, description = "Nothing says who is meant.", body = serde_json::Value),
-        (status = 401, description = "No API key and no access token that are in force, or a key without the permission `users`, or that does not cover the user; no body."),
-        (status = 404, description = "There is no such user; no body."),
+        (status = 401, description = "No API key and no access token that are in force, or a key without the permission `users`; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "Users are not found by what was sent.", body = serde_json::Value),
     ),
     security(("api_key" = []), ("access_token" = []))
@@ -68,8 +68,8 @@ pub fn of_login(login: &str, services: &Services) -> Result<Option<AccountId>, W
     responses(
         (status = 200, description = "`{\"user\": …}`", body = serde_json::Value),
         (status = 400, description = "The id is no UUID.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the user; no body."),
-        (status = 404, description = "There is no such user; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "`bulk` and other doors of FusionAuth's that are not served.", body = serde_json::Value),
     ),
     security(("api_key" = []))

@@ -3,7 +3,7 @@
 use super::super::body::object;
 use super::super::merge::member;
 use super::super::{Outcome, answer, tenant, told, who};
-use super::{body, covers, judged, named, own_door, shown, taken, vouched, with_tokens};
+use super::{body, judged, named, own_door, shown, taken, vouched, with_tokens};
 use crate::actors::{NewAccount, NewPassword, Services};
 use crate::domain::account::LoginHow;
 use crate::domain::ids::{AccountId, ClientId};
@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Make a user.
 ///
 /// `{"user": {"email": …, "username": …, "password": …, …}}`, with one of `email` and `username` at least. What Countersign does not
-/// know of a person (`data`, names, and so on) is kept sealed, 4 KiB at most. The answer's `token` is one at no application.
+/// know of a person (`data`, names, and so on) is kept sealed, 2,048 bytes of JSON at most. The answer's `token` is one at no application.
 #[utoipa::path(post, path = "/api/user", tag = "fusionauth", operation_id = "fusionauth_create_user",
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
@@ -67,7 +67,7 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     let id = id.map(named).transpose()?;
     let body = object(request, payload, doors).await?;
     body::supported(&body)?;
-    let sent = read(&body, id, Faults::default(), services)?;
+    let sent = read(&body, Faults::default())?;
     let id = make((id, sent), Registered::default(), &operator, services).await?;
     let client = tenant::client(services, &operator.asker).await.map_err(Why::Refused)?;
     let issued = vouched(id, LoginHow::Created, &client, &operator, &body, services).await?;
@@ -77,19 +77,14 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
 }
 
 /// The user of a body, where nothing is wrong with him, nor with what was read of the body before.
-pub fn read(body: &Value, id: Option<AccountId>, mut faults: Faults, services: &Services) -> Result<body::Sent, Why> {
+pub fn read(body: &Value, mut faults: Faults) -> Result<body::Sent, Why> {
     let sent = body::read(member(body, "user"), &mut faults)?;
     let password = member(member(body, "user"), "password");
     // What is no text was told of already.
     if sent.password.is_none() && (password.is_null() || password.is_string()) {
         faults.add("user.password", "blank", "give the user a password");
     }
-    let is_known = |id| services.administration.account(id).map(|account| account.is_some()).map_err(Why::Refused);
-    if id.map(is_known).transpose()? == Some(true) {
-        faults.add("userId", "duplicate", "another user has this id");
-    }
     faults.none()?;
-    taken(&sent, None, services)?.none()?;
     Ok(sent)
 }
 
@@ -110,16 +105,22 @@ pub async fn make(
     services: &Services,
 ) -> Result<AccountId, Why> {
     let Registered { mut clients, roles_at } = registered;
-    if !covers(operator, Some(&clients), services)? {
+    // Who may not make him does not learn who there is.
+    if !operator.covers_person(Some(&clients), services)? {
         return Err(operator.elsewhere(services).await);
     }
+    let is_known = |id| services.administration.account(id).map(|account| account.is_some()).map_err(Why::Refused);
+    if id.map(is_known).transpose()? == Some(true) {
+        return Err(Faults::of("userId", "duplicate", "another user has this id").into());
+    }
+    taken(&sent, None, operator, services)?.none()?;
     // Registered nowhere at all he would be let in everywhere.
     clients.insert(tenant::id(services).map_err(Why::Refused)?);
     let (login, username) = sent.logins();
     let own_words = sent.own_words();
     let password = sent.password.unwrap_or_default();
     judged("user.password", &password, &own_words, operator, services).await?;
-    let profile = (!sent.kept.is_empty()).then(|| Value::Object(sent.kept).to_string());
+    let profile = (!sent.kept.is_empty()).then(|| body::stored(&sent.kept, "user.data")).transpose()?;
     let new = NewAccount {
         id,
         username,

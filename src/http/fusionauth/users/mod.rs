@@ -12,16 +12,18 @@ pub mod register;
 pub mod registered;
 pub mod search;
 
-use super::{page, person, tenant, who};
-use crate::actors::{Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Voucher};
+use super::{page, person, who};
+use crate::actors::{
+    Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Unavailable, Voucher,
+};
 use crate::crypto::WeakPassword;
 use crate::domain::account::LoginHow;
-use crate::domain::ids::{AccountId, ClientId};
+use crate::domain::gate::Gate;
+use crate::domain::ids::AccountId;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why, weak};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// How often a change is decided anew that somebody else was faster than.
@@ -102,19 +104,19 @@ fn found(id: AccountId, services: &Services) -> Result<Account, Why> {
 /// The same, where the operator may see and change him.
 async fn covered(id: AccountId, operator: &Operator, services: &Services) -> Result<Account, Why> {
     let account = found(id, services)?;
-    if covers(operator, account.gate.value.registrations.as_ref(), services)? {
-        Ok(account)
-    } else {
-        Err(operator.elsewhere(services).await)
+    if operator.covers_person(account.gate.value.registrations.as_ref(), services)? {
+        return Ok(account);
+    }
+    // Who is there elsewhere is as if he were not there, and that somebody asked is recorded.
+    match operator.elsewhere(services).await {
+        Why::Refused(Refused::Denied(_)) => Err(Why::NotDone(NotDone::Missing)),
+        why => Err(why),
     }
 }
 
-/// Whether an operator may see and change who is registered at these clients: at applications that he covers, and at one at least. The
-/// tenant's own client is none.
-fn covers(operator: &Operator, registrations: Option<&BTreeSet<ClientId>>, services: &Services) -> Result<bool, Why> {
-    let tenant = tenant::id(services).map_err(Why::Refused)?;
-    let applications = |clients: &BTreeSet<ClientId>| clients.iter().filter(|id| **id != tenant).cloned().collect();
-    Ok(operator.covers_account(registrations.map(applications).as_ref()))
+/// Too many others change the same at once.
+fn conflict() -> Why {
+    Why::Refused(Refused::Unavailable(Unavailable::Conflict))
 }
 
 /// Judges a password for somebody with these login ids.
@@ -124,17 +126,19 @@ async fn judged(field: &str, password: &str, login: &str, operator: &Operator, s
     judged.map_err(|why| weak(field, &why).into())
 }
 
-/// What is wrong where a login id is somebody's.
-fn taken(sent: &body::Sent, own: Option<AccountId>, services: &Services) -> Result<Faults, Why> {
+/// What is wrong where a login id is somebody's. Whether he is active is told to whoever may see him.
+fn taken(sent: &body::Sent, own: Option<AccountId>, operator: &Operator, services: &Services) -> Result<Faults, Why> {
     let mut faults = Faults::default();
     for (field, login) in [("user.email", &sent.email), ("user.username", &sent.username)] {
         let Some(login) = login else { continue };
         let holder = services.administration.find_account(login).map_err(Why::Refused)?;
         let Some(holder) = holder.filter(|holder| Some(*holder) != own) else { continue };
         let account = services.administration.account(holder).map_err(Why::Refused)?;
-        let active = account.is_none_or(|account| account.gate.value.is_enabled());
+        let disabled = account.map(|account| account.gate.value).filter(|gate| !gate.is_enabled());
+        let covers = |gate: Gate| operator.covers_person(gate.registrations.as_ref(), services);
+        let inactive = disabled.map(covers).transpose()? == Some(true);
         let advice = "another user has it: choose another, or change that user";
-        faults.add(field, if active { "duplicate" } else { "inactive" }, advice);
+        faults.add(field, if inactive { "inactive" } else { "duplicate" }, advice);
     }
     Ok(faults)
 }
@@ -168,7 +172,7 @@ async fn vouched(
 fn with_tokens(answer: &mut Map<String, Value>, issued: Option<Issued>) {
     let Some(issued) = issued else { return };
     answer.insert("token".to_owned(), Value::from(issued.access_token));
-    answer.insert("tokenExpirationInstant".to_owned(), Value::from(issued.expires_at.0));
+    answer.insert("tokenExpirationInstant".to_owned(), Value::from(issued.expires_at.seconds() * 1000));
     if let (Some(refresh), Some(session)) = (issued.refresh_token, issued.session) {
         answer.insert("refreshToken".to_owned(), Value::from(refresh));
         answer.insert("refreshTokenId".to_owned(), Value::from(session.to_string()));

@@ -4,7 +4,7 @@ use super::super::body::{Fields, Query, object};
 use super::super::merge::member;
 use super::super::{Outcome, answer, done, person, told, who};
 use super::look::of_login;
-use super::{body, covered, covers, judged};
+use super::{body, covered, judged};
 use crate::actors::{NewPassword, NotDone, Refused};
 use crate::domain::denial::Denial;
 use crate::domain::gate::PasswordHow;
@@ -32,8 +32,8 @@ const CODE_MAX: usize = 128;
     responses(
         (status = 200, description = "With an API key `{\"changePasswordId\": …}`; no body without one."),
         (status = 400, description = "`loginId` is missing.", body = serde_json::Value),
-        (status = 401, description = "An API key that is not in force, lacks the permission `users` or does not cover the user; no body."),
-        (status = 404, description = "With an API key: there is no such user, or he may not log in; no body."),
+        (status = 401, description = "An API key that is not in force or lacks the permission `users`; no body."),
+        (status = 404, description = "With an API key: there is no such user, or none that the key covers, or he may not log in; no body."),
         (status = 501, description = "The caller's own `changePasswordId`: codes are drawn here.", body = serde_json::Value),
     ),
     security((), ("api_key" = []))
@@ -101,7 +101,7 @@ pub async fn check(
     responses(
         (status = 200, description = "He may; no body."),
         (status = 401, description = "No API key and no access token that are in force, or a key without the permission `users`; no body."),
-        (status = 404, description = "There is no such user; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers; no body."),
     ),
     security(("api_key" = []), ("access_token" = []))
 )]
@@ -279,9 +279,9 @@ async fn by_backend(body: &Value, request: &HttpRequest, doors: &Doors) -> Outco
     let wanted = Wanted::of(body)?;
     let unknown = || Faults::of("loginId", "invalid", "there is no such user");
     let id = of_login(&login, services)?.ok_or_else(unknown)?;
-    let account = services.administration.account(id).map_err(Why::Refused)?.ok_or_else(unknown)?;
-    if !covers(&operator, account.gate.value.registrations.as_ref(), services)? {
-        return Err(operator.elsewhere(services).await);
+    match covered(id, &operator, services).await {
+        Err(Why::NotDone(NotDone::Missing)) => return Err(unknown().into()),
+        known => _ = known?,
     }
     judged("password", &wanted.password, &own_words(id, doors)?, &operator, services).await?;
     match wanted.current {
@@ -291,7 +291,9 @@ async fn by_backend(body: &Value, request: &HttpRequest, doors: &Doors) -> Outco
         }
         Some(current) => {
             let old = Zeroizing::new(current.as_bytes().to_vec());
-            let changed = services.passwords.change(id, old, wanted.password, &operator.asker).await;
+            // Who guesses is the person, wherever the backend is.
+            let asker = who::in_person(operator.asker.clone(), body);
+            let changed = services.passwords.change(id, old, wanted.password, &asker).await;
             match changed {
                 Err(Refused::Denied(Denial::OldPasswordWrong)) => {
                     return Err(Faults::of("currentPassword", "invalid", "this is not the user's password").into());

@@ -4,8 +4,8 @@ use super::super::body::{Fields, object};
 use super::super::merge::member;
 use super::super::{Outcome, answer, person, registrations, told, who};
 use super::make::{self, Registered};
-use super::{TRIES, body, covered, found, named, shown, vouched, with_tokens};
-use crate::actors::{Account, Asker, AuthenticatedClient, NotDone, PersonChange, Refused, Services, Unavailable};
+use super::{TRIES, body, conflict, covered, found, named, shown, vouched, with_tokens};
+use crate::actors::{Account, Asker, AuthenticatedClient, NotDone, PersonChange, Services};
 use crate::domain::account::LoginHow;
 use crate::domain::gate::GateCommand;
 use crate::domain::ids::{AccountId, ClientId};
@@ -33,6 +33,8 @@ const OWN: [&str; 11] = [
 ];
 /// Roles of a registration at most, as everywhere.
 const ROLES_MAX: usize = 100;
+/// Bytes of their names at most: an event says them twice.
+const ROLES_BYTES: usize = 1000;
 
 /// A registration as it was sent.
 pub struct Sent {
@@ -80,8 +82,9 @@ pub fn read(
     if let Some(role) = roles.iter().find(|role| !listed(role) || !well(role)) {
         let advice = format!("{role:?} is no role of the application: POST /api/application/{{id}}/role makes one");
         fields.wrong("roles", "invalid", &advice);
-    } else if roles.len() > ROLES_MAX {
-        fields.wrong("roles", "tooLong", &format!("use at most {ROLES_MAX} roles"));
+    } else if roles.len() > ROLES_MAX || roles.iter().map(String::len).sum::<usize>() > ROLES_BYTES {
+        let advice = format!("use at most {ROLES_MAX} roles, whose names have {ROLES_BYTES} bytes together");
+        fields.wrong("roles", "tooLong", &advice);
     }
     Ok(Some(Sent { roles, kept: body::kept(sent, &OWN), application }))
 }
@@ -127,14 +130,15 @@ pub async fn create(
 /// Register a user.
 ///
 /// `{"registration": {"applicationId": …, "roles": […], …}}` registers one that there is; with `user` beside it, he is made with
-/// this id. Without roles he gets the application's default ones.
+/// this id. Without roles he gets the application's default ones. Tokens of a user that there is are answered to a key that has the
+/// permission `login` besides.
 #[utoipa::path(post, path = "/api/user/registration/{userId}", tag = "fusionauth", operation_id = "fusionauth_register_with_id",
     params(("userId" = String, Path, description = "The user's id.")),
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
-        (status = 200, description = "`{\"registration\": …, \"token\": …}`, with `user` where he was made, and a refresh token where logins at the application get one.", body = serde_json::Value),
-        (status = 400, description = "A field is wrong, he is registered there, or there is no such user or application.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
+        (status = 200, description = "`{\"registration\": …, \"token\": …}`, with `user` where he was made, without a token to a key without `login` where he was there, and a refresh token where logins at the application get one.", body = serde_json::Value),
+        (status = 400, description = "A field is wrong, he is registered there, or there is no such user, or none that the key covers, or no such application.", body = serde_json::Value),
+        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 501, description = "Something was asked for that is not served, such as `sendSetPasswordEmail`.", body = serde_json::Value),
     ),
     security(("api_key" = []))
@@ -157,27 +161,32 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     let mut faults = Faults::default();
     let sent = read(member(&body, "registration"), None, true, services, &mut faults)?;
     let mut made = Map::new();
-    let (id, application) = if member(&body, "user").is_null() {
+    // Whoever makes a user gave him his password; whoever is another's is let in by whom may log people in.
+    let (id, application, logs_in) = if member(&body, "user").is_null() {
         let Some(id) = id else {
             faults.add("userId", "missing", "name the user in the path, or send one to be made");
             return Err(faults.into());
         };
-        if found(id, services).is_err_and(|why| why == Why::NotDone(NotDone::Missing)) {
-            faults.add("userId", "invalid", "there is no such user");
+        match covered(id, &operator, services).await {
+            Err(Why::NotDone(NotDone::Missing)) => faults.add("userId", "invalid", "there is no such user"),
+            known => _ = known?,
         }
         faults.none()?;
         let Some(sent) = sent else { return Err(Why::NotFound) };
-        (id, registered(id, sent, &operator, services).await?)
+        (id, registered(id, sent, &operator, services).await?, operator.may(Permission::Login))
     } else {
-        let person = make::read(&body, id, faults, services)?;
+        let person = make::read(&body, faults)?;
         let Some(sent) = sent else { return Err(Why::NotFound) };
         let (id, application) = made_and_registered((id, person), sent, &operator, services).await?;
         made.insert("user".to_owned(), shown(id, services)?);
-        (id, application)
+        (id, application, true)
     };
-    let issued = vouched(id, LoginHow::Registered, &application, &operator, &body, services).await?;
+    let issued = match logs_in {
+        true => vouched(id, LoginHow::Registered, &application, &operator, &body, services).await?,
+        false => None,
+    };
     let account = found(id, services)?;
-    made.insert("registration".to_owned(), registrations::registration(&account, &application));
+    made.insert("registration".to_owned(), registrations::registration(&account, &application)?);
     with_tokens(&mut made, issued);
     Ok(answer(&made))
 }
@@ -193,6 +202,7 @@ async fn made_and_registered(
     if !kept.is_empty() {
         let all = Map::from_iter([(application.id.to_string(), Value::Object(kept))]);
         person.kept.insert(registrations::FIELD.to_owned(), Value::Object(all));
+        body::stored(&person.kept, "registration.data")?;
     }
     let clients = BTreeSet::from([application.id.clone()]);
     let roles_at = BTreeMap::from([(application.id.clone(), roles)]);
@@ -207,60 +217,76 @@ async fn registered(
     operator: &Operator,
     services: &Services,
 ) -> Result<AuthenticatedClient, Why> {
-    let account = covered(id, operator, services).await?;
-    if !operator.covers(&sent.application.id) {
-        return Err(operator.elsewhere(services).await);
+    for _ in 0..TRIES {
+        let account = covered(id, operator, services).await?;
+        if !operator.covers(&sent.application.id) {
+            return Err(operator.elsewhere(services).await);
+        }
+        let gate = &account.gate.value;
+        let explicit = gate.registrations.as_ref().is_some_and(|clients| clients.contains(&sent.application.id));
+        if explicit || gate.roles_at.contains_key(&sent.application.id) {
+            return Err(Faults::of("registration", "duplicate", "the user is registered there: PUT changes it").into());
+        }
+        let command = GateCommand::Register { client: sent.application.id.clone(), roles: sent.roles.clone() };
+        match set(&account, &sent, command, operator, services).await {
+            Err(Why::NotDone(NotDone::Moved(_))) => {}
+            set => return set.map(|()| sent.application),
+        }
     }
-    let gate = &account.gate.value;
-    let explicit = gate.registrations.as_ref().is_some_and(|clients| clients.contains(&sent.application.id));
-    if explicit || gate.roles_at.contains_key(&sent.application.id) {
-        return Err(Faults::of("registration", "duplicate", "the user is registered there: PUT changes it").into());
-    }
-    set(&account, &sent, operator, services).await?;
-    Ok(sent.application)
+    Err(conflict())
 }
 
 /// Makes a registration what was sent: first what apps keep of it, so that nobody is let in whose registration was refused.
-pub async fn set(account: &Account, sent: &Sent, operator: &Operator, services: &Services) -> Result<(), Why> {
-    keep(account.id, &sent.application.id, Some(&sent.kept), &operator.asker, services).await?;
-    let command = GateCommand::Register { client: sent.application.id.clone(), roles: sent.roles.clone() };
-    services.administration.change_account(account.id, command, None, &operator.asker).await?;
+///
+/// # Errors
+/// [`NotDone::Moved`] where the account is not as it was seen any more.
+pub async fn set(
+    account: &Account,
+    sent: &Sent,
+    command: GateCommand,
+    operator: &Operator,
+    services: &Services,
+) -> Result<(), Why> {
+    keep(account, &sent.application.id, &sent.kept, &operator.asker, services).await?;
+    let seen = Some(account.gate.version);
+    services.administration.change_account(account.id, command, seen, &operator.asker).await?;
     Ok(())
 }
 
-/// Keeps what apps say of a registration; `None`: nothing any more.
+/// Keeps what apps say of a registration, and of nothing nothing.
+///
+/// # Errors
+/// [`NotDone::Moved`] where the account is not as it was seen any more.
 pub async fn keep(
-    id: AccountId,
+    account: &Account,
     client: &ClientId,
-    wanted: Option<&Map<String, Value>>,
+    wanted: &Map<String, Value>,
     asker: &Asker,
     services: &Services,
 ) -> Result<(), Why> {
-    let wanted = wanted.cloned().unwrap_or_default();
-    for _ in 0..TRIES {
-        let account = found(id, services)?;
-        if registrations::kept(&account, client) == wanted {
-            return Ok(());
-        }
-        let mut profile = person::kept(&account);
-        let mut all = profile.remove(registrations::FIELD).and_then(|all| all.as_object().cloned()).unwrap_or_default();
-        if wanted.is_empty() {
-            all.remove(client.as_str());
-        } else {
-            all.insert(client.to_string(), Value::Object(wanted.clone()));
-        }
-        if !all.is_empty() {
-            profile.insert(registrations::FIELD.to_owned(), Value::Object(all));
-        }
-        let change = PersonChange {
-            profile: Some(Value::Object(profile).to_string()),
-            over: Some(account.state.profile.as_ref().map(|profile| profile.commit)),
-            ..PersonChange::default()
-        };
-        match services.administration.change_person(id, &change, None, asker).await {
-            Err(NotDone::Moved(_)) => {}
-            changed => return changed.map(|_| ()).map_err(Why::from),
-        }
+    if registrations::kept(account, client)? == *wanted {
+        return Ok(());
     }
-    Err(Why::Refused(Refused::Unavailable(Unavailable::Conflict)))
+    let mut profile = person::kept(account)?;
+    let mut all = profile.remove(registrations::FIELD).and_then(|all| all.as_object().cloned()).unwrap_or_default();
+    if wanted.is_empty() {
+        all.remove(client.as_str());
+    } else {
+        all.insert(client.to_string(), Value::Object(wanted.clone()));
+    }
+    if !all.is_empty() {
+        profile.insert(registrations::FIELD.to_owned(), Value::Object(all));
+    }
+    // What becomes less is never too much.
+    let profile = match wanted.is_empty() {
+        true => Value::Object(profile).to_string(),
+        false => body::stored(&profile, "registration.data")?,
+    };
+    let change = PersonChange {
+        profile: Some(profile),
+        over: Some(account.state.profile.as_ref().map(|profile| profile.commit)),
+        ..PersonChange::default()
+    };
+    services.administration.change_person(account.id, &change, Some(account.gate.version), asker).await?;
+    Ok(())
 }

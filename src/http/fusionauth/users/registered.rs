@@ -4,15 +4,16 @@ use super::super::body::object;
 use super::super::merge::{member, merge};
 use super::super::{Outcome, answer, done, registrations, told, who};
 use super::register::{keep, read, set};
-use super::{covered, found, named};
+use super::{TRIES, conflict, covered, found, named};
 use crate::actors::{Account, AuthenticatedClient, NotDone, Services};
 use crate::domain::gate::GateCommand;
+use crate::domain::ids::{AccountId, ClientId};
 use crate::domain::permission::Permission;
 use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, HttpError, Why};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 /// Show a registration.
@@ -24,8 +25,8 @@ use uuid::Uuid;
     responses(
         (status = 200, description = "`{\"registration\": …}`", body = serde_json::Value),
         (status = 400, description = "An id is no UUID.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
-        (status = 404, description = "There is no such user, or he is not registered there; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
     security(("api_key" = []))
 )]
@@ -38,7 +39,7 @@ pub async fn show(
         let services = doors.services()?;
         let operator = who::key(Permission::Users, &request, &doors, services).await?;
         let (account, application) = registered(&path.0, &path.1, &operator, services).await?;
-        Ok(answer(&json!({"registration": registrations::registration(&account, &application)})))
+        Ok(answer(&json!({"registration": registrations::registration(&account, &application)?})))
     };
     told(outcome.await)
 }
@@ -75,8 +76,8 @@ async fn registered(
     responses(
         (status = 200, description = "`{\"registration\": …}`", body = serde_json::Value),
         (status = 400, description = "A field is wrong.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
-        (status = 404, description = "There is no such user, or he is not registered there; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
     security(("api_key" = []))
 )]
@@ -101,8 +102,8 @@ pub async fn update(
     responses(
         (status = 200, description = "`{\"registration\": …}`", body = serde_json::Value),
         (status = 400, description = "A field is wrong.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
-        (status = 404, description = "There is no such user, or he is not registered there; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
     security(("api_key" = []))
 )]
@@ -124,8 +125,8 @@ pub async fn update_one(
     responses(
         (status = 200, description = "`{\"registration\": …}`", body = serde_json::Value),
         (status = 400, description = "A field is wrong.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
-        (status = 404, description = "There is no such user, or he is not registered there; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
     security(("api_key" = []))
 )]
@@ -150,8 +151,8 @@ pub async fn patch(
     responses(
         (status = 200, description = "`{\"registration\": …}`", body = serde_json::Value),
         (status = 400, description = "A field is wrong.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
-        (status = 404, description = "There is no such user, or he is not registered there; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
     security(("api_key" = []))
 )]
@@ -190,21 +191,39 @@ async fn changed(
             }
         }
     };
-    let (account, application) = registered(user, &at, &operator, services).await?;
-    let mut whole = Value::Null;
-    if patch {
-        whole = Value::Object(registrations::kept(&account, &application.id));
-        let roles = application.state.value.roles_here(&application.id, &account.gate.value);
-        merge(&mut whole, &json!({ "roles": roles }));
+    let application = replaced((user, &at), sent, patch, &operator, services).await?;
+    Ok(answer(&json!({"registration": registrations::registration(&found(id, services)?, &application)?})))
+}
+
+/// Changes a registration that there is; decided anew where somebody else changed the user meanwhile. Nobody is registered by it.
+async fn replaced(
+    (user, application): (&str, &str),
+    sent: &Value,
+    patch: bool,
+    operator: &Operator,
+    services: &Services,
+) -> Result<AuthenticatedClient, Why> {
+    for _ in 0..TRIES {
+        let (account, application) = registered(user, application, operator, services).await?;
+        let mut whole = Value::Null;
+        if patch {
+            whole = Value::Object(registrations::kept(&account, &application.id)?);
+            let roles = application.state.value.roles_here(&application.id, &account.gate.value);
+            merge(&mut whole, &json!({ "roles": roles }));
+        }
+        merge(&mut whole, sent);
+        let mut faults = Faults::default();
+        let read = read(&whole, Some(application), false, services, &mut faults)?;
+        faults.none()?;
+        let Some(read) = read else { return Err(Why::NotFound) };
+        let client = read.application.id.clone();
+        let command = GateCommand::SetRegistrationRoles { client, roles: read.roles.clone() };
+        match set(&account, &read, command, operator, services).await {
+            Err(Why::NotDone(NotDone::Moved(_))) => {}
+            set => return set.map(|()| read.application),
+        }
     }
-    merge(&mut whole, sent);
-    let mut faults = Faults::default();
-    let sent = read(&whole, Some(application), false, services, &mut faults)?;
-    faults.none()?;
-    let Some(sent) = sent else { return Err(Why::NotFound) };
-    set(&account, &sent, &operator, services).await?;
-    let account = found(id, services)?;
-    Ok(answer(&json!({"registration": registrations::registration(&account, &sent.application)})))
+    Err(conflict())
 }
 
 /// Delete a registration.
@@ -218,8 +237,8 @@ async fn changed(
     responses(
         (status = 200, description = "It is gone; no body."),
         (status = 400, description = "An id is no UUID, or the user is let in everywhere without any registration.", body = serde_json::Value),
-        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
-        (status = 404, description = "There is no such user, or he is not registered there; no body."),
+        (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
+        (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
     security(("api_key" = []))
 )]
@@ -234,13 +253,39 @@ pub async fn delete(
 async fn deleted(request: &HttpRequest, (user, application): &(String, String), doors: &Doors) -> Outcome {
     let services = doors.services()?;
     let operator = who::key(Permission::Users, request, doors, services).await?;
-    let (account, application) = registered(user, application, &operator, services).await?;
-    if account.gate.value.registrations.is_none() {
-        let advice = "this user is let in everywhere: name his clients by PATCH /admin/accounts/{id} first";
-        return Err(Faults::general("invalid", advice).into());
+    let (id, client) = withdrawn((user, application), &operator, services).await?;
+    for _ in 0..TRIES {
+        let account = found(id, services)?;
+        // What is kept of a registration that was made meanwhile is that one's.
+        if account.gate.value.is_registered_at(&client) {
+            return Ok(done());
+        }
+        match keep(&account, &client, &Map::new(), &operator.asker, services).await {
+            Err(Why::NotDone(NotDone::Moved(_))) => {}
+            kept => return kept.map(|()| done()),
+        }
     }
-    let command = GateCommand::WithdrawRegistration(application.id.clone());
-    services.administration.change_account(account.id, command, None, &operator.asker).await?;
-    keep(account.id, &application.id, None, &operator.asker, services).await?;
-    Ok(done())
+    Err(conflict())
+}
+
+/// Takes a registration away; decided anew where somebody else changed the user meanwhile.
+async fn withdrawn(
+    (user, application): (&str, &str),
+    operator: &Operator,
+    services: &Services,
+) -> Result<(AccountId, ClientId), Why> {
+    for _ in 0..TRIES {
+        let (account, application) = registered(user, application, operator, services).await?;
+        if account.gate.value.registrations.is_none() {
+            let advice = "this user is let in everywhere: name his clients by PATCH /admin/accounts/{id} first";
+            return Err(Faults::general("invalid", advice).into());
+        }
+        let (seen, client) = (Some(account.gate.version), application.id);
+        let command = GateCommand::WithdrawRegistration(client.clone());
+        match services.administration.change_account(account.id, command, seen, &operator.asker).await {
+            Err(NotDone::Moved(_)) => {}
+            withdrawn => return withdrawn.map(|_| (account.id, client)).map_err(Why::from),
+        }
+    }
+    Err(conflict())
 }

@@ -3,7 +3,7 @@
 use super::super::body::{Fields, Query, object};
 use super::super::merge::member;
 use super::super::{Outcome, answer, person, told, who};
-use super::{covers, found};
+use super::found;
 use crate::actors::{NotDone, Services};
 use crate::domain::ids::AccountId;
 use crate::domain::permission::Permission;
@@ -103,7 +103,7 @@ fn looked_up(
     let mut users = Vec::new();
     for id in sought {
         match found(id, services) {
-            Ok(account) if covers(operator, account.gate.value.registrations.as_ref(), services)? => {
+            Ok(account) if operator.covers_person(account.gate.value.registrations.as_ref(), services)? => {
                 users.push(person::shown(&account, services)?);
             }
             Ok(_) | Err(Why::NotDone(NotDone::Missing)) => {}
