@@ -145,20 +145,22 @@ fn a_change_of_an_application_is_one_entry_or_none() {
 }
 
 #[test]
-fn an_application_has_room_for_as_many_roles_as_is_said() {
+fn an_application_has_room_for_as_much_as_is_said() {
     let server = server();
     let (id, _) = application(&server, "Pied Piper", &json!({}));
     let path = format!("/api/application/{id}/role");
     let role = |n: usize| json!({"role": {"name": format!("a role of the app {n:02}")}});
-    for n in 0..25 {
+    for n in 0..40 {
         done(&server, "POST", &path, &role(n));
     }
     let refused =
-        (25..60).map(|n| ask(&server, Some(KEY), "POST", &path, &role(n))).find(|answer| answer.status != 200);
+        (40..60).map(|n| ask(&server, Some(KEY), "POST", &path, &role(n))).find(|answer| answer.status != 200);
     let refused = refused.unwrap();
     assert_eq!((refused.status, &refused.json()["fieldErrors"]["role"][0]["code"]), (400, &json!("[tooLong]role")));
-    let shown = done(&server, "GET", &format!("/api/application/{id}"), &NONE)["application"].take();
-    println!("{} roles", shown["roles"].as_array().unwrap().len());
+    let (id, _) = application(&server, "Hooli", &json!({}));
+    let data = |n| json!({"application": {"data": {"a": "x".repeat(n)}}});
+    done(&server, "PATCH", &format!("/api/application/{id}"), &data(2500));
+    assert_eq!(codes(&server, "PATCH", &format!("/api/application/{id}"), &data(4000)), ["[tooLong]application"]);
 }
 
 #[test]
@@ -230,7 +232,7 @@ fn what_is_wrong_with_an_application_is_told_by_its_code() {
     let twice = json!({"application": {"name": "Bad", "roles": [{"name": "a"}, {"name": "a"}, {}]}});
     assert_eq!(post(twice), ["[duplicate]application.roles.name", "[blank]application.roles.name"]);
     let long = json!({"application": {"name": "Bad", "data": {"text": "x".repeat(5000)}}});
-    assert_eq!(post(long), ["[invalid_request]"]);
+    assert_eq!(post(long), ["[tooLong]application"]);
     for (method, body) in [("GET", NONE), ("POST", named("x")), ("PUT", named("x")), ("DELETE", NONE)] {
         let told = codes(&server, method, "/api/application/nonsense", &body);
         assert_eq!(told, ["[couldNotConvert]applicationId"], "{method}");

@@ -18,7 +18,7 @@ use uuid::Uuid;
 const TRIES: usize = 3;
 
 /// What is said where an application has too much.
-const TOO_LONG: &str = "an application has room for some 3,000 bytes in all, or some 25 roles: use fewer or shorter roles, origins and data";
+const TOO_LONG: &str = "an application has room for some 2,500 bytes in all, or some 40 roles: use fewer or shorter roles, origins and data";
 
 /// The routes of this group.
 pub fn routes(config: &mut ServiceConfig) {
