@@ -143,6 +143,7 @@ async fn done(
 ) -> Result<(), Why> {
     let (administration, asker) = (&services.administration, &operator.asker);
     let (id, mut seen) = (account.id, account.gate.version);
+    let change = difference(account, sent)?;
     if sent.active == Some(false) {
         seen = administration.change_account(id, GateCommand::Disable, Some(seen), asker).await?;
     }
@@ -154,7 +155,7 @@ async fn done(
     if sent.must_change == Some(true) {
         seen = administration.change_account(id, GateCommand::SetMustChange(true), Some(seen), asker).await?;
     }
-    seen = administration.change_person(id, &difference(account, sent)?, Some(seen), asker).await?;
+    seen = administration.change_person(id, &change, Some(seen), asker).await?;
     if sent.must_change == Some(false) {
         seen = administration.change_account(id, GateCommand::SetMustChange(false), Some(seen), asker).await?;
     }
