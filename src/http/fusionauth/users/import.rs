@@ -40,7 +40,7 @@ const SCHEMES: [&str; 4] =
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the applications; no body."),
         (status = 413, description = "The body is too large: send fewer users.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn import(
     request: HttpRequest,

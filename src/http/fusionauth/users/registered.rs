@@ -27,7 +27,7 @@ use uuid::Uuid;
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
         (status = 404, description = "There is no such user, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn show(
     request: HttpRequest,
@@ -78,7 +78,7 @@ async fn registered(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
         (status = 404, description = "There is no such user, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update(
     request: HttpRequest,
@@ -104,7 +104,7 @@ pub async fn update(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
         (status = 404, description = "There is no such user, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update_one(
     request: HttpRequest,
@@ -127,7 +127,7 @@ pub async fn update_one(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
         (status = 404, description = "There is no such user, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch(
     request: HttpRequest,
@@ -153,7 +153,7 @@ pub async fn patch(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
         (status = 404, description = "There is no such user, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch_one(
     request: HttpRequest,
@@ -221,7 +221,7 @@ async fn changed(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover both; no body."),
         (status = 404, description = "There is no such user, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete(
     request: HttpRequest,
