@@ -33,7 +33,7 @@ use serde_json::{Map, Value, json};
         (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "Something was asked for that is not served.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update(
     request: HttpRequest,
@@ -57,7 +57,7 @@ pub async fn update(
         (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "Something was asked for that is not served.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch(
     request: HttpRequest,

@@ -26,7 +26,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
         (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "`bulk`: users are deleted one by one here.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete(
     request: HttpRequest,

@@ -45,7 +45,7 @@ const SCHEMES: [&str; 4] =
         (status = 503, description = "Not all were made: send the same request again.", body = serde_json::Value),
         (status = 413, description = "The body is too large: send fewer users.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn import(
     request: HttpRequest,

@@ -28,7 +28,7 @@ use serde_json::json;
         (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "Users are not found by what was sent.", body = serde_json::Value),
     ),
-    security(("api_key" = []), ("access_token" = []))
+    security(("fusionauth_key" = []), ("access_token" = []))
 )]
 pub async fn find(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     told(looked_up(&request, &doors).await)
@@ -72,7 +72,7 @@ pub fn of_login(login: &str, services: &Services) -> Result<Option<AccountId>, W
         (status = 404, description = "There is no such user, or none that the key covers; no body."),
         (status = 501, description = "`bulk` and other doors of FusionAuth's that are not served.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn show(
     request: HttpRequest,

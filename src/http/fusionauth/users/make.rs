@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
         (status = 401, description = "No API key, or one without the permission `users`, or that covers other clients only; no body."),
         (status = 501, description = "Something was asked for that is not served, such as `sendSetPasswordEmail`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create(
     request: HttpRequest,
@@ -49,7 +49,7 @@ pub async fn create(
         (status = 401, description = "No API key, or one without the permission `users`, or that covers other clients only; no body."),
         (status = 501, description = "Something was asked for that is not served, such as `sendSetPasswordEmail`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create_with_id(
     request: HttpRequest,

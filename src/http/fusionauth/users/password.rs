@@ -36,7 +36,7 @@ const CODE_MAX: usize = 128;
         (status = 404, description = "With an API key: there is no such user, or none that the key covers, or he may not log in; no body."),
         (status = 501, description = "The caller's own `changePasswordId`: codes are drawn here.", body = serde_json::Value),
     ),
-    security((), ("api_key" = []))
+    security((), ("fusionauth_key" = []))
 )]
 pub async fn forgot(
     request: HttpRequest,
@@ -103,7 +103,7 @@ pub async fn check(
         (status = 401, description = "No API key and no access token that are in force, or a key without the permission `users`; no body."),
         (status = 404, description = "There is no such user, or none that the key covers; no body."),
     ),
-    security(("api_key" = []), ("access_token" = []))
+    security(("fusionauth_key" = []), ("access_token" = []))
 )]
 pub async fn may_change(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, HttpError> {
     let outcome = async {
@@ -163,7 +163,7 @@ pub async fn change_with_code(
         (status = 401, description = "An API key or an access token that is not in force, or a key without the permission `users`; no body."),
         (status = 404, description = "The code is wrong, was used, or came too late; with an access token: `currentPassword` is wrong; no body."),
     ),
-    security((), ("api_key" = []), ("access_token" = []))
+    security((), ("fusionauth_key" = []), ("access_token" = []))
 )]
 pub async fn change(
     request: HttpRequest,

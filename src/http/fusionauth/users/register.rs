@@ -117,7 +117,7 @@ fn application(id: &str, services: &Services, fields: &mut Fields<'_>) -> Result
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 501, description = "Something was asked for that is not served, such as `sendSetPasswordEmail`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create(
     request: HttpRequest,
@@ -141,7 +141,7 @@ pub async fn create(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 501, description = "Something was asked for that is not served, such as `sendSetPasswordEmail`.", body = serde_json::Value),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn create_with_id(
     request: HttpRequest,

@@ -28,7 +28,7 @@ use uuid::Uuid;
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn show(
     request: HttpRequest,
@@ -79,7 +79,7 @@ async fn registered(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update(
     request: HttpRequest,
@@ -105,7 +105,7 @@ pub async fn update(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn update_one(
     request: HttpRequest,
@@ -128,7 +128,7 @@ pub async fn update_one(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch(
     request: HttpRequest,
@@ -154,7 +154,7 @@ pub async fn patch(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn patch_one(
     request: HttpRequest,
@@ -240,7 +240,7 @@ async fn replaced(
         (status = 401, description = "No API key, or one without the permission `users`, or that does not cover the application; no body."),
         (status = 404, description = "There is no such user, or none that the key covers, or he is not registered there; no body."),
     ),
-    security(("api_key" = []))
+    security(("fusionauth_key" = []))
 )]
 pub async fn delete(
     request: HttpRequest,
