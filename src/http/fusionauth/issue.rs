@@ -46,7 +46,6 @@ async fn issued(request: &HttpRequest, doors: &Doors) -> Outcome {
         account: holder.account,
         application: Some(application.clone()),
         how: LoginHow::Issued,
-        refresh: false,
         until: Some(holder.until),
         came_of: Some(holder.session),
         asker: holder.asker,

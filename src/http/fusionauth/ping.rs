@@ -21,8 +21,6 @@ pub struct Vouched {
     pub application: Option<AuthenticatedClient>,
     /// By which door.
     pub how: LoginHow,
-    /// Whether there is a refresh token.
-    pub refresh: bool,
     /// When the session ends at the latest.
     pub until: Option<Timestamp>,
     /// The session whose token was shown for it, where one was.
@@ -37,12 +35,12 @@ impl Vouched {
     /// # Errors
     /// As a login's. Nobody gets a code here by which a password is changed: none was shown.
     pub async fn log_in(self, services: &Services) -> Result<Issued, Why> {
-        let Self { account, application, how, refresh, until, came_of, asker } = self;
+        let Self { account, application, how, until, came_of, asker } = self;
         let tenant = tenant::client(services, &asker).await.map_err(Why::Refused)?;
         if let Some(application) = &application {
             login::is_enabled(application, &asker, services).await?;
         }
-        let kind = LoginKind { how, refresh: Some(refresh), until, came_of };
+        let kind = LoginKind { how, refresh: Some(false), until, came_of };
         let voucher = Voucher { account, kind, elsewhere: Some(tenant.clone()), asker };
         match services.logins.vouch(application.as_ref().unwrap_or(&tenant), voucher).await {
             Ok(issued) => Ok(issued),
@@ -125,7 +123,6 @@ async fn pinged(
             account: holder.account,
             application: (holder.client.id.as_str() != services.core.tenant.to_string()).then_some(holder.client),
             how: LoginHow::Ping,
-            refresh: false,
             until: Some(holder.until),
             came_of: Some(holder.session),
             asker: who::told(holder.asker, &json!({ "ipAddress": query.get("ipAddress") })),
@@ -168,5 +165,5 @@ async fn by_key(
         return Err(operator.elsewhere(services).await);
     }
     let asker = who::in_person(operator.asker, &body);
-    Ok(Vouched { account, application, how: LoginHow::Ping, refresh: false, until: None, came_of: None, asker })
+    Ok(Vouched { account, application, how: LoginHow::Ping, until: None, came_of: None, asker })
 }
