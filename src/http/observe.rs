@@ -36,7 +36,7 @@ pub async fn observe<B: MessageBody + 'static>(
         request.error_response(HttpError::plain(Why::TooMany, Some(id))).map_into_right_body()
     } else {
         // The query is left out: clients that err put tokens there.
-        let span = tracing::info_span!("request", request_id = %id, method, path = request.path());
+        let span = tracing::info_span!("request", request_id = %id, method, path = without_code(request.path()));
         // A handler's error is a response by now.
         next.call(request).instrument(span).await?.map_into_left_body()
     };
@@ -56,6 +56,12 @@ fn take_place(request: &ServiceRequest, doors: &Doors) -> bool {
 fn new_request_id(doors: &Doors) -> RequestId {
     let now = doors.services.get().map_or(Timestamp::default(), |services| services.core.clock.read().wall);
     RequestId(uuid_v7(&*doors.entropy, now))
+}
+
+/// A path as it may be written down: without the one-time code that stands in one of FusionAuth's.
+fn without_code(path: &str) -> &str {
+    const CHANGE: &str = "/change-password/";
+    path.find(CHANGE).map_or(path, |start| &path[..start + CHANGE.len()])
 }
 
 fn is_about_the_server(path: &str) -> bool {

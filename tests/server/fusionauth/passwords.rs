@@ -1,9 +1,9 @@
 //! `/api/user/forgot-password` and `/api/user/change-password`
 
 use super::managing::{
-    DESK, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status, user,
+    BOOTSTRAP, DESK, KEY, OF_FORUM, PASSWORD, application, ask, codes, done, login, register, server, status, user,
 };
-use crate::support::{Answer, Server};
+use crate::support::{Answer, Plan, Server};
 use serde_json::{Value, json};
 
 const NONE: Value = Value::Null;
@@ -82,6 +82,20 @@ fn whoever_has_no_key_learns_nothing_of_who_forgot_a_password() {
     for (key, status) in [("csk_nobody-has-this-one-0123456789abcd", 401), (OF_FORUM, 404)] {
         assert_eq!(ask(&server, Some(key), "POST", FORGOT, &json!({"loginId": "a@example.com"})).status, status);
     }
+}
+
+#[test]
+fn a_code_in_a_path_is_written_down_nowhere() {
+    let server = Plan::new(BOOTSTRAP).set("log.level", "debug").start();
+    user(&server, "a@example.com");
+    let code = code(&server);
+    for path in [format!("{CHANGE}/{code}"), format!("{CHANGE}/{code}/"), format!("{CHANGE}/{code}?x=1")] {
+        ask(&server, None, "GET", &path, &NONE);
+        ask(&server, None, "POST", &path, &json!({}));
+    }
+    let told = server.stopped().diagnostics();
+    assert!(told.contains(&format!("{CHANGE}/")), "its requests are told: {told}");
+    assert!(!told.contains(&code), "{told}");
 }
 
 #[test]
