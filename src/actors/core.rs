@@ -134,6 +134,15 @@ pub struct Names {
     pub username: Option<String>,
 }
 
+impl Names {
+    /// Which of an account's login ids, opened, is which.
+    pub fn of(login: Option<String>, username: Option<String>) -> Self {
+        let logins = [login, username].into_iter().flatten();
+        let (email, username) = logins.partition::<Vec<_>, _>(|login| login.contains('@'));
+        Self { email: email.into_iter().next(), username: username.into_iter().next() }
+    }
+}
+
 impl Core {
     /// The instant for a decision that may grant something, never earlier than the last entry of its stream.
     ///
@@ -209,9 +218,7 @@ impl Core {
             Some(username) => self.opened(id, USERNAME_FIELD, &username.login)?,
             None => None,
         };
-        let (email, username) =
-            [first, second].into_iter().flatten().partition::<Vec<_>, _>(|login| login.contains('@'));
-        Ok(Names { email: email.into_iter().next(), username: username.into_iter().next() })
+        Ok(Names::of(first, second))
     }
 
     /// A text sealed under an account's data key; `None` where the account is erased.

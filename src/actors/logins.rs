@@ -232,7 +232,7 @@ impl Logins {
             return Err(if throttled { Denial::Throttled } else { Denial::WrongCredentials }.into());
         };
         // Where he is sent on to, the scopes of the client that he came for mean nothing.
-        let sent_on = before.client.id != client.id;
+        let sent_on = before.elsewhere;
         let known = |scope: &String| COMMON_SCOPES.contains(&scope.as_str());
         let scope = scope.map(|scope| scope.into_iter().filter(|scope| !sent_on || known(scope)).collect());
         let (id, gate_version, of) = (before.id, before.gate.version, before.verifier.password);

@@ -102,11 +102,13 @@ impl Tokens {
             auth_time: Some(session.started_at.seconds()),
             sid: Some(id),
             roles: client.roles_of(&session.client, gate).into_iter().collect(),
-            email: if scope.contains("email") { self.core.login(session.account)? } else { None },
             ..self.claims(&session.client, client, access, scope)
         };
         let claims = match client.settings.profile {
             Profile::Fusionauth => self.as_fusionauth(claims, client, session.account, by)?,
+            Profile::Standard | Profile::Gateway if scope.contains("email") => {
+                Claims { email: self.core.login(session.account)?, ..claims }
+            }
             Profile::Standard | Profile::Gateway => claims,
         };
         let refresh_token = if session.refreshable {

@@ -47,7 +47,7 @@ impl Administration {
 
     /// Whether an id is that of the tenant, and so of no client that anybody could make.
     pub fn is_tenant(&self, id: &ClientId) -> bool {
-        id.as_str() == self.core.tenant.to_string()
+        id.as_str() == self.core.tenant.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer())
     }
 
     async fn make_client(&self, new: &NewClient, asker: &Asker) -> Result<bool, Refused> {

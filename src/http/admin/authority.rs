@@ -71,14 +71,13 @@ impl Operator {
     /// Where the store cannot be read.
     pub fn covers_person(&self, registrations: Option<&BTreeSet<ClientId>>, services: &Services) -> Result<bool, Why> {
         let Some(key) = self.key.as_ref().filter(|key| key.clients.is_some()) else { return Ok(true) };
-        let tenant = services.core.tenant.to_string();
-        let others =
-            |clients: &BTreeSet<ClientId>| clients.iter().filter(|id| id.as_str() != tenant).cloned().collect();
+        let is_tenant = |id: &ClientId| services.administration.is_tenant(id);
+        let others = |clients: &BTreeSet<ClientId>| clients.iter().filter(|id| !is_tenant(id)).cloned().collect();
         if !key.covers_account(registrations.map(others).as_ref()) {
             return Ok(false);
         }
         for client in services.administration.clients() {
-            if key.covers(&client) || client.as_str() == tenant {
+            if key.covers(&client) || is_tenant(&client) {
                 continue;
             }
             let found = services.administration.find_client(&client).map_err(Why::Refused)?;

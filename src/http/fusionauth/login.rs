@@ -185,12 +185,17 @@ pub fn told_of(issued: &Issued, tokens: bool, services: &Services) -> Result<Val
     let user = issued.account.map(|account| person::user(account, services)).transpose()?.flatten();
     let mut body = json!({ "user": user.ok_or(Why::NotFound)? });
     if tokens {
-        body["token"] = json!(issued.access_token);
-        body["tokenExpirationInstant"] = json!(issued.expires_at.seconds() * 1000);
-    }
-    if let (true, Some(token)) = (tokens, &issued.refresh_token) {
-        body["refreshToken"] = json!(token);
-        body["refreshTokenId"] = json!(issued.session.map(|session| session.to_string()));
+        with_tokens(&mut body, issued);
     }
     Ok(body)
+}
+
+/// The tokens of a login in an answer, which is an object.
+pub fn with_tokens(answer: &mut Value, issued: &Issued) {
+    answer["token"] = json!(issued.access_token);
+    answer["tokenExpirationInstant"] = json!(issued.expires_at.seconds() * 1000);
+    if let (Some(refresh), Some(session)) = (&issued.refresh_token, issued.session) {
+        answer["refreshToken"] = json!(refresh);
+        answer["refreshTokenId"] = json!(session.to_string());
+    }
 }

@@ -22,12 +22,17 @@ mod who;
 pub use tenant::client as tenant_client;
 
 use super::error::{HttpError, Why};
+use crate::actors::{NotDone, Unavailable};
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 use serde::Serialize;
 
 /// Where all of FusionAuth's API stands.
 const ALL: &str = "/api";
+/// What is said where FusionAuth has a door that is not served.
+const NOT_SERVED: &str = "this part of FusionAuth's API is not served here: docs/FUSIONAUTH.md lists what is";
+/// How often a change is decided anew that somebody else was faster than.
+const TRIES: usize = 3;
 
 /// The routes of this group. What FusionAuth has besides is answered 501.
 pub fn routes(config: &mut ServiceConfig) {
@@ -67,8 +72,19 @@ fn page(path: &str, allowed: &'static str) -> Resource {
 }
 
 async fn not_supported(_: HttpRequest) -> Result<HttpResponse, HttpError> {
-    const ADVICE: &str = "this part of FusionAuth's API is not served here: docs/FUSIONAUTH.md lists what is";
-    Err(HttpError::fusionauth(Why::NotSupported(ADVICE)))
+    Err(HttpError::fusionauth(Why::NotSupported(NOT_SERVED)))
+}
+
+/// Decides a change, and anew where somebody else was faster. `decide` looks at what there is, and says [`NotDone::Moved`] where that
+/// has changed by the time it is done.
+async fn decided<T>(mut decide: impl AsyncFnMut() -> Result<T, Why>) -> Result<T, Why> {
+    for _ in 0..TRIES {
+        match decide().await {
+            Err(Why::NotDone(NotDone::Moved(_))) => {}
+            decided => return decided,
+        }
+    }
+    Err(Why::Refused(Unavailable::Conflict.into()))
 }
 
 /// What a door came to.

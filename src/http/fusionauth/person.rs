@@ -49,9 +49,7 @@ pub fn shown(account: &Account, services: &Services) -> Result<Value, Why> {
 
 /// Which of an account's login ids is an e-mail address, and which is none.
 pub fn names(account: &Account) -> Names {
-    let logins = [&account.login, &account.username].into_iter().flatten().cloned();
-    let (email, username) = logins.partition::<Vec<_>, _>(|login| login.contains('@'));
-    Names { email: email.into_iter().next(), username: username.into_iter().next() }
+    Names::of(account.login.clone(), account.username.clone())
 }
 
 /// What apps keep about the person; at `registrations`, by application, what they keep about each of those.

@@ -121,7 +121,7 @@ async fn pinged(
         let query = Query::of(request)?;
         Vouched {
             account: holder.account,
-            application: (holder.client.id.as_str() != services.core.tenant.to_string()).then_some(holder.client),
+            application: (!services.administration.is_tenant(&holder.client.id)).then_some(holder.client),
             how: LoginHow::Ping,
             until: Some(holder.until),
             came_of: Some(holder.session),

@@ -204,9 +204,9 @@ pub fn application(id: &str, services: &Services) -> Result<Option<Authenticated
         (None, Ok(uuid)) => find(&uuid.to_string())?,
         (found, _) => found,
     };
-    let tenant = services.core.tenant.to_string();
     let ours = found.filter(|(id, state)| {
-        state.value.settings.profile == Profile::Fusionauth && !state.value.removed && id.as_str() != tenant
+        let client = &state.value;
+        client.settings.profile == Profile::Fusionauth && !client.removed && !services.administration.is_tenant(id)
     });
     Ok(ours.map(|(id, state)| AuthenticatedClient { id, state, by_secret: false }))
 }

@@ -2,9 +2,9 @@
 
 use super::super::body::{Fields, Query, object};
 use super::super::merge::{member, merge};
-use super::super::{Outcome, answer, done, told, who};
-use super::{TRIES, body, covered, fitting, random_id, roles};
-use crate::actors::{AuthenticatedClient, NewClient, NotDone, Refused, Services, Unavailable, WholeClient};
+use super::super::{Outcome, answer, decided, done, told, who};
+use super::{body, covered, fitting, random_id, roles};
+use crate::actors::{AuthenticatedClient, NewClient, NotDone, Services, WholeClient};
 use crate::config::Secret;
 use crate::domain::client::{ClientCommand, ClientSettings, ClientType};
 use crate::domain::ids::ClientId;
@@ -266,7 +266,7 @@ async fn replaced(
     operator: &Operator,
     services: &Services,
 ) -> Result<(), Why> {
-    for _ in 0..TRIES {
+    decided(async || {
         let application = covered(application.id.as_str(), operator, services).await?;
         let before = &application.state.value.settings;
         let mut whole = if asked.patch { body::shown(&application, services.core.tenant, None) } else { json!({}) };
@@ -278,12 +278,10 @@ async fn replaced(
         let secret = asked.secret.as_ref().map(|secret| Zeroizing::new(secret.expose().to_owned()));
         let wanted = WholeClient { settings, secret, enabled: asked.active };
         let seen = application.state.version;
-        match services.administration.replace_client(&application.id, &wanted, seen, &operator.asker).await {
-            Err(NotDone::Moved(_)) => {}
-            changed => return changed.map(|_| ()).map_err(Why::from),
-        }
-    }
-    Err(Why::Refused(Refused::Unavailable(Unavailable::Conflict)))
+        services.administration.replace_client(&application.id, &wanted, seen, &operator.asker).await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Make an application inactive, or delete it for good.

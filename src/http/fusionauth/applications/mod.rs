@@ -14,9 +14,6 @@ use crate::http::error::{Faults, Why};
 use actix_web::web::{self, ServiceConfig};
 use uuid::Uuid;
 
-/// How often a change is decided anew that somebody else was faster than.
-const TRIES: usize = 3;
-
 /// What is said where an application has too much.
 const TOO_LONG: &str = "an application has room for some 2,500 bytes in all, or some 40 roles: use fewer or shorter roles, origins and data";
 

@@ -2,9 +2,9 @@
 
 use super::super::body::{Fields, Query, object};
 use super::super::merge::{member, merge};
-use super::super::{Outcome, answer, done, told, who};
-use super::{TRIES, covered, fitting, random_id};
-use crate::actors::{AuthenticatedClient, NotDone, Refused, Services, Unavailable, WholeClient};
+use super::super::{Outcome, answer, decided, done, told, who};
+use super::{covered, fitting, random_id};
+use crate::actors::{AuthenticatedClient, NotDone, Services, WholeClient};
 use crate::domain::client::{Client, ClientRole, ClientSettings};
 use crate::domain::permission::Permission;
 use crate::domain::time::Timestamp;
@@ -358,19 +358,14 @@ async fn change(
     services: &Services,
     mut change: impl FnMut(&mut ClientSettings) -> Result<(), Why>,
 ) -> Result<AuthenticatedClient, Why> {
-    for _ in 0..TRIES {
+    decided(async || {
         let application = covered(id, operator, services).await?;
         let mut settings = application.state.value.settings.clone();
         change(&mut settings)?;
         let wanted = WholeClient { settings, secret: None, enabled: None };
         let seen = application.state.version;
-        match services.administration.replace_client(&application.id, &wanted, seen, &operator.asker).await {
-            Err(NotDone::Moved(_)) => {}
-            changed => {
-                changed?;
-                return covered(id, operator, services).await;
-            }
-        }
-    }
-    Err(Why::Refused(Refused::Unavailable(Unavailable::Conflict)))
+        services.administration.replace_client(&application.id, &wanted, seen, &operator.asker).await?;
+        covered(id, operator, services).await
+    })
+    .await
 }

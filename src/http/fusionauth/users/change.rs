@@ -2,8 +2,8 @@
 
 use super::super::body::{Query, object};
 use super::super::merge::{member, merge, without};
-use super::super::{Outcome, answer, person, registrations, told, who};
-use super::{TRIES, body, conflict, covered, judged, named, own_door, shown, taken};
+use super::super::{Outcome, answer, decided, person, registrations, told, who};
+use super::{body, covered, judged, named, own_door, shown, taken};
 use crate::actors::{Account, Names, NewPassword, NotDone, PersonChange, Services};
 use crate::domain::gate::{GateCommand, PasswordHow};
 use crate::domain::ids::AccountId;
@@ -92,7 +92,7 @@ async fn replaced(
     services: &Services,
 ) -> Result<(), Why> {
     let mut password = Password::Unread;
-    for _ in 0..TRIES {
+    decided(async || {
         let account = covered(id, operator, services).await?;
         let before = if patch { person::shown(&account, services)? } else { json!({}) };
         let mut faults = Faults::default();
@@ -105,14 +105,13 @@ async fn replaced(
             password = Password::Hashed(hashed.map_err(Why::Refused)?);
         }
         match done(&account, &read, &mut password, operator, services).await {
-            Err(Why::NotDone(NotDone::Moved(_))) => {}
             Err(Why::NotDone(NotDone::Taken)) => {
-                return Err(Faults::of("user.email", "duplicate", "another user has this login id").into());
+                Err(Faults::of("user.email", "duplicate", "another user has this login id").into())
             }
-            done => return done,
+            done => done,
         }
-    }
-    Err(conflict())
+    })
+    .await
 }
 
 /// A password on its way.

@@ -1,9 +1,10 @@
 //! Users as they are made.
 
 use super::super::body::object;
+use super::super::login::with_tokens;
 use super::super::merge::member;
 use super::super::{Outcome, answer, tenant, told, who};
-use super::{body, judged, named, own_door, shown, taken, vouched, with_tokens};
+use super::{body, judged, named, own_door, shown, taken, vouched};
 use crate::actors::{NewAccount, NewPassword, Services};
 use crate::domain::account::LoginHow;
 use crate::domain::ids::{AccountId, ClientId};
@@ -12,7 +13,7 @@ use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, HttpError, Why};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Make a user.
@@ -71,8 +72,8 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     let id = make((id, sent), Registered::default(), &operator, services).await?;
     let client = tenant::client(services, &operator.asker).await.map_err(Why::Refused)?;
     let issued = vouched(id, LoginHow::Created, &client, &operator, &body, services).await?;
-    let mut made = Map::from_iter([("user".to_owned(), shown(id, services)?)]);
-    with_tokens(&mut made, issued);
+    let mut made = json!({"user": shown(id, services)?});
+    issued.iter().for_each(|issued| with_tokens(&mut made, issued));
     Ok(answer(&made))
 }
 

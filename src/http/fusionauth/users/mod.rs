@@ -4,7 +4,6 @@ mod body;
 pub mod change;
 pub mod delete;
 pub mod import;
-
 pub mod look;
 pub mod make;
 pub mod password;
@@ -12,10 +11,8 @@ pub mod register;
 pub mod registered;
 pub mod search;
 
-use super::{page, person, who};
-use crate::actors::{
-    Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Unavailable, Voucher,
-};
+use super::{NOT_SERVED, page, person, who};
+use crate::actors::{Account, AuthenticatedClient, Issued, LoginKind, NotDone, Refused, Services, Voucher};
 use crate::crypto::WeakPassword;
 use crate::domain::account::LoginHow;
 use crate::domain::gate::Gate;
@@ -23,11 +20,9 @@ use crate::domain::ids::AccountId;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why, weak};
 use actix_web::web::{self, ServiceConfig};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
-/// How often a change is decided anew that somebody else was faster than.
-const TRIES: usize = 3;
 /// What stands where FusionAuth has other doors than a user's, which are not served.
 const OTHER_DOORS: [&str; 11] = [
     "action",
@@ -85,8 +80,7 @@ pub fn routes(config: &mut ServiceConfig) {
 
 /// Whether what stands where a user's id does is another of FusionAuth's doors, which is not served, whoever asks.
 fn own_door(text: &str) -> Result<(), Why> {
-    const ADVICE: &str = "this part of FusionAuth's API is not served here: docs/FUSIONAUTH.md lists what is";
-    if OTHER_DOORS.contains(&text) { Err(Why::NotSupported(ADVICE)) } else { Ok(()) }
+    if OTHER_DOORS.contains(&text) { Err(Why::NotSupported(NOT_SERVED)) } else { Ok(()) }
 }
 
 /// The id that a path names.
@@ -112,11 +106,6 @@ async fn covered(id: AccountId, operator: &Operator, services: &Services) -> Res
         Why::Refused(Refused::Denied(_)) => Err(Why::NotDone(NotDone::Missing)),
         why => Err(why),
     }
-}
-
-/// Too many others change the same at once.
-fn conflict() -> Why {
-    Why::Refused(Refused::Unavailable(Unavailable::Conflict))
 }
 
 /// Judges a password for somebody with these login ids.
@@ -165,17 +154,6 @@ async fn vouched(
                 Ok(None)
             }
         },
-    }
-}
-
-/// The tokens of a login in an answer.
-fn with_tokens(answer: &mut Map<String, Value>, issued: Option<Issued>) {
-    let Some(issued) = issued else { return };
-    answer.insert("token".to_owned(), Value::from(issued.access_token));
-    answer.insert("tokenExpirationInstant".to_owned(), Value::from(issued.expires_at.seconds() * 1000));
-    if let (Some(refresh), Some(session)) = (issued.refresh_token, issued.session) {
-        answer.insert("refreshToken".to_owned(), Value::from(refresh));
-        answer.insert("refreshTokenId".to_owned(), Value::from(session.to_string()));
     }
 }
 

@@ -1,10 +1,11 @@
 //! Users as they are registered at an application.
 
 use super::super::body::{Fields, object};
+use super::super::login::with_tokens;
 use super::super::merge::member;
-use super::super::{Outcome, answer, person, registrations, told, who};
+use super::super::{Outcome, answer, decided, person, registrations, told, who};
 use super::make::{self, Registered};
-use super::{TRIES, body, conflict, covered, found, named, shown, vouched, with_tokens};
+use super::{body, covered, found, named, shown, vouched};
 use crate::actors::{Account, Asker, AuthenticatedClient, NotDone, PersonChange, Services};
 use crate::domain::account::LoginHow;
 use crate::domain::gate::GateCommand;
@@ -14,7 +15,7 @@ use crate::http::Doors;
 use crate::http::admin::Operator;
 use crate::http::error::{Faults, HttpError, Why};
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What of a registration is this program's, and is never kept as it was sent.
@@ -160,7 +161,7 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
     body::supported(&body)?;
     let mut faults = Faults::default();
     let sent = read(member(&body, "registration"), None, true, services, &mut faults)?;
-    let mut made = Map::new();
+    let mut made = json!({});
     // Whoever makes a user gave him his password; whoever is another's is let in by whom may log people in.
     let (id, application, logs_in) = if member(&body, "user").is_null() {
         let Some(id) = id else {
@@ -178,7 +179,7 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
         let person = make::read(&body, faults)?;
         let Some(sent) = sent else { return Err(Why::NotFound) };
         let (id, application) = made_and_registered((id, person), sent, &operator, services).await?;
-        made.insert("user".to_owned(), shown(id, services)?);
+        made["user"] = shown(id, services)?;
         (id, application, true)
     };
     let issued = match logs_in {
@@ -186,8 +187,8 @@ async fn created(request: &HttpRequest, id: Option<&str>, payload: web::Payload,
         false => None,
     };
     let account = found(id, services)?;
-    made.insert("registration".to_owned(), registrations::registration(&account, &application)?);
-    with_tokens(&mut made, issued);
+    made["registration"] = registrations::registration(&account, &application)?;
+    issued.iter().for_each(|issued| with_tokens(&mut made, issued));
     Ok(answer(&made))
 }
 
@@ -217,7 +218,7 @@ async fn registered(
     operator: &Operator,
     services: &Services,
 ) -> Result<AuthenticatedClient, Why> {
-    for _ in 0..TRIES {
+    decided(async || {
         let account = covered(id, operator, services).await?;
         if !operator.covers(&sent.application.id) {
             return Err(operator.elsewhere(services).await);
@@ -228,12 +229,10 @@ async fn registered(
             return Err(Faults::of("registration", "duplicate", "the user is registered there: PUT changes it").into());
         }
         let command = GateCommand::Register { client: sent.application.id.clone(), roles: sent.roles.clone() };
-        match set(&account, &sent, command, operator, services).await {
-            Err(Why::NotDone(NotDone::Moved(_))) => {}
-            set => return set.map(|()| sent.application),
-        }
-    }
-    Err(conflict())
+        set(&account, &sent, command, operator, services).await
+    })
+    .await?;
+    Ok(sent.application)
 }
 
 /// Makes a registration what was sent: first what apps keep of it, so that nobody is let in whose registration was refused.

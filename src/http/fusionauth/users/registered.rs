@@ -2,9 +2,9 @@
 
 use super::super::body::object;
 use super::super::merge::{member, merge};
-use super::super::{Outcome, answer, done, registrations, told, who};
+use super::super::{Outcome, answer, decided, done, registrations, told, who};
 use super::register::{keep, read, set};
-use super::{TRIES, conflict, covered, found, named};
+use super::{covered, found, named};
 use crate::actors::{Account, AuthenticatedClient, NotDone, Services};
 use crate::domain::gate::GateCommand;
 use crate::domain::ids::{AccountId, ClientId};
@@ -203,7 +203,7 @@ async fn replaced(
     operator: &Operator,
     services: &Services,
 ) -> Result<AuthenticatedClient, Why> {
-    for _ in 0..TRIES {
+    decided(async || {
         let (account, application) = registered(user, application, operator, services).await?;
         let mut whole = Value::Null;
         if patch {
@@ -218,12 +218,10 @@ async fn replaced(
         let Some(read) = read else { return Err(Why::NotFound) };
         let client = read.application.id.clone();
         let command = GateCommand::SetRegistrationRoles { client, roles: read.roles.clone() };
-        match set(&account, &read, command, operator, services).await {
-            Err(Why::NotDone(NotDone::Moved(_))) => {}
-            set => return set.map(|()| read.application),
-        }
-    }
-    Err(conflict())
+        set(&account, &read, command, operator, services).await?;
+        Ok(read.application)
+    })
+    .await
 }
 
 /// Delete a registration.
@@ -254,18 +252,16 @@ async fn deleted(request: &HttpRequest, (user, application): &(String, String), 
     let services = doors.services()?;
     let operator = who::key(Permission::Users, request, doors, services).await?;
     let (id, client) = withdrawn((user, application), &operator, services).await?;
-    for _ in 0..TRIES {
+    decided(async || {
         let account = found(id, services)?;
         // What is kept of a registration that was made meanwhile is that one's.
         if account.gate.value.is_registered_at(&client) {
-            return Ok(done());
+            return Ok(());
         }
-        match keep(&account, &client, &Map::new(), &operator.asker, services).await {
-            Err(Why::NotDone(NotDone::Moved(_))) => {}
-            kept => return kept.map(|()| done()),
-        }
-    }
-    Err(conflict())
+        keep(&account, &client, &Map::new(), &operator.asker, services).await
+    })
+    .await?;
+    Ok(done())
 }
 
 /// Takes a registration away; decided anew where somebody else changed the user meanwhile.
@@ -274,7 +270,7 @@ async fn withdrawn(
     operator: &Operator,
     services: &Services,
 ) -> Result<(AccountId, ClientId), Why> {
-    for _ in 0..TRIES {
+    decided(async || {
         let (account, application) = registered(user, application, operator, services).await?;
         if account.gate.value.registrations.is_none() {
             let advice = "this user is let in everywhere: name his clients by PATCH /admin/accounts/{id} first";
@@ -282,10 +278,8 @@ async fn withdrawn(
         }
         let (seen, client) = (Some(account.gate.version), application.id);
         let command = GateCommand::WithdrawRegistration(client.clone());
-        match services.administration.change_account(account.id, command, seen, &operator.asker).await {
-            Err(NotDone::Moved(_)) => {}
-            withdrawn => return withdrawn.map(|_| (account.id, client)).map_err(Why::from),
-        }
-    }
-    Err(conflict())
+        services.administration.change_account(account.id, command, seen, &operator.asker).await?;
+        Ok((account.id, client))
+    })
+    .await
 }
