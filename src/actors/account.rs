@@ -131,8 +131,10 @@ impl Turn {
     async fn finish(&mut self, mut ask: FinishLogin) -> Result<Finished, Refused> {
         for _ in 0..TRIES {
             let account = self.core.reader.account(self.id)?.ok_or(Unavailable::Fault)?;
-            let now = self.core.now(account.at.max(ask.gate.at).max(ask.client.at).max(ask.brakes.at))?;
-            let command = self.command(&ask)?;
+            // One reading for all: the session starts when its token does, unless a stream is ahead of the clock.
+            let wall = self.core.now(Timestamp::default())?;
+            let now = wall.max(account.at.max(ask.gate.at).max(ask.client.at).max(ask.brakes.at));
+            let command = self.command(&ask, wall)?;
             let id = self.core.commit_id();
             let context = self.core.context_in_session(&ask.asker, &Owner::Account(self.id), None, id)?;
             let facts = LoginFacts {
@@ -179,7 +181,7 @@ impl Turn {
         Err(Unavailable::Conflict.into())
     }
 
-    fn command(&self, ask: &FinishLogin) -> Result<Login, Refused> {
+    fn command(&self, ask: &FinishLogin, wall: Timestamp) -> Result<Login, Refused> {
         let keyring = self.core.keyrings.current();
         let (refresh_key, _): (RefreshKeyId, _) = keyring.active_refresh().ok_or(Unavailable::Fault)?;
         let settings = &ask.client.value.settings;
@@ -200,10 +202,10 @@ impl Turn {
             refresh: ask.kind.refresh,
             until: ask.kind.until,
             came_of: self.root(ask.kind.came_of)?,
-            session: SessionId(uuid_v7(&*self.core.entropy, self.core.clock.read().wall)),
+            session: SessionId(uuid_v7(&*self.core.entropy, wall)),
             jti: self.core.token_id(),
             jitter: self.core.jitter(settings.access_ttl),
-            wall: self.core.clock.read().wall,
+            wall,
             refresh_key,
             ends,
         })
