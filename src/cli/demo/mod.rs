@@ -1,12 +1,14 @@
 //! `countersign demo`: a working server with a demo client and account, to be tried out with a shell.
 
-use super::demo_script::script;
+mod script;
+
 use super::diagnostics::{self, announce};
 use super::server::{Options, serve};
 use super::{Common, Failure};
 use crate::config::bootstrap::Bootstrap;
 use crate::entropy::{SystemEntropy, token};
 use clap::Args;
+use script::script;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
