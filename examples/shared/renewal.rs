@@ -4,16 +4,13 @@ use super::countersign::{No, Tokens};
 use super::jwt::{Claims, Jwt};
 use super::person::Person;
 use super::site::Site;
-use super::web::{REFRESH, cookie, kept};
-use super::web_app::Visit;
-use actix_web::HttpRequest;
 
 /// What a refresh token got.
 pub struct Renewed {
     pub jwt: String,
     pub who: Claims,
-    /// The cookie of the next refresh token, where it was replaced.
-    pub cookies: Vec<String>,
+    /// The next refresh token, where it was replaced.
+    pub next: Option<String>,
 }
 
 /// The numbers of the workflow's first step where the refresh token is good, and where it is dead.
@@ -23,31 +20,34 @@ pub struct Numbers {
     pub dead: usize,
 }
 
-/// Redeems the refresh token of a request, because `why`: three steps, or four that end at the login page.
+/// Redeems a refresh token, with which `asked` was done: the first three steps.
 ///
 /// # Errors
-/// Who asks then: nobody, or nobody knows.
-pub async fn redeem(site: &Site, request: &HttpRequest, numbers: Numbers, why: &str) -> Result<Renewed, Visit> {
-    let Some(refresh) = cookie(request, REFRESH) else {
-        site.aside("nobody is logged in: to the login page");
-        return Err(Visit::Out { ended: false });
-    };
-    let answer = site.countersign.refresh(refresh.clone(), Person::of(request)).await;
+/// It is dead, or nobody knows.
+pub async fn redeem(
+    site: &Site,
+    refresh: String,
+    person: Person,
+    numbers: Numbers,
+    asked: &str,
+) -> Result<Renewed, No> {
+    let answer = site.countersign.refresh(refresh.clone(), person).await;
     let from = match answer {
         Ok(_) => numbers.good,
         Err(No::Refused) => numbers.dead,
-        Err(No::Unavailable) => return Err(Visit::Unknown),
+        Err(No::Unavailable) => return Err(No::Unavailable),
     };
-    site.same_step(from, format!("the browser asks for {} with a refresh token and {why}", site.page));
+    site.same_step(from, asked);
     site.same_step(from + 1, "the refresh token goes to Countersign: POST /api/jwt/refresh");
-    let Ok(Tokens { jwt, refresh: next }) = answer else {
+    let Tokens { jwt, refresh: given } = answer.inspect_err(|_| {
         site.same_step(from + 2, "404: the refresh token is not good any more");
-        site.same_step(from + 3, "the browser is sent to the login page");
-        return Err(Visit::Out { ended: true });
-    };
-    let replaced = next != refresh;
-    let kind = if replaced { "and the next refresh token" } else { "and the refresh token stays" };
+    })?;
+    let next = (given != refresh).then_some(given);
+    let kind = if next.is_some() { "and the next refresh token" } else { "and the refresh token stays" };
     site.same_step(from + 2, format!("200: a new JWT, {kind}"));
-    let Jwt::Good(who) = site.judge(&jwt).await else { return Err(Visit::Unknown) };
-    Ok(Renewed { jwt, who, cookies: if replaced { vec![kept(REFRESH, &next)] } else { Vec::new() } })
+    match site.judge(&jwt).await {
+        Jwt::Good(who) => Ok(Renewed { jwt, who, next }),
+        // Its keys cannot be fetched, or this app waits for another issuer's.
+        Jwt::Expired | Jwt::Invalid => Err(No::Unavailable),
+    }
 }

@@ -18,7 +18,7 @@ use shared::jwt::{Claims, Jwt};
 use shared::options::Options;
 use shared::own_server;
 use shared::person::Person;
-use shared::renewal::{Numbers, Renewed, redeem};
+use shared::renewal::{Numbers, Renewed};
 use shared::site::Site;
 use shared::web::{cookie, until_closed};
 use shared::web_app::{self, Login, Visit};
@@ -50,13 +50,12 @@ const FURTHER: usize = 19;
 impl InTheBrowser {
     /// The page is asked for without a JWT that is good: the refresh token gets another one.
     async fn renew(&self, site: &Site, request: &HttpRequest, good: usize, why: &str) -> Visit {
-        let Renewed { jwt, who, mut cookies } = match redeem(site, request, Numbers { good, dead: DEAD }, why).await {
+        let Renewed { jwt, who, next } = match Visit::renewed(site, request, Numbers { good, dead: DEAD }, why).await {
             Ok(renewed) => renewed,
             Err(visit) => return visit,
         };
         site.same_step(good + 3, format!("the browser gets the page of {}, and the new JWT in a cookie", who.email));
-        cookies.push(until_closed(Self::COOKIE, &jwt));
-        Visit::In { who, cookies }
+        Visit::again(who, until_closed(Self::COOKIE, &jwt), next.as_deref())
     }
 }
 

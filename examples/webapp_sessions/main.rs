@@ -20,7 +20,7 @@ use shared::jwt::{Claims, Jwt};
 use shared::options::{Options, parse};
 use shared::own_server;
 use shared::person::Person;
-use shared::renewal::{Numbers, Renewed, redeem};
+use shared::renewal::{Numbers, Renewed};
 use shared::site::Site;
 use shared::web::{cookie, until_closed};
 use shared::web_app::{self, Login, Visit};
@@ -114,15 +114,14 @@ impl Sessions {
 
     /// The page is asked for without a session that lives: the refresh token gets a new one.
     async fn renew(&self, site: &Site, request: &HttpRequest, good: usize, why: &str) -> Visit {
-        let Renewed { who, mut cookies, .. } = match redeem(site, request, Numbers { good, dead: DEAD }, why).await {
+        let Renewed { who, next, .. } = match Visit::renewed(site, request, Numbers { good, dead: DEAD }, why).await {
             Ok(renewed) => renewed,
             Err(visit) => return visit,
         };
         site.same_step(good + 3, format!("a new session of ours begins for {}", who.email));
         let id = self.begin(who.clone());
         site.same_step(good + 4, "the browser gets its page, and the new session's id in a cookie");
-        cookies.push(until_closed(Self::COOKIE, &id));
-        Visit::In { who, cookies }
+        Visit::again(who, until_closed(Self::COOKIE, &id), next.as_deref())
     }
 }
 
