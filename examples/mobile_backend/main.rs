@@ -8,23 +8,23 @@
 //! ```
 
 #[allow(dead_code, reason = "each of the three backends has its own part of what they share")]
-#[path = "../shared/mod.rs"]
-mod shared;
+#[path = "../common/mod.rs"]
+mod common;
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Data, Json};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use clap::Parser;
+use common::countersign::No;
+use common::jwt::{Claims, Jwt};
+use common::options::Options;
+use common::own_server;
+use common::person::{Person, text};
+use common::renewal::{Numbers, Renewed, redeem};
+use common::site::Site;
+use common::told;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::countersign::No;
-use shared::jwt::{Claims, Jwt};
-use shared::options::Options;
-use shared::own_server;
-use shared::person::{Person, text};
-use shared::renewal::{Numbers, Renewed, redeem};
-use shared::site::Site;
-use shared::told;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -33,7 +33,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen, on loopback; port 0 picks one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8093", value_parser = shared::options::loopback)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8093", value_parser = common::options::loopback)]
     listen: SocketAddr,
     #[command(flatten)]
     options: Options,

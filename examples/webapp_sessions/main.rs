@@ -8,22 +8,22 @@
 //! ```
 
 #[allow(dead_code, reason = "each of the three backends has its own part of what they share")]
-#[path = "../shared/mod.rs"]
-mod shared;
+#[path = "../common/mod.rs"]
+mod common;
 
 use actix_web::HttpRequest;
 use clap::Parser;
+use common::countersign::No;
+use common::jwt::{Claims, Jwt};
+use common::options::{Options, parse};
+use common::own_server;
+use common::person::Person;
+use common::renewal::{Numbers, Renewed};
+use common::site::Site;
+use common::web::{cookie, until_closed};
+use common::web_app::{self, Login, Visit};
 use countersign::domain::time::Span;
 use countersign::entropy::{SystemEntropy, token};
-use shared::countersign::No;
-use shared::jwt::{Claims, Jwt};
-use shared::options::{Options, parse};
-use shared::own_server;
-use shared::person::Person;
-use shared::renewal::{Numbers, Renewed};
-use shared::site::Site;
-use shared::web::{cookie, until_closed};
-use shared::web_app::{self, Login, Visit};
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen, on loopback; port 0 picks one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8091", value_parser = shared::options::loopback)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8091", value_parser = common::options::loopback)]
     listen: SocketAddr,
     /// How long a session of the app's own lives after its last use
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse)]
