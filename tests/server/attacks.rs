@@ -5,7 +5,7 @@
 use crate::support::{signal, wait_for_end};
 use chrono::DateTime;
 use rustix::process::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -212,5 +212,35 @@ fn what_cannot_be_played_is_said_before_anything_is_begun() {
         assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0), "{stderr}");
         assert!(stderr.contains(why), "{stderr}");
         assert!(is_empty(temporary.path()), "{arguments:?}");
+    }
+}
+
+/// Every test program's functions, by name.
+fn tests_there_are(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            tests_there_are(&entry, names);
+        } else if entry.extension().is_some_and(|kind| kind == "rs") {
+            let text = std::fs::read_to_string(entry).unwrap();
+            let tests = text.split("#[test]\nfn ").skip(1).filter_map(|rest| rest.split('(').next());
+            names.extend(tests.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn what_the_document_rests_on_is_there() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let document = std::fs::read_to_string(root.join("docs/THEFT.md")).unwrap();
+    let mut names = BTreeSet::new();
+    tests_there_are(&root.join("tests"), &mut names);
+    let named: Vec<&str> =
+        document.split('`').skip(1).step_by(2).filter(|word| word.matches('_').count() > 3).collect();
+    assert!(named.len() > 8, "the document names tests: {named:?}");
+    let missing: Vec<&&str> = named.iter().filter(|name| !names.contains(**name)).collect();
+    assert!(missing.is_empty(), "docs/THEFT.md names tests that are not there: {missing:?}");
+    for attack in ATTACKS {
+        assert!(document.contains(&format!("countersign demo --attack {attack}\n")));
+        assert!(document.contains(&format!("](theft/{attack}.svg)")));
     }
 }

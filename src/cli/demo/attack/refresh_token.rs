@@ -32,7 +32,7 @@ const AS_DOCUMENTED: Act = Act {
             Move(&OWNER, LogIn, LoggedIn, "logs in: token 0"),
             Move(&THIEF, RedeemJwt(0), Token(0), "token 0 again, and a new JWT"),
             Move(&OWNER, RedeemJwt(0), Token(0), "the same: nobody is in the way"),
-            Move(&THIEF, RedeemJwt(0), Token(0), "and so on, to the session's end"),
+            Move(&THIEF, RedeemJwt(0), Token(0), "token 0 once more"),
             Move(&BACKEND, Introspect(&OWNER), Active, "active: the owner's JWT"),
             Move(&BACKEND, Introspect(&THIEF), Active, "active: the thief's as well"),
             Move(&OPERATOR, Session, State("open", &THIEF), "open, last used by the thief"),
