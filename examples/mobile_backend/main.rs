@@ -8,22 +8,23 @@
 //! ```
 
 #[allow(dead_code, reason = "each of the three backends has its own part of what they share")]
-#[path = "../shared/mod.rs"]
-mod shared;
+#[path = "../common/mod.rs"]
+mod common;
 
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::{Data, Json};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use clap::Parser;
+use common::countersign::No;
+use common::jwt::{Claims, Jwt};
+use common::options::Options;
+use common::own_server;
+use common::person::{Person, text};
+use common::renewal::{Numbers, Renewed, redeem};
+use common::site::Site;
+use common::told;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::countersign::No;
-use shared::jwt::{Claims, Jwt};
-use shared::options::Options;
-use shared::own_server;
-use shared::person::{Person, text};
-use shared::site::Site;
-use shared::told;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -32,7 +33,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen, on loopback; port 0 picks one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8093", value_parser = shared::options::loopback)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8093", value_parser = common::options::loopback)]
     listen: SocketAddr,
     #[command(flatten)]
     options: Options,
@@ -67,19 +68,19 @@ struct Wanted {
 /// `POST /api/login`
 async fn log_in(backend: Data<Site>, request: HttpRequest, typed: Json<Typed>) -> HttpResponse {
     let Typed { login, password } = typed.into_inner();
-    told::step("mobile", 2, "the phone posts what was typed into the app's form");
-    told::step("mobile", 3, "login and password go to Countersign: POST /oauth2/token, grant_type=password");
+    backend.step(2, "the phone posts what was typed into the app's form");
+    backend.step(3, "login and password go to Countersign: POST /oauth2/token, grant_type=password");
     match backend.countersign.password_grant(login, password, Person::of(&request)).await {
         Ok(tokens) => {
-            told::step("mobile", 4, "200: the password is right; a JWT and a refresh token");
-            told::step("mobile", 5, "the phone is given both");
+            backend.step(4, "200: the password is right; a JWT and a refresh token");
+            backend.step(5, "the phone is given both");
             answer(HttpResponse::Ok(), json!({"token": tokens.jwt, "refreshToken": tokens.refresh}))
         }
         Err(No::Refused) => {
-            told::aside("mobile", "Countersign refuses that login");
+            backend.aside("Countersign refuses that login");
             logged_out("the login and the password do not go together")
         }
-        Err(No::Unavailable) => try_again(),
+        Err(No::Unavailable) => try_again(&backend),
     }
 }
 
@@ -107,9 +108,9 @@ async fn log_out(backend: Data<Site>, request: HttpRequest) -> HttpResponse {
     let refresh = text(request.headers(), REFRESH).to_owned();
     // Until it is answered, the session lives, and whoever wanted to leave must know.
     if backend.countersign.log_out(refresh).await == Err(No::Unavailable) {
-        return try_again();
+        return try_again(&backend);
     }
-    told::aside("mobile", "log out: the session is revoked at Countersign");
+    backend.aside("log out: the session is revoked at Countersign");
     HttpResponse::NoContent().finish()
 }
 
@@ -119,39 +120,33 @@ async fn asker(backend: &Site, request: &HttpRequest) -> Result<Asker, HttpRespo
     let (good, why) = match backend.judge(jwt).await {
         Jwt::Good(who) => {
             // Somebody with a stolen JWT looks the same: steps 21 and 22.
-            told::step("mobile", 6, "the phone asks for the cart with a JWT and a refresh token");
-            told::step(
-                "mobile",
-                7,
-                format!("the JWT is verified, and nobody is asked: the phone gets the cart of {}", who.email),
-            );
+            backend.step(6, "the phone asks for the cart with a JWT and a refresh token");
+            backend
+                .step(7, format!("the JWT is verified, and nobody is asked: the phone gets the cart of {}", who.email));
             return Ok(Asker { who, renewed: json!({}) });
         }
         Jwt::Expired => (RENEWED, "a JWT that has expired"),
         Jwt::Invalid => (STOLEN, "a JWT that is not valid"),
     };
     let refresh = text(request.headers(), REFRESH).to_owned();
-    let renewed = backend.countersign.refresh(refresh.clone(), Person::of(request)).await;
-    let from = match renewed {
-        Ok(_) => good,
-        Err(No::Refused) => DEAD,
-        Err(No::Unavailable) => return Err(try_again()),
+    if refresh.is_empty() {
+        backend.aside(format!("a phone asks for the cart with {why}, and without a refresh token: 401"));
+        return Err(logged_out("log in first"));
+    }
+    let asked = format!("the phone asks for the cart with a refresh token and {why}");
+    let numbers = Numbers { good, dead: DEAD };
+    let Renewed { jwt, who, next } = match redeem(backend, refresh, Person::of(request), numbers, &asked).await {
+        Ok(renewed) => renewed,
+        Err(No::Refused) => {
+            backend.step(DEAD + 3, "the phone is told 401: nobody is logged in any more");
+            return Err(logged_out("the login has ended: log in again"));
+        }
+        Err(No::Unavailable) => return Err(try_again(backend)),
     };
-    told::step("mobile", from, format!("the phone asks for the cart with a refresh token and {why}"));
-    told::step("mobile", from + 1, "the refresh token goes to Countersign: POST /api/jwt/refresh");
-    let Ok(tokens) = renewed else {
-        told::step("mobile", DEAD + 2, "404: the refresh token is not good any more");
-        told::step("mobile", DEAD + 3, "the phone is told 401: nobody is logged in any more");
-        return Err(logged_out("the login has ended: log in again"));
-    };
-    let replaced = tokens.refresh != refresh;
-    let kind = if replaced { "and the next refresh token" } else { "and the refresh token stays" };
-    told::step("mobile", good + 2, format!("200: a new JWT, {kind}"));
-    let Jwt::Good(who) = backend.judge(&tokens.jwt).await else { return Err(try_again()) };
-    told::step("mobile", good + 3, format!("the phone gets the cart of {}, and what is new of the tokens", who.email));
-    let renewed = match replaced {
-        true => json!({"token": tokens.jwt, "refreshToken": tokens.refresh}),
-        false => json!({"token": tokens.jwt}),
+    backend.step(good + 3, format!("the phone gets the cart of {}, and what is new of the tokens", who.email));
+    let renewed = match next {
+        Some(next) => json!({"token": jwt, "refreshToken": next}),
+        None => json!({"token": jwt}),
     };
     Ok(Asker { who, renewed })
 }
@@ -167,8 +162,8 @@ fn logged_out(why: &str) -> HttpResponse {
 }
 
 /// Nobody knows whether this person is logged in. Whoever is, stays so, and keeps the tokens.
-fn try_again() -> HttpResponse {
-    told::aside("mobile", "Countersign gives no answer: the phone is told to try again, and keeps its tokens");
+fn try_again(backend: &Site) -> HttpResponse {
+    backend.aside("Countersign gives no answer: the phone is told to try again, and keeps its tokens");
     let mut answer = HttpResponse::ServiceUnavailable();
     answer.insert_header(("Retry-After", "5"));
     self::answer(answer, json!({"error": "unavailable", "message": "try again in some seconds"}))
@@ -180,7 +175,7 @@ fn answer(mut answer: actix_web::HttpResponseBuilder, body: Value) -> HttpRespon
 
 async fn serve(listen: SocketAddr, options: &Options) -> Result<(), Box<dyn Error>> {
     let way = options.way()?;
-    let backend = Data::new(Site::store(&way));
+    let backend = Data::new(Site::mobile(&way));
     let server = HttpServer::new(move || {
         let api = web::scope("/api")
             .route("/login", web::post().to(log_in))

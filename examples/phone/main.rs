@@ -4,7 +4,7 @@
 //! PASSWORD=… cargo run --release --example phone
 //! ```
 
-#[path = "../shared/told.rs"]
+#[path = "../common/told.rs"]
 mod told;
 
 use clap::Parser;

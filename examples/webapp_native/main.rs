@@ -8,20 +8,20 @@
 //! ```
 
 #[allow(dead_code, reason = "each of the three backends has its own part of what they share")]
-#[path = "../shared/mod.rs"]
-mod shared;
+#[path = "../common/mod.rs"]
+mod common;
 
 use actix_web::HttpRequest;
 use clap::Parser;
-use shared::countersign::{No, Tokens};
-use shared::jwt::{Claims, Jwt};
-use shared::options::Options;
-use shared::own_server;
-use shared::person::Person;
-use shared::renewal::{Numbers, Renewed, redeem};
-use shared::site::Site;
-use shared::web::{cookie, until_closed};
-use shared::web_app::{self, Login, Visit};
+use common::countersign::{No, Tokens};
+use common::jwt::{Claims, Jwt};
+use common::options::Options;
+use common::own_server;
+use common::person::Person;
+use common::renewal::{Numbers, Renewed};
+use common::site::Site;
+use common::web::{cookie, until_closed};
+use common::web_app::{self, Login, Visit};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -30,7 +30,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen, on loopback; port 0 picks one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8092", value_parser = shared::options::loopback)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8092", value_parser = common::options::loopback)]
     listen: SocketAddr,
     #[command(flatten)]
     options: Options,
@@ -50,13 +50,12 @@ const FURTHER: usize = 19;
 impl InTheBrowser {
     /// The page is asked for without a JWT that is good: the refresh token gets another one.
     async fn renew(&self, site: &Site, request: &HttpRequest, good: usize, why: &str) -> Visit {
-        let Renewed { jwt, who, mut cookies } = match redeem(site, request, Numbers { good, dead: DEAD }, why).await {
+        let Renewed { jwt, who, next } = match Visit::renewed(site, request, Numbers { good, dead: DEAD }, why).await {
             Ok(renewed) => renewed,
             Err(visit) => return visit,
         };
         site.same_step(good + 3, format!("the browser gets the page of {}, and the new JWT in a cookie", who.email));
-        cookies.push(until_closed(Self::COOKIE, &jwt));
-        Visit::In { who, cookies }
+        Visit::again(who, until_closed(Self::COOKIE, &jwt), next.as_deref())
     }
 }
 

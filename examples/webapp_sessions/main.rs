@@ -8,22 +8,22 @@
 //! ```
 
 #[allow(dead_code, reason = "each of the three backends has its own part of what they share")]
-#[path = "../shared/mod.rs"]
-mod shared;
+#[path = "../common/mod.rs"]
+mod common;
 
 use actix_web::HttpRequest;
 use clap::Parser;
+use common::countersign::No;
+use common::jwt::{Claims, Jwt};
+use common::options::{Options, parse};
+use common::own_server;
+use common::person::Person;
+use common::renewal::{Numbers, Renewed};
+use common::site::Site;
+use common::web::{cookie, until_closed};
+use common::web_app::{self, Login, Visit};
 use countersign::domain::time::Span;
 use countersign::entropy::{SystemEntropy, token};
-use shared::countersign::No;
-use shared::jwt::{Claims, Jwt};
-use shared::options::{Options, parse};
-use shared::own_server;
-use shared::person::Person;
-use shared::renewal::{Numbers, Renewed, redeem};
-use shared::site::Site;
-use shared::web::{cookie, until_closed};
-use shared::web_app::{self, Login, Visit};
 use std::collections::HashMap;
 use std::error::Error;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 #[derive(Parser)]
 struct Arguments {
     /// Where to listen, on loopback; port 0 picks one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8091", value_parser = shared::options::loopback)]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8091", value_parser = common::options::loopback)]
     listen: SocketAddr,
     /// How long a session of the app's own lives after its last use
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse)]
@@ -114,15 +114,14 @@ impl Sessions {
 
     /// The page is asked for without a session that lives: the refresh token gets a new one.
     async fn renew(&self, site: &Site, request: &HttpRequest, good: usize, why: &str) -> Visit {
-        let Renewed { who, mut cookies, .. } = match redeem(site, request, Numbers { good, dead: DEAD }, why).await {
+        let Renewed { who, next, .. } = match Visit::renewed(site, request, Numbers { good, dead: DEAD }, why).await {
             Ok(renewed) => renewed,
             Err(visit) => return visit,
         };
         site.same_step(good + 3, format!("a new session of ours begins for {}", who.email));
         let id = self.begin(who.clone());
         site.same_step(good + 4, "the browser gets its page, and the new session's id in a cookie");
-        cookies.push(until_closed(Self::COOKIE, &id));
-        Visit::In { who, cookies }
+        Visit::again(who, until_closed(Self::COOKIE, &id), next.as_deref())
     }
 }
 

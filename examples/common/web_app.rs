@@ -5,6 +5,7 @@ use super::jwt::Claims;
 use super::options::Options;
 use super::pages::{self, Because};
 use super::person::{Person, text};
+use super::renewal::{Numbers, Renewed, redeem};
 use super::site::Site;
 use super::told;
 use super::web::{
@@ -28,6 +29,32 @@ pub enum Visit {
     Out { ended: bool },
     /// Countersign gives no answer.
     Unknown,
+}
+
+impl Visit {
+    /// Somebody asks for a page without what would show by itself that he is logged in, because `why`: the refresh token gets it again.
+    ///
+    /// # Errors
+    /// Who asks then: nobody, or nobody knows.
+    pub async fn renewed(site: &Site, request: &HttpRequest, numbers: Numbers, why: &str) -> Result<Renewed, Self> {
+        let Some(refresh) = cookie(request, REFRESH) else {
+            site.aside("nobody is logged in: to the login page");
+            return Err(Self::Out { ended: false });
+        };
+        let asked = format!("the browser asks for {} with a refresh token and {why}", site.page);
+        redeem(site, refresh, Person::of(request), numbers, &asked).await.map_err(|no| match no {
+            No::Refused => {
+                site.same_step(numbers.dead + 3, "the browser is sent to the login page");
+                Self::Out { ended: true }
+            }
+            No::Unavailable => Self::Unknown,
+        })
+    }
+
+    /// Somebody whose login was renewed: the cookie of the app's own is set, and that of the refresh token where it was replaced.
+    pub fn again(who: Claims, own: String, next: Option<&str>) -> Self {
+        Self::In { who, cookies: [Some(own), next.map(|next| kept(REFRESH, next))].into_iter().flatten().collect() }
+    }
 }
 
 /// How an app keeps people logged in.
@@ -78,7 +105,7 @@ pub async fn serve<L: Login>(
             let scope = web::scope("").guard(host(name)).app_data(app.clone());
             scope.configure(routes::<L>).default_service(web::to(unknown::<L>))
         };
-        App::new().service(of(&store)).service(of(&forums)).default_service(web::to(which))
+        App::new().service(of(&store)).service(of(&forums)).configure(assets).default_service(web::to(which))
     });
     let server = server.workers(2).max_connections(200).shutdown_timeout(1).bind(listen)?;
     let address = server.addrs()[0];
@@ -104,11 +131,16 @@ fn routes<L: Login>(config: &mut ServiceConfig) {
         .route("/login", web::get().to(login_form::<L>))
         .route("/login", web::post().to(log_in::<L>))
         .route("/logout", web::post().to(log_out::<L>))
-        .route("/style.css", web::get().to(async || asset("text/css; charset=utf-8", pages::STYLE)))
-        .route("/icon.svg", web::get().to(async || asset("image/svg+xml", pages::ICON)))
+        .configure(assets)
         // Each of the two sites has one of them.
         .route("/{page:shopping-cart|posts}", web::get().to(list::<L>))
         .route("/{page:shopping-cart|posts}", web::post().to(add::<L>));
+}
+
+fn assets(config: &mut ServiceConfig) {
+    config
+        .route("/style.css", web::get().to(async || asset("text/css; charset=utf-8", pages::STYLE)))
+        .route("/icon.svg", web::get().to(async || asset("image/svg+xml", pages::ICON)));
 }
 
 fn asset(kind: &'static str, text: &'static str) -> HttpResponse {

@@ -37,6 +37,11 @@ impl Site {
         Self::new(texts, lists, way, STORE, &way.store, 0)
     }
 
+    /// The store as the backend of a mobile app.
+    pub fn mobile(way: &Way) -> Self {
+        Self { name: "mobile", ..Self::store(way) }
+    }
+
     /// A step that has the number n at the store has the number n + `further` here.
     pub fn forums(way: &Way, further: usize) -> Self {
         let lists = Lists::new(&["Which lamp oil burns longest?"]);
