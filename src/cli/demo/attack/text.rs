@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(line, "  owner 203.0.113.9  Store/1.0 POST /oauth2/token password      200 one two\n");
         let long = moved(&OWNER, "POST /oauth2/token password", 200, "a sentence that does not fit into its column");
         let lines: Vec<&str> = long.lines().collect();
-        assert_eq!(lines[1], format!("{}its column", " ".repeat(MEANS)));
+        assert_eq!(lines[1], format!("{}into its column", " ".repeat(MEANS)));
         assert!(lines.iter().all(|line| line.len() <= WIDTH), "{long}");
     }
 
