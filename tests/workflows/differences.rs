@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::scenes::{NATIVE, OWN_ITEM, REFRESH, REFRESH_COOKIE, SESSIONS};
 use crate::stage::{FORUMS, LOGIN, Lives, Mode, PASSWORD, STORE, Stage, in_both_modes, sid, wait_until_expired};
 use crate::visitor::{ALICE, Visitor};
+use serde_json::json;
 
 /// A JWT that is over soon, of a login that goes on.
 const BRIEF_JWT: Lives = Lives { access: "1s", ..Lives::LONG };
@@ -68,6 +69,19 @@ fn in_the_default_mode_a_session_that_was_revoked_at_countersign_is_over_in_the_
         } else {
             visit.shows(&[STORE.shows]);
             assert_eq!(visit.paths(), [""; 0]);
+        }
+    });
+}
+
+#[test]
+fn a_refresh_token_is_redeemed_for_nobody_but_the_app_that_has_its_key() {
+    NATIVE.at_the_page(&STORE, |stage, _, before, _| {
+        let body = json!({"refreshToken": before.refresh}).to_string();
+        for (key, status) in [("", 404), (FORUMS.key, 404), (STORE.key, 200)] {
+            let headers = [("Content-Type", "application/json"), ("Authorization", key)];
+            let headers = if key.is_empty() { &headers[..1] } else { &headers };
+            let answer = stage.server.send("POST", REFRESH, headers, body.as_bytes());
+            assert_eq!(answer.status, status, "{key}: {answer:?}");
         }
     });
 }
