@@ -97,9 +97,9 @@ impl Lives {
 pub struct Stage {
     pub mode: Mode,
     pub lives: Lives,
-    pub server: Server,
-    pub spy: Spy,
     pub app: App,
+    pub spy: Spy,
+    pub server: Server,
 }
 
 impl Stage {
@@ -121,7 +121,7 @@ impl Stage {
             ("FORUMS_KEY", FORUMS.key),
         ];
         let app = App::start(app, &flags, &env);
-        Self { mode, lives, server, spy, app }
+        Self { mode, lives, app, spy, server }
     }
 
     /// From here on what a site's client is given lives long. A scene that waits for the end of something short plays on at any speed.
@@ -207,6 +207,7 @@ pub fn wait_until_expired(jwt: &str) {
     }
 }
 
+/// As the demo apps declare it for a server of their own.
 fn bootstrap(mode: Mode, lives: Lives) -> String {
     let rotation = if mode.replaces_refresh_tokens() { "always" } else { "never" };
     let Lives { access, refresh, .. } = lives;
@@ -239,6 +240,7 @@ id = "{client}"
 secret = "{secret}"
 profile = "fusionauth"
 rotation = "{rotation}"
+token_refresh = false
 access_ttl = "{access}"
 refresh_idle_ttl = "{refresh}"
 refresh_absolute_ttl = "{refresh}"
