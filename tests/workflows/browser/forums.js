@@ -9,7 +9,7 @@ async function post(alice) {
   await must('the forums ask for a login of their own', async () => {
     await alice.openInside('forums');
     await alice.isAtLogin('forums');
-    await alice.noCookies();
+    await alice.noLogin();
   });
   await alice.page.look('forums-login');
   await alice.open('forums', '/');

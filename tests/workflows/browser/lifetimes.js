@@ -31,7 +31,8 @@ async function loseTheRefreshToken(alice) {
     await alice.openInside('store');
     await alice.isAtLogin('store');
   });
-  await see('and the cookies are gone', () => alice.noCookies());
+  await see('and the cookies are gone', () => alice.noLogin());
+  await alice.page.look('store-login-ended');
   await please("restore the store's lifetimes");
   await must('a login leads to the same cart again', async () => {
     await alice.logIn('store');
@@ -41,7 +42,7 @@ async function loseTheRefreshToken(alice) {
 
 async function leave(alice) {
   await must('Log out leads to the home page', () => alice.logOut('store'));
-  await see('and takes the cookies away', () => alice.noCookies());
+  await see('and takes the cookies away', () => alice.noLogin());
   await see('the Back key shows no cart', async () => {
     await alice.driver.navigate().back();
     assert.doesNotMatch(await alice.text(), /A plain umbrella/);

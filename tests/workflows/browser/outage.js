@@ -26,7 +26,10 @@ async function meetAnOutage(alice) {
     await alice.open('store', '/login');
     await alice.sendLogin();
     assert.equal(await alice.status(), 503);
-    await alice.noCookies();
+    await alice.noLogin();
+  });
+  await see('and nobody is told to be logged in', async () => {
+    assert.doesNotMatch(await alice.text(), /still logged in/i);
   });
   await alice.page.look('store-login-unavailable', /status of 503/);
 }

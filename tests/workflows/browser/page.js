@@ -19,6 +19,11 @@ const TOO_WIDE = `
   const over = [...document.body.querySelectorAll('*')].filter((one) => one.getBoundingClientRect().right > width + 0.5);
   return { page: document.documentElement.scrollWidth, over: over.map((one) => one.outerHTML.slice(0, 120)) };`;
 
+/** Fails with everything that was found. */
+function none(found) {
+  assert.equal(found.length, 0, found.join('; '));
+}
+
 class Page {
   constructor(driver, keyboard, screenshots, prefix) {
     Object.assign(this, { driver, keyboard, screenshots, prefix, looked: new Set() });
@@ -51,8 +56,8 @@ class Page {
 
   async fits(width) {
     const { page, over } = await this.driver.executeScript(TOO_WIDE, width);
-    assert.ok(page <= width, `it is ${page} wide, by ${over.join(' ')}`);
-    assert.deepEqual(over, []);
+    none(over);
+    assert.ok(page <= width, `it is ${page} wide`);
   }
 
   async judge(name, width) {
@@ -71,13 +76,13 @@ class Page {
     for (const one of found.violations.filter((one) => !serious.includes(one))) {
       report.note(`${name} at ${width}: axe-core: ${told(one).split('\n').join(' | ')}`);
     }
-    assert.deepEqual(serious.map(told), []);
+    none(serious.map(told));
   }
 
   async tabs() {
     const { missed, unseen, count } = await this.keyboard.around();
     assert.ok(count > 0, 'there is nothing to use');
-    assert.deepEqual({ missed, unseen }, { missed: [], unseen: [] });
+    none([...missed.map((one) => `${one} is not reached`), ...unseen.map((one) => `${one} has the focus, and nothing shows it`)]);
   }
 
   /** What the browser complained of since it was asked last. */
@@ -85,7 +90,7 @@ class Page {
     const entries = await this.driver.manage().logs().get(logging.Type.BROWSER);
     const complaints = entries.filter((entry) => entry.level.value >= logging.Level.WARNING.value);
     const others = complaints.map((entry) => entry.message).filter((text) => !expected || !expected.test(text));
-    assert.deepEqual(others, []);
+    none(others);
   }
 }
 

@@ -103,8 +103,10 @@ class Visitor {
     return { first: cookies[this.told.cookie].value, refresh: cookies.refresh_token.value };
   }
 
-  async noCookies() {
-    assert.deepEqual(Object.keys(await this.cookies()), []);
+  /** Whether neither of the two is there. Another cookie may remember that a login has ended. */
+  async noLogin() {
+    const names = Object.keys(await this.cookies());
+    assert.deepEqual(names.filter((name) => name === this.told.cookie || name === 'refresh_token'), []);
   }
 
   /**
