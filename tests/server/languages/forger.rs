@@ -1,6 +1,6 @@
 //! An issuer whose keys we have, so that it signs what no real server signs. Its introspection is never available.
 
-use super::loopback::{response, serve};
+use crate::support::loopback::{response, serve};
 use super::{now, overlaid};
 use aws_lc_rs::hmac;
 use base64::Engine;
