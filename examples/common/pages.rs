@@ -82,7 +82,7 @@ pub fn list(site: &Site, email: &str, texts: &[String]) -> Markup {
 pub fn trouble(site: &Site) -> Markup {
     let text = html! {
         h1 { "Please try again" }
-        p { "We cannot look after your login at the moment. You are still logged in: try again in a few seconds." }
+        p { "We cannot look after logins at the moment. Nothing has changed: try again in a few seconds." }
         p { a.button href=(site.page) { "Try again" } }
     };
     layout(site, "Please try again", None, &text)

@@ -52,6 +52,8 @@ async function connect(url, home) {
   const builder = new Builder().disableEnvironmentOverrides().usingServer(url);
   const driver = await builder.forBrowser('chrome').setChromeOptions(options).build();
   await driver.manage().setTimeouts({ implicit: 0, pageLoad: 60_000, script: 60_000 });
+  // Without a screen no window is ever in front, and a page that is not shows nobody where the focus is.
+  await driver.sendDevToolsCommand('Emulation.setFocusEmulationEnabled', { enabled: true });
   return driver;
 }
 

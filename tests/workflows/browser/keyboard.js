@@ -1,7 +1,7 @@
 'use strict';
 // A person who has no mouse: Tab, Enter and letters, and a look at what has the focus.
 
-const { By, Key, until } = require('selenium-webdriver');
+const { Key, error } = require('selenium-webdriver');
 
 // Bounds that only end a walk that would hang.
 const LIMIT = 60_000;
@@ -76,11 +76,20 @@ class Keyboard {
 
   /** Presses Enter where that leads to another page, and waits for it. */
   async enter() {
-    const page = await this.driver.findElement(By.css('html'));
+    await this.driver.executeScript('window.isLeft = true');
     await this.press(Key.ENTER);
-    await this.driver.wait(until.stalenessOf(page), LIMIT, 'Enter leads to another page');
-    const whole = () => this.driver.executeScript('return document.readyState === "complete"');
-    await this.driver.wait(whole, LIMIT, 'the page is loaded');
+    await this.driver.wait(() => this.hasCome(), LIMIT, 'Enter leads to another page');
+  }
+
+  /** Whether there is another page, and all of it. Between two pages a script has nowhere to run. */
+  async hasCome() {
+    const come = this.driver.executeScript('return window.isLeft !== true && document.readyState === "complete"');
+    return come.catch((problem) => {
+      if (problem instanceof error.NoSuchWindowError || problem instanceof error.NoSuchSessionError) {
+        throw problem;
+      }
+      return false;
+    });
   }
 
   /** Goes once around the page: everything that can be used must have had the focus, and shown it. */

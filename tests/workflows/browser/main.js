@@ -38,6 +38,7 @@ const told = {
 async function visit(driver) {
   const browserVersion = (await driver.getCapabilities()).getBrowserVersion();
   report.note(`Chromium ${browserVersion}`);
+  report.note(`user agent ${await driver.executeScript('return navigator.userAgent')}`);
   const alice = new Visitor(driver, told);
   try {
     await shop(alice);

@@ -14,7 +14,7 @@ async function meetAnOutage(alice) {
   await alice.openInside('forums');
   const before = await alice.loginCookies('forums');
   await alice.untilExpired();
-  await please('stop Countersign');
+  await please('cut the apps off from Countersign');
   await must('a renewal that gets no answer is told, and the cookies are kept', async () => {
     await alice.openInside('forums');
     await alice.isAt('forums', '/posts');
