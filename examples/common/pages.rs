@@ -102,6 +102,7 @@ pub fn foreign(site: &Site) -> Markup {
 pub fn unknown(site: &Site) -> Markup {
     let text = html! {
         h1 { "There is no such page" }
+        p { "Perhaps its address was mistyped." }
         p { a.button href="/" { "To the home page" } }
     };
     layout(site, "Not found", None, &text)
