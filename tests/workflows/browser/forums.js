@@ -20,7 +20,7 @@ async function post(alice) {
     await alice.isAtLogin('forums');
   });
   await must('a login there leads to the posts', () => alice.logIn('forums'));
-  await alice.page.look('forums-posts-empty');
+  await alice.page.look('forums-posts-at-first');
   await must('a post is written', () => alice.write('forums', 'Has anybody tried the <umbrella>?'));
   await see('it is shown as text', async () => assert.match(await alice.text(), /the <umbrella>\?/));
   await alice.page.look('forums-posts');

@@ -43,10 +43,19 @@ class Page {
       await this.size(size);
       await this.picture(`${name}-${size.width}`);
       await report.see(`${name} fits into ${size.width}`, () => this.fits(size.width));
-      await report.see(`${name} at ${size.width}: axe-core finds nothing serious`, () => this.judge(name, size.width));
+      await report.see(`${name} at ${size.width}: axe-core finds nothing serious`, () => this.judge(`${name} at ${size.width}`));
     }
+    await this.inTheDark(true);
+    await report.see(`${name} in the dark: axe-core finds nothing serious`, () => this.judge(`${name} in the dark`));
+    await this.inTheDark(false);
     await report.see(`${name}: Tab comes to everything, and shows where it is`, () => this.tabs());
     await report.see(`${name}: the console is silent`, () => this.console(expected));
+  }
+
+  /** Shows the page to somebody who likes it dark, or light again. */
+  async inTheDark(dark) {
+    const features = [{ name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' }];
+    await this.driver.sendDevToolsCommand('Emulation.setEmulatedMedia', { features });
   }
 
   async picture(name) {
@@ -60,7 +69,7 @@ class Page {
     assert.ok(page <= width, `it is ${page} wide`);
   }
 
-  async judge(name, width) {
+  async judge(name) {
     await this.driver.executeScript(axe.source);
     const found = await this.driver.executeAsyncScript(`
       const done = arguments[arguments.length - 1];
@@ -74,7 +83,7 @@ class Page {
     const told = (one) => `${one.impact} ${one.id}: ${one.nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' ')}`;
     const serious = found.violations.filter((one) => ['serious', 'critical'].includes(one.impact));
     for (const one of found.violations.filter((one) => !serious.includes(one))) {
-      report.note(`${name} at ${width}: axe-core: ${told(one).split('\n').join(' | ')}`);
+      report.note(`${name}: axe-core: ${told(one).split('\n').join(' | ')}`);
     }
     none(serious.map(told));
   }

@@ -53,7 +53,7 @@ async function mistypeThePassword(alice) {
 async function fillTheCart(alice) {
   await must('the right one leads to the cart', () => alice.logIn('store'));
   await see('its cookies are HttpOnly, SameSite=Lax, and no script reads them', () => alice.loginCookies('store'));
-  await alice.page.look('store-cart-empty');
+  await alice.page.look('store-cart-at-first');
   await must('an item is put into the cart', () => alice.write('store', HOSTILE));
   await see('what is in it is shown as text, and nothing of it runs', () => harmless(alice));
   await must('another one is, by its button', async () => {
