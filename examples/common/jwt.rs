@@ -33,6 +33,8 @@ pub enum Jwt {
     Expired,
     /// Anything else: garbage, forged, another issuer's, another app's.
     Invalid,
+    /// There is no key to verify it with, and the keys cannot be fetched. That says nothing about the person.
+    Unknown,
 }
 
 /// The keys, when they were fetched, and when that was last tried.
@@ -60,7 +62,11 @@ impl Verifier {
     /// Judges a JWT. Blocks while keys are fetched.
     pub fn judge(&self, token: &str) -> Jwt {
         let Ok(header) = decode_header(token) else { return Jwt::Invalid };
-        let Some(key) = header.kid.and_then(|kid| self.key(&kid)) else { return Jwt::Invalid };
+        let key = match header.kid.map(|kid| self.key(&kid)) {
+            Some(Ok(Some(key))) => key,
+            Some(Err(_)) => return Jwt::Unknown,
+            None | Some(Ok(None)) => return Jwt::Invalid,
+        };
         // The algorithm is the key's, never the token's: "none" and HS256 with the public key are ways to forge one.
         let alg = key.common.key_algorithm.and_then(|alg| alg.to_string().parse::<Algorithm>().ok());
         let (Some(alg), Ok(key)) = (alg, DecodingKey::from_jwk(&key)) else { return Jwt::Invalid };
@@ -77,18 +83,22 @@ impl Verifier {
         }
     }
 
-    fn key(&self, kid: &str) -> Option<Jwk> {
+    fn key(&self, kid: &str) -> Result<Option<Jwk>, ureq::Error> {
         let mut cache = self.cache.lock().expect("no holder panics");
         let over = |since: Option<Instant>, time| since.is_none_or(|since: Instant| since.elapsed() >= time);
         let known = cache.keys.as_ref().is_some_and(|keys| keys.find(kid).is_some());
-        if (over(cache.fetched, FRESH) || !known) && over(cache.tried, UNKNOWN) {
+        // An app without any key knows nobody, so it does not wait.
+        let may_ask = cache.keys.is_none() || over(cache.tried, UNKNOWN);
+        if (over(cache.fetched, FRESH) || !known) && may_ask {
             cache.tried = Some(Instant::now());
-            // Where nobody answers, the keys that are there are still good.
-            if let Ok(keys) = fetch(&self.jwks) {
-                (cache.keys, cache.fetched) = (Some(keys), cache.tried);
+            match fetch(&self.jwks) {
+                Ok(keys) => (cache.keys, cache.fetched) = (Some(keys), cache.tried),
+                // Where nobody answers, the keys that are there are still good.
+                Err(_) if known => {}
+                Err(error) => return Err(error),
             }
         }
-        cache.keys.as_ref()?.find(kid).cloned()
+        Ok(cache.keys.as_ref().and_then(|keys| keys.find(kid)).cloned())
     }
 }
 

@@ -48,6 +48,6 @@ pub async fn redeem(
     match site.judge(&jwt).await {
         Jwt::Good(who) => Ok(Renewed { jwt, who, next }),
         // Its keys cannot be fetched, or this app waits for another issuer's.
-        Jwt::Expired | Jwt::Invalid => Err(No::Unavailable),
+        Jwt::Expired | Jwt::Invalid | Jwt::Unknown => Err(No::Unavailable),
     }
 }

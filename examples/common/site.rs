@@ -66,7 +66,7 @@ impl Site {
     /// Verifies a JWT without asking anybody, but for the keys when they are needed.
     pub async fn judge(&self, token: &str) -> Jwt {
         let (verifier, token) = (self.verifier.clone(), token.to_owned());
-        web::block(move || verifier.judge(&token)).await.unwrap_or(Jwt::Invalid)
+        web::block(move || verifier.judge(&token)).await.unwrap_or(Jwt::Unknown)
     }
 
     /// Tells a step of a login or of a page, by its number at the store.

@@ -127,6 +127,7 @@ async fn asker(backend: &Site, request: &HttpRequest) -> Result<Asker, HttpRespo
         }
         Jwt::Expired => (RENEWED, "a JWT that has expired"),
         Jwt::Invalid => (STOLEN, "a JWT that is not valid"),
+        Jwt::Unknown => return Err(try_again(backend)),
     };
     let refresh = text(request.headers(), REFRESH).to_owned();
     if refresh.is_empty() {

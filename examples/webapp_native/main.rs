@@ -93,13 +93,14 @@ impl Login for InTheBrowser {
             }
             Jwt::Expired => self.renew(site, request, RENEWED, "a JWT that has expired").await,
             Jwt::Invalid => self.renew(site, request, STOLEN, "a JWT that is not valid").await,
+            Jwt::Unknown => Visit::Unknown,
         }
     }
 
     async fn peek(&self, site: &Site, request: &HttpRequest) -> Option<Claims> {
         match site.judge(&cookie(request, Self::COOKIE)?).await {
             Jwt::Good(who) => Some(who),
-            Jwt::Expired | Jwt::Invalid => None,
+            Jwt::Expired | Jwt::Invalid | Jwt::Unknown => None,
         }
     }
 

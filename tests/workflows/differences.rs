@@ -5,15 +5,27 @@ use crate::scenes::{NATIVE, REFRESH, REFRESH_COOKIE, SESSIONS};
 use crate::stage::{Lives, Mode, PASSWORD, STORE, Stage, in_both_modes, sid, wait_until_expired};
 use crate::visitor::{ALICE, Visitor};
 
+const JWKS: &str = "/.well-known/jwks.json";
+
 /// A JWT that is over soon, of a login that goes on.
 const BRIEF_JWT: Lives = Lives { access: "1s", ..Lives::LONG };
 
+/// Whether the app has verified a JWT before, and knows the public keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Known,
+    Unknown,
+}
+
 /// Somebody at the store whose JWT has expired; the session at Countersign.
-fn with_an_expired_jwt(play: impl Fn(&Stage, &Visitor<'_>, &str) + Sync) {
+fn with_an_expired_jwt(keys: Keys, play: impl Fn(&Stage, &Visitor<'_>, &str) + Sync) {
     in_both_modes(|mode| {
         let stage = Stage::new(NATIVE.app, mode, BRIEF_JWT);
         let visitor = Visitor::new(&stage, ALICE);
         visitor.log_in(&STORE).redirects_to(STORE.page);
+        if keys == Keys::Known {
+            assert_eq!(visitor.get(&STORE, "/").asked_at(JWKS).len(), 1);
+        }
         stage.lengthen_lives(&STORE);
         let jwt = visitor.cookie(&STORE, NATIVE.cookie);
         wait_until_expired(&jwt);
@@ -24,7 +36,7 @@ fn with_an_expired_jwt(play: impl Fn(&Stage, &Visitor<'_>, &str) + Sync) {
 /// A refresh whose answer is lost on the way has replaced the token. Within the retry window the old one gets the same answer again.
 #[test]
 fn the_app_asks_again_when_the_answer_to_a_refresh_is_lost_and_is_given_the_same_refresh_token() {
-    with_an_expired_jwt(|stage, visitor, session| {
+    with_an_expired_jwt(Keys::Known, |stage, visitor, session| {
         let before = visitor.cookie(&STORE, REFRESH_COOKIE);
         stage.spy.lose_next(REFRESH);
         let visit = visitor.get(&STORE, STORE.page);
@@ -41,14 +53,26 @@ fn the_app_asks_again_when_the_answer_to_a_refresh_is_lost_and_is_given_the_same
 
 #[test]
 fn while_countersign_does_not_answer_the_browser_is_told_to_try_again_and_keeps_its_cookies() {
-    with_an_expired_jwt(|stage, visitor, _| {
+    is_told_to_try_again(Keys::Known);
+}
+
+/// A JWT that nobody can verify is not taken for a bad one: that would spend the refresh token for nothing.
+#[test]
+fn while_the_public_keys_cannot_be_fetched_the_browser_is_told_the_same() {
+    is_told_to_try_again(Keys::Unknown);
+}
+
+fn is_told_to_try_again(keys: Keys) {
+    with_an_expired_jwt(keys, |stage, visitor, _| {
         let before = visitor.cookies(&STORE);
         stage.spy.close(true);
         let visit = visitor.get(&STORE, STORE.page);
         assert_eq!((visit.answer.status, visit.answer.header("retry-after")), (503, Some("5")));
         assert_eq!((visit.set_cookies().len(), visitor.cookies(&STORE)), (0, before));
         stage.spy.close(false);
-        visitor.get(&STORE, STORE.page).shows(&[STORE.shows]);
+        let visit = visitor.get(&STORE, STORE.page);
+        visit.shows(&[STORE.shows]);
+        assert_eq!(visit.paths(), [REFRESH]);
     });
 }
 
@@ -99,6 +123,6 @@ fn the_phone_plays_the_thief_to_the_end() {
         let login = stage.spy.seen().iter().find(|asked| asked.path == SESSIONS.login).unwrap().answer.access();
         let session = stage.session(&sid(&login));
         let reason = session["reason"].as_str();
-        assert_eq!(reason, (mode == Mode::Default).then_some("reuse_detected"), "{session}");
+        assert_eq!(reason, (mode == Mode::Default).then_some("reuse"), "{session}");
     });
 }

@@ -56,9 +56,10 @@ pub struct Before {
 }
 
 impl Workflow {
-    fn before(&self, login: &Visit<'_>) -> Before {
+    fn before(&self, visitor: &Visitor<'_>, site: &Site, login: &Visit<'_>) -> Before {
         let jwt = login.asked_once(self.login).answer.text(self.tokens[0]);
-        Before { jwt, own: login.sets(self.cookie), refresh: login.sets(REFRESH_COOKIE) }
+        let [own, refresh] = [self.cookie, REFRESH_COOKIE].map(|name| visitor.cookie(site, name));
+        Before { jwt, own, refresh }
     }
 
     /// Somebody comes who is not logged in at a site. Whoever comes to the forums has logged in to the store.
@@ -85,7 +86,7 @@ impl Workflow {
     /// The person asks for the page with what the login gave.
     pub fn at_the_page(&self, site: &Site, play: impl Fn(&Stage, &Visitor<'_>, &Before, &Visit<'_>) + Sync) {
         self.after_a_login(site, |stage, visitor, login| {
-            let before = self.before(login);
+            let before = self.before(visitor, site, login);
             let visit = visitor.get(site, site.page);
             play(stage, visitor, &before, &visit);
         });
@@ -107,7 +108,7 @@ impl Workflow {
         // An app that is held up for longer than the JWT of the login lives finds no use for it: then once more.
         wait_until("a login", || {
             let login = visitor.log_in(&STORE);
-            logged_in = (login.answer.status == 302).then(|| self.before(&login));
+            logged_in = (login.answer.status == 302).then(|| self.before(&visitor, &STORE, &login));
             logged_in.is_some()
         });
         let (before, begun) = (logged_in.unwrap(), Instant::now());
@@ -147,7 +148,7 @@ impl Workflow {
     fn robbed(&self, play: impl Fn(&Stage, &Visitor<'_>, &Before) + Sync) {
         self.after_a_login(&STORE, |stage, owner, login| {
             assert_eq!(owner.post(&STORE, STORE.page, &[(STORE.field, OWN_ITEM)]).answer.status, 303);
-            play(stage, &Visitor::new(stage, THIEF), &self.before(login));
+            play(stage, &Visitor::new(stage, THIEF), &self.before(owner, &STORE, login));
         });
     }
 }
