@@ -2,7 +2,7 @@
 //! Here is what it cannot know: whether the apps told every step meanwhile, and what Countersign was told and has written down.
 
 use crate::stage::{FORUMS, LOGIN, Lives, Mode, PASSWORD, STORE, Site, Stage};
-use crate::support::{events_in, is_installed, signal, wait_for_end, wait_until};
+use crate::support::{events_in, is_installed, left_out, signal, wait_for_end, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Short, so that waiting for its end takes no time; what is short at the wrong moment is renewed, and nobody notices.
-const LIVES: Lives = Lives { access: "3s", refresh: "1d", session: SESSION };
-const SESSION: &str = "3s";
-const SESSION_SECONDS: &str = "3";
+const LIVES: Lives = Lives { access: "3s", refresh: "1d", session: "3s" };
 /// For as long as the walk waits for a refresh token to die.
 const SHORT: &str = r#"{"refresh_idle_ttl": "3s"}"#;
 
@@ -40,9 +38,10 @@ struct WebApp {
     cookie: &'static str,
     /// Where it sends logins.
     login: &'static str,
-    /// The steps of its document in which nobody steals anything: at the store from 1, and after these at the forums.
+    /// The last steps of its document at the store, at the forums after these, and of the thefts after those.
     at_the_store: usize,
     at_the_forums: usize,
+    thefts: usize,
 }
 
 const SESSIONS: WebApp = WebApp {
@@ -51,10 +50,17 @@ const SESSIONS: WebApp = WebApp {
     login: "/oauth2/token",
     at_the_store: 22,
     at_the_forums: 34,
+    thefts: 42,
 };
 
-const NATIVE: WebApp =
-    WebApp { name: "webapp_native", cookie: "jwt", login: "/api/login", at_the_store: 19, at_the_forums: 29 };
+const NATIVE: WebApp = WebApp {
+    name: "webapp_native",
+    cookie: "jwt",
+    login: "/api/login",
+    at_the_store: 19,
+    at_the_forums: 29,
+    thefts: 35,
+};
 
 #[test]
 fn a_browser_walks_through_the_web_apps_with_sessions() {
@@ -79,7 +85,7 @@ fn a_browser_walks_through_the_web_apps_with_jwts_as_documented() {
 fn walk(app: &WebApp, mode: Mode) {
     let Some(command) = program() else { return };
     let stage = Stage::new(app.name, mode, LIVES);
-    let agent = Walk::start(command, app, &stage).to_its_end(&stage);
+    let agent = Walk::start(command, app, &stage).follow(&stage);
     assert_every_step_was_told(app, &stage);
     assert_countersign_was_told_of_the_browser(app, &stage, &agent);
     assert_journal(&stage);
@@ -106,13 +112,6 @@ fn program() -> Option<Command> {
     Some(command)
 }
 
-/// Says why something is left out, or fails where nothing may be.
-fn left_out<T>(why: &str) -> Option<T> {
-    assert!(std::env::var_os("COUNTERSIGN_TEST_STRICT").is_none(), "{why}");
-    println!("skipped: {why}");
-    None
-}
-
 /// The program while it runs. It is told to end when this is dropped, and takes its browser with it.
 struct Walk(Child);
 
@@ -133,7 +132,7 @@ impl Walk {
             .env("APP_PORT", stage.app.address.rsplit(':').next().unwrap())
             .env("APP_COOKIE", app.cookie)
             .env("APP_AS_DOCUMENTED", if documented { "yes" } else { "no" })
-            .env("APP_SESSION_SECONDS", SESSION_SECONDS)
+            .env("APP_SESSION_SECONDS", LIVES.session.trim_end_matches('s'))
             .env("LOGIN", LOGIN)
             .env("PASSWORD", PASSWORD)
             .env("SCREENSHOTS", screenshots)
@@ -141,8 +140,8 @@ impl Walk {
         Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
     }
 
-    /// Does what the program asks for, and looks at what it saw. Gives the user agent of its browser.
-    fn to_its_end(mut self, stage: &Stage) -> String {
+    /// Does what the program asks for until it ends, and looks at what it saw. Gives the user agent of its browser.
+    fn follow(mut self, stage: &Stage) -> String {
         let (mut to, from) = (self.0.stdin.take().unwrap(), BufReader::new(self.0.stdout.take().unwrap()));
         let mut lines = Vec::new();
         for line in from.lines().map(Result::unwrap) {
@@ -179,11 +178,15 @@ fn oblige(stage: &Stage, what: &str) {
     }
 }
 
-/// In its own terminal the app counts what happened: all that its document draws, but for the thefts.
+/// In its own terminal the app counts what happened: all that its document draws, but for the thefts. Nobody who is slow is taken for a
+/// thief.
 fn assert_every_step_was_told(app: &WebApp, stage: &Stage) {
+    let narration = &stage.app.narration;
     for number in 1..=app.at_the_forums {
-        let place = if number <= app.at_the_store { STORE.name } else { FORUMS.name };
-        stage.app.narration.step(0, place, number);
+        narration.step(0, if number <= app.at_the_store { STORE.name } else { FORUMS.name }, number);
+    }
+    for number in app.at_the_forums + 1..=app.thefts {
+        assert!(!narration.has_told(STORE.name, number) && !narration.has_told(FORUMS.name, number), "{number}");
     }
 }
 

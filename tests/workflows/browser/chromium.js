@@ -25,18 +25,22 @@ const FLAGS = [
 ];
 
 /** Starts chromedriver at a port that it picks itself, so that two of them never want the same one. */
-async function startDriver(home) {
+function launch(home) {
   const env = { ...process.env, HOME: home, TMPDIR: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home };
   for (const name of Object.keys(env).filter((name) => /_proxy$/i.test(name))) {
     delete env[name];
   }
   // In a process group of its own, so that whatever is left of the browser can be ended with it.
-  const child = spawn(CHROMEDRIVER, ['--port=0'], { env, stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+  return spawn(CHROMEDRIVER, ['--port=0'], { env, stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+}
+
+/** Waits until it says where it listens, which is on loopback only. */
+async function address(child) {
   for await (const line of readline.createInterface({ input: child.stdout })) {
     const port = /started successfully on port (\d+)/.exec(line);
     if (port) {
       child.stdout.resume();
-      return { child, url: `http://127.0.0.1:${port[1]}` };
+      return `http://127.0.0.1:${port[1]}`;
     }
   }
   throw new Error(`${CHROMEDRIVER} did not start`);
@@ -76,26 +80,23 @@ async function endGroup(child) {
 /** Lets `visit` have a browser, and takes it away whatever comes of the visit. */
 async function withBrowser(visit) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-browser-'));
-  let child;
-  const clear = () => fs.rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
-  const interrupted = async () => {
-    await (child && endGroup(child));
-    clear();
-    process.exit(1);
+  const child = launch(home);
+  const clear = async () => {
+    await endGroup(child);
+    fs.rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
-  process.once('SIGTERM', interrupted).once('SIGINT', interrupted);
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.once(signal, () => clear().finally(() => process.exit(1)));
+  }
   try {
-    const started = await startDriver(home);
-    child = started.child;
-    const driver = await connect(started.url, home);
+    const driver = await connect(await address(child), home);
     try {
       return await visit(driver);
     } finally {
       await driver.quit();
     }
   } finally {
-    await (child && endGroup(child));
-    clear();
+    await clear();
   }
 }
 
