@@ -1,8 +1,8 @@
 //! What the apps and Countersign do otherwise than the workflows were drawn, or what was not drawn: docs/WORKFLOWS.md tells why.
 
 use crate::app::App;
-use crate::scenes::{NATIVE, REFRESH, REFRESH_COOKIE, SESSIONS};
-use crate::stage::{Lives, Mode, PASSWORD, STORE, Stage, in_both_modes, sid, wait_until_expired};
+use crate::scenes::{NATIVE, OWN_ITEM, REFRESH, REFRESH_COOKIE, SESSIONS};
+use crate::stage::{FORUMS, LOGIN, Lives, Mode, PASSWORD, STORE, Stage, in_both_modes, sid, wait_until_expired};
 use crate::visitor::{ALICE, Visitor};
 
 const JWKS: &str = "/.well-known/jwks.json";
@@ -94,6 +94,22 @@ fn in_the_default_mode_a_session_that_was_revoked_at_countersign_is_over_in_the_
     });
 }
 
+#[test]
+fn a_form_that_a_page_of_another_site_sends_is_refused() {
+    SESSIONS.after_a_login(&STORE, |_, visitor, _| {
+        let more = [(STORE.field, OWN_ITEM)];
+        for (path, form) in
+            [(STORE.page, &more[..]), ("/login", &[("login", LOGIN), ("password", PASSWORD)]), ("/logout", &[])]
+        {
+            let visit = visitor.post_from(FORUMS.host, &STORE, path, form);
+            assert_eq!((visit.answer.status, visit.paths(), visit.set_cookies().len()), (403, vec![], 0), "{path}");
+        }
+        let visit = visitor.get(&STORE, STORE.page);
+        visit.shows(&[STORE.shows, LOGIN]);
+        assert!(!visit.answer.body.contains(OWN_ITEM), "{:?}", visit.answer);
+    });
+}
+
 /// The JWT is good wherever it is verified without asking: in both modes, until it expires.
 #[test]
 fn a_jwt_outlives_the_revocation_of_its_session_where_nobody_is_asked() {
@@ -110,7 +126,8 @@ fn a_jwt_outlives_the_revocation_of_its_session_where_nobody_is_asked() {
 #[test]
 fn the_phone_plays_the_thief_to_the_end() {
     in_both_modes(|mode| {
-        let stage = Stage::new("mobile_backend", mode, BRIEF_JWT);
+        // A JWT that was renewed is verified at once: it lives for longer than the machine may be busy elsewhere.
+        let stage = Stage::new("mobile_backend", mode, Lives { access: "5s", ..Lives::LONG });
         let backend = format!("http://{}", stage.app.address);
         let flags = ["--backend", &backend, "--thief"].map(str::to_owned);
         let (told, well) = App::run("phone", &flags, &[("PASSWORD", PASSWORD)]);

@@ -97,9 +97,9 @@ impl Lives {
 pub struct Stage {
     pub mode: Mode,
     pub lives: Lives,
-    pub server: Server,
-    pub spy: Spy,
     pub app: App,
+    pub spy: Spy,
+    pub server: Server,
 }
 
 impl Stage {
@@ -121,7 +121,7 @@ impl Stage {
             ("FORUMS_KEY", FORUMS.key),
         ];
         let app = App::start(app, &flags, &env);
-        Self { mode, lives, server, spy, app }
+        Self { mode, lives, app, spy, server }
     }
 
     /// From here on what a site's client is given lives long. A scene that waits for the end of something short plays on at any speed.
