@@ -15,13 +15,14 @@ const LIVES: Lives = Lives { access: "3s", refresh: "1d", session: "3s" };
 const SHORT: &str = r#"{"refresh_idle_ttl": "3s"}"#;
 
 /// Every page that is looked at.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "store-home",
     "store-login",
     "store-login-wrong",
     "store-cart-at-first",
     "store-cart",
     "store-home-logged-in",
+    "store-home-expired",
     "store-login-ended",
     "store-login-unavailable",
     "store-not-found",

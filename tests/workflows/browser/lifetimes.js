@@ -10,6 +10,11 @@ async function renewSilently(alice) {
   await please("shorten the store's lifetimes");
   const before = await alice.loginCookies('store');
   await alice.untilExpired();
+  await see('the home page does not take her for a stranger meanwhile', async () => {
+    await alice.open('store', '/');
+    assert.doesNotMatch(await alice.text(), /log ?in/i);
+  });
+  await alice.page.look('store-home-expired');
   await must('after the expiry the cart is shown without a login', async () => {
     await alice.openInside('store');
     await alice.isInside('store');
