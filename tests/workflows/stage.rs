@@ -219,6 +219,7 @@ pub fn wait_until_expired(jwt: &str) {
     }
 }
 
+/// As the demo apps declare it for a server of their own.
 fn bootstrap(mode: Mode, lives: Lives) -> String {
     let rotation = if mode.replaces_refresh_tokens() { "always" } else { "never" };
     let Lives { access, refresh, .. } = lives;
@@ -251,6 +252,7 @@ id = "{client}"
 secret = "{secret}"
 profile = "fusionauth"
 rotation = "{rotation}"
+token_refresh = false
 access_ttl = "{access}"
 refresh_idle_ttl = "{refresh}"
 refresh_absolute_ttl = "{refresh}"
