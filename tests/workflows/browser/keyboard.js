@@ -12,7 +12,7 @@ const FOCUS = `
   const it = document.activeElement;
   const style = getComputedStyle(it);
   return {
-    tag: it.localName, field: it.getAttribute('name'), id: it.id,
+    field: it.getAttribute('name'),
     nowhere: it === document.body || it === document.documentElement,
     seen: (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== 'none',
   };`;
@@ -117,4 +117,4 @@ class Keyboard {
   }
 }
 
-module.exports = { Keyboard, LIMIT };
+module.exports = { Keyboard };

@@ -39,6 +39,7 @@ class Page {
   async look(name, expected = null) {
     assert.ok(!this.looked.has(name), `${name} was looked at already`);
     this.looked.add(name);
+    await this.driver.executeScript(axe.source);
     for (const size of SIZES) {
       await this.size(size);
       await this.picture(`${name}-${size.width}`);
@@ -70,7 +71,6 @@ class Page {
   }
 
   async judge(name) {
-    await this.driver.executeScript(axe.source);
     const found = await this.driver.executeAsyncScript(`
       const done = arguments[arguments.length - 1];
       // Off unless it is asked for: whether a finger can hit what it aims at.
