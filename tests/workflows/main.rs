@@ -11,6 +11,7 @@ mod scenes;
 mod spy;
 mod stage;
 mod steps;
+mod thefts;
 mod visit;
 mod visitor;
 mod webapp_native;
