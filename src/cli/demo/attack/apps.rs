@@ -20,10 +20,24 @@ pub enum Page {
     Wrong(String),
 }
 
+/// Public keys, as they are fetched.
+#[derive(Clone)]
+pub struct Keys(JwkSet);
+
+impl Keys {
+    /// Reads a key set.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(json: Value) -> Result<Self, String> {
+        serde_json::from_value(json).map(Self).map_err(|error| format!("the public keys: {error}"))
+    }
+}
+
 /// An app that verifies access tokens by itself, and what it knows for that.
 pub struct Verifier {
     /// The public keys, fetched before.
-    pub keys: JwkSet,
+    pub keys: Keys,
     /// Who issues tokens.
     pub issuer: String,
     /// For whom they must be.
@@ -35,32 +49,28 @@ pub struct Verifier {
 impl Verifier {
     /// A request with an access token. Asks nobody.
     pub fn page(&self, token: &str) -> Page {
-        page(self.claims(token))
+        match self.claims(token) {
+            Ok(claims) => Page::Cart(claims["sub"].as_str().unwrap_or_default().to_owned()),
+            Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Page::Expired,
+            Err(error) => Page::Wrong(error.to_string()),
+        }
     }
 
     fn claims(&self, token: &str) -> Result<Value, Error> {
         let header = decode_header(token)?;
         let unknown = || Error::from(ErrorKind::InvalidToken);
-        let key = self.keys.find(header.kid.as_deref().unwrap_or_default()).ok_or_else(unknown)?;
-        // The algorithm is the key's, never the token's.
-        let algorithm = key.common.key_algorithm.and_then(|name| name.to_string().parse::<Algorithm>().ok());
         if header.typ.is_none_or(|typ| typ != self.typ) {
             return Err(unknown());
         }
+        let key = self.keys.0.find(header.kid.as_deref().unwrap_or_default()).ok_or_else(unknown)?;
+        // The algorithm is the key's, never the token's.
+        let algorithm = key.common.key_algorithm.and_then(|name| name.to_string().parse::<Algorithm>().ok());
         let mut validation = Validation::new(algorithm.ok_or_else(unknown)?);
         validation.leeway = 0;
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         Ok(decode(token, &DecodingKey::from_jwk(key)?, &validation)?.claims)
-    }
-}
-
-fn page(claims: Result<Value, Error>) -> Page {
-    match claims {
-        Ok(claims) => Page::Cart(claims["sub"].as_str().unwrap_or_default().to_owned()),
-        Err(error) if *error.kind() == ErrorKind::ExpiredSignature => Page::Expired,
-        Err(error) => Page::Wrong(error.to_string()),
     }
 }
 
@@ -157,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_is_no_token_opens_nothing() {
-        let keys = JwkSet { keys: Vec::new() };
+        let keys = Keys::read(json!({"keys": []})).unwrap();
         let app = Verifier { keys, issuer: String::new(), audience: String::new(), typ: "at+jwt" };
         assert!(matches!(app.page("a.b.c"), Page::Wrong(_)));
     }

@@ -20,8 +20,8 @@ pub struct Cast {
     pub refresh: BTreeMap<u32, String>,
     /// The newest access token of everybody.
     pub access: BTreeMap<&'static str, String>,
-    /// When a refresh token was last redeemed, at the latest.
-    pub redeemed: Timestamp,
+    /// When the last answer came.
+    pub answered: Timestamp,
     /// The session cookie of the played apps.
     pub cookie: String,
     /// The app that believes it.

@@ -40,19 +40,22 @@ const LOOKS: u32 = 1200;
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub enum Attack {
     /// The refresh token
-    StolenRefreshToken,
+    #[value(name = "stolen-refresh-token")]
+    RefreshToken,
     /// The access token
-    StolenJwt,
+    #[value(name = "stolen-jwt")]
+    Jwt,
     /// The session id of an app that has sessions of its own
-    StolenSession,
+    #[value(name = "stolen-session")]
+    Session,
 }
 
 impl Attack {
     fn play(self) -> &'static Play {
         match self {
-            Self::StolenRefreshToken => &refresh_token::PLAY,
-            Self::StolenJwt => &jwt::PLAY,
-            Self::StolenSession => &session::PLAY,
+            Self::RefreshToken => &refresh_token::PLAY,
+            Self::Jwt => &jwt::PLAY,
+            Self::Session => &session::PLAY,
         }
     }
 }
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn the_defaults_are_what_the_stories_say() {
         let defaults = ClientSettings::new(ClientType::Confidential, Profile::Standard);
-        let said = [Attack::StolenRefreshToken, Attack::StolenJwt].map(|attack| {
+        let said = [Attack::RefreshToken, Attack::Jwt].map(|attack| {
             let play = attack.play();
             format!("{} {}", play.given, play.acts[1].given)
         });

@@ -1,7 +1,7 @@
 //! Where a play is played: each move is made over HTTP, or by an app that is played here, and is printed once what came of it
 //! is what the play expects.
 
-use super::apps::{Page, Verifier};
+use super::apps::{Keys, Page, Verifier};
 use super::cast::{Cast, claims};
 use super::doors::{Answer, Doors, Question, basic, bearer};
 use super::play::{Ask, BRIEF, BRIEF_WINDOW, DOCUMENTED, Expect, Person, Play, STORE, Scene, Step, Store};
@@ -10,7 +10,6 @@ use super::{LOGIN, Secrets};
 use crate::clock::{Clock, SystemClock};
 use crate::domain::time::Span;
 use crate::entropy::{SystemEntropy, token};
-use jsonwebtoken::jwk::JwkSet;
 use serde_json::json;
 use std::time::Duration;
 
@@ -24,7 +23,7 @@ pub struct Stage {
     /// The demo's server.
     pub doors: Doors,
     secrets: Secrets,
-    keys: JwkSet,
+    keys: Keys,
 }
 
 /// A scene that was played.
@@ -54,8 +53,7 @@ impl Stage {
     pub fn new(doors: Doors, secrets: Secrets) -> Result<Self, String> {
         let path = "/.well-known/jwks.json".to_owned();
         let answer = doors.ask(&Question { method: "GET", path, ..Question::default() })?;
-        let keys = serde_json::from_value(answer.json).map_err(|error| format!("the public keys: {error}"))?;
-        Ok(Self { doors, secrets, keys })
+        Ok(Self { doors, secrets, keys: Keys::read(answer.json)? })
     }
 
     /// Plays a scene until it is played to its end.
@@ -94,7 +92,7 @@ impl Stage {
                 Ok(aside(who.name, means))
             }
             Step::WindowPasses(means) => {
-                while SystemClock.wall() < cast.redeemed + BRIEF_WINDOW {
+                while SystemClock.wall() < cast.answered + BRIEF_WINDOW {
                     rest(LOOK_EVERY);
                 }
                 Ok(aside("...", means))
@@ -122,14 +120,13 @@ impl Stage {
         (who, ask, expect, means): (&'static Person, &Ask, &Expect, &str),
     ) -> Result<String, Trouble> {
         let (asked, begun) = (self.doors.asked(), !cast.sid.is_empty());
-        let (request, answer) = match ask {
-            Ask::ShowToken => ("GET /shopping-cart (JWT)".to_owned(), self.verify(scene, &cast.access_of(who))),
-            Ask::ShowCookie(store) => self.show_cookie(cast, *store)?,
-            _ => {
-                let question = self.question(scene, cast, who, ask);
-                let request = format!("{} {}", question.method, self.shown(cast, &question.path, ask));
+        let (request, answer) = match (ask, self.question(scene, cast, who, ask)) {
+            (_, Some(question)) => {
+                let request = format!("{} {}", question.method, shown(cast, &question.path, ask));
                 (request, self.doors.ask(&question).map_err(Trouble::Lost)?)
             }
+            (Ask::ShowCookie(store), None) => self.show_cookie(cast, *store)?,
+            (_, None) => ("GET /shopping-cart (JWT)".to_owned(), self.verify(scene, &cast.access_of(who))),
         };
         let answer = Answer { asked: self.doors.asked() - asked, ..answer };
         if answer.status == 503 {
@@ -137,7 +134,7 @@ impl Stage {
         }
         let held = cast.hold(who, expect, &answer);
         held.map_err(|why| Trouble::Claim(format!("{}, {request}: {why}", who.name)))?;
-        cast.redeemed = SystemClock.wall();
+        cast.answered = SystemClock.wall();
         if matches!(ask, Ask::LogIn) && !begun {
             cast.cookie = token(&SystemEntropy);
             cast.documented.begin(&cast.cookie, &cast.account, &cast.sid);
@@ -146,8 +143,8 @@ impl Stage {
         Ok(moved(who, &request, answer.status, means))
     }
 
-    /// A question to Countersign.
-    fn question<'a>(&'a self, scene: &Scene, cast: &Cast, who: &'a Person, ask: &Ask) -> Question<'a> {
+    /// A question to Countersign; none where an app is asked.
+    fn question<'a>(&'a self, scene: &Scene, cast: &Cast, who: &'a Person, ask: &Ask) -> Option<Question<'a>> {
         let client = basic(scene.client, &self.secrets.client);
         let get = |path: &str, key: &str| Question {
             method: "GET",
@@ -163,7 +160,7 @@ impl Stage {
             form,
             ..Question::default()
         };
-        match ask {
+        Some(match ask {
             Ask::LogIn => post(
                 "/oauth2/token",
                 vec![
@@ -202,22 +199,9 @@ impl Stage {
                 json: Some(json!({})),
                 ..get(&format!("/admin/sessions/{}/revoke", cast.sid), &self.secrets.operator_key)
             },
-            // What an app is shown it answers by itself.
-            Ask::Session | Ask::ShowToken | Ask::ShowCookie(_) => {
-                get(&format!("/admin/sessions/{}", cast.sid), &self.secrets.operator_key)
-            }
-        }
-    }
-
-    /// A path as it is printed: without the session's id, and with what is sent to it in a word.
-    fn shown(&self, cast: &Cast, path: &str, ask: &Ask) -> String {
-        let path = if cast.sid.is_empty() { path.to_owned() } else { path.replace(&cast.sid, "SID") };
-        match ask {
-            Ask::LogIn => format!("{path} password"),
-            Ask::Redeem(number) | Ask::RedeemJwt(number) | Ask::LogOut(number) => format!("{path} token {number}"),
-            Ask::Introspect(whose) => format!("{path} ({})", whose.name),
-            _ => path,
-        }
+            Ask::Session => get(&format!("/admin/sessions/{}", cast.sid), &self.secrets.operator_key),
+            Ask::ShowToken | Ask::ShowCookie(_) => return None,
+        })
     }
 
     /// What the app answers that verifies by itself.
@@ -261,6 +245,17 @@ impl Stage {
         let answer = self.doors.ask(&Question { method: "POST", path, authorization, form, ..Question::default() })?;
         let jti = claims(answer.json["access_token"].as_str().unwrap_or_default())["jti"].as_str().map(str::to_owned);
         jti.ok_or_else(|| format!("no token was issued to the demo itself ({})", answer.status))
+    }
+}
+
+/// A path as it is printed: without the session's id, and with what is sent to it in a word.
+fn shown(cast: &Cast, path: &str, ask: &Ask) -> String {
+    let path = if cast.sid.is_empty() { path.to_owned() } else { path.replace(&cast.sid, "SID") };
+    match ask {
+        Ask::LogIn => format!("{path} password"),
+        Ask::Redeem(number) | Ask::RedeemJwt(number) | Ask::LogOut(number) => format!("{path} token {number}"),
+        Ask::Introspect(whose) => format!("{path} ({})", whose.name),
+        _ => path,
     }
 }
 
