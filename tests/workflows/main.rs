@@ -2,6 +2,7 @@
 //! they are, a recording proxy between them and the real binary, and a browser or a phone that asks them.
 
 mod app;
+mod browser;
 mod differences;
 mod document;
 mod mobile;

@@ -126,11 +126,23 @@ impl Stage {
 
     /// From here on what a site's client is given lives long. A scene that waits for the end of something short plays on at any speed.
     pub fn lengthen_lives(&self, site: &Site) {
-        let lives = r#"{"access_ttl": "1h", "refresh_idle_ttl": "1d", "refresh_absolute_ttl": "1d"}"#;
+        self.change(site, r#"{"access_ttl": "1h", "refresh_idle_ttl": "1d", "refresh_absolute_ttl": "1d"}"#);
+    }
+
+    /// Changes the client of a site, as somebody does who administers.
+    pub fn change(&self, site: &Site, settings: &str) {
         let path = format!("/admin/clients/{}", site.client);
         let headers = [("Authorization", &*format!("Bearer {ADMIN}")), ("Content-Type", "application/json")];
-        let answer = self.server.send("PATCH", &path, &headers, lives.as_bytes());
+        let answer = self.server.send("PATCH", &path, &headers, settings.as_bytes());
         assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// The sessions at a site that are open at this moment.
+    pub fn open_sessions(&self, site: &Site) -> Vec<Value> {
+        let path = format!("/admin/sessions?client={}", site.client);
+        let answer = self.server.get_as(&path, &[("Authorization", &format!("Bearer {ADMIN}"))]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["items"].as_array().unwrap().clone()
     }
 
     /// What Countersign shows of a session.
