@@ -48,7 +48,7 @@ its login, and a lost refresh can be asked for again for 2 seconds. An app that 
 
 With --attack nothing is pasted: the demo plays a theft at a server of its own, first as FusionAuth's documents draw it, then under
 Countersign's defaults, then after somebody acts. It prints who asks what and what comes of it, and the journal's events of each act.
-Every claim is checked against the real answers before it is printed.
+A line is printed once the real answer is what the play expects, and what is said at the end of an act once the journal bears it out.
 
 Examples:
   countersign demo

@@ -10,11 +10,11 @@ use Step::{Move, Takes, TokenEnds};
 pub const PLAY: Play = Play {
     title: "A stolen JWT (the access token)",
     given: "The store is played by this program: it fetched Countersign's public keys once, and verifies each JWT by itself \
-            (signature, typ, iss, aud, exp). Countersign is asked over HTTP. JWTs live 3 s here, to see the end of them; the \
+            (signature, typ, iss, aud, exp). Countersign is asked over HTTP. JWTs live 5 s here, to see the end of them; the \
             default is 5 minutes. Every line is checked against the answer before it is printed.",
-    access_ttl: Some(Span::seconds(3)),
+    access_ttl: Some(Span::seconds(5)),
     // A token lives a twentieth shorter, and its end is a whole second.
-    holds: Span(1500),
+    holds: Span(3500),
     acts: &[AS_DOCUMENTED, BY_DEFAULT, SOMEBODY_ACTS],
 };
 

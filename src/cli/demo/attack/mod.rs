@@ -1,5 +1,6 @@
-//! `countersign demo --attack`: a theft is played at a server of the demo's own, in three acts. What the story claims is checked
-//! against the real answers and the real journal before it is printed; a claim that does not hold ends it with exit code 1.
+//! `countersign demo --attack`: a theft is played at a server of the demo's own, in three acts. A line is printed once the real answer is
+//! what the play expects, and what is said at the end of an act once the real journal bears it out; a claim that does not hold ends
+//! it with exit code 1.
 
 mod apps;
 mod cast;

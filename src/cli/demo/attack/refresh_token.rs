@@ -180,7 +180,7 @@ const SOMEBODY_ACTS: Act = Act {
         ],
         says: &[(
             Shows::Ended("person"),
-            "Ended by a person who looked. The thief's access token was dead at once, his refresh token at its next use.",
+            "Ended by a person who looked. The thief's tokens were dead at once; he learns it when he next shows one.",
         )],
     }],
 };

@@ -48,7 +48,7 @@ const AS_DOCUMENTED: Act = Act {
 };
 
 const BY_DEFAULT: Act = Act {
-    title: "Under Countersign's defaults: the app keeps the sid, and asks at each request",
+    title: "Under Countersign's defaults, where the app keeps the sid and asks at each request",
     given: "Client store. Before it shows a page the app asks GET /admin/sessions/SID with its API key.",
     scenes: &[Scene {
         title: "",
@@ -77,7 +77,7 @@ const SOMEBODY_ACTS: Act = Act {
         title: "",
         client: STORE,
         steps: &[
-            Move(&OWNER, LogIn, LoggedIn, "logs in at both apps"),
+            Move(&OWNER, LogIn, LoggedIn, "logs in; both apps have it"),
             Move(&THIEF, ASKING_STORE, Cart(1), "in, at the app that asks"),
             Move(&THIEF, DOCUMENTED_STORE, Cart(0), "in, at the documented app"),
             Move(&OPERATOR, Revoke, Done, "revokes the session"),
