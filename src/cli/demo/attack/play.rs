@@ -32,7 +32,7 @@ pub const THIEF: Person = Person { name: "thief", address: "198.51.100.7", agent
 /// From elsewhere, with the owner's user agent.
 pub const COPIER: Person = Person { name: "thief", address: "198.51.100.7", agent: "Store/1.0" };
 /// From the owner's network, with the owner's user agent.
-pub const NEIGHBOUR: Person = Person { name: "thief", address: "203.0.113.77", agent: "Store/1.0" };
+pub const NEIGHBOUR: Person = Person { name: "thief", address: "203.0.113.42", agent: "Store/1.0" };
 /// The app's backend for itself.
 pub const BACKEND: Person = Person { name: "store", address: "-", agent: "-" };
 /// Who holds an API key.
