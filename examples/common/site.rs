@@ -1,7 +1,7 @@
 //! The two sites of the web apps, the store and the forums of one company. They are two apps: another client at Countersign, other cookies
 //! (by their host names), another login.
 
-use super::countersign::{Countersign, No};
+use super::countersign::{Countersign, Credentials, No};
 use super::jwt::{Claims, Jwt, Verifier};
 use super::lists::Lists;
 use super::options::Connection;
@@ -83,27 +83,31 @@ pub enum NotRenewed {
 impl Site {
     pub fn store(connection: &Connection) -> Result<Self, Box<dyn Error>> {
         let credentials = connection.credentials("STORE", STORE, |own| &own.store)?;
-        let verifier = Verifier::new(&connection.url, &connection.issuer, STORE, connection.timeout)?;
-        let countersign = Countersign::new(STORE_LOOK.name, &connection.url, credentials, connection.timeout);
-        Ok(Self::new(STORE_LOOK, countersign, verifier, 0))
+        Self::new(connection, STORE_LOOK, credentials, 0)
     }
 
     /// The store as the backend of a mobile app.
     pub fn mobile(connection: &Connection) -> Result<Self, Box<dyn Error>> {
-        let store = Self::store(connection)?;
-        Ok(Self { look: Look { name: "mobile", ..STORE_LOOK }, ..store })
+        let credentials = connection.credentials("STORE", STORE, |own| &own.store)?;
+        Self::new(connection, Look { name: "mobile", ..STORE_LOOK }, credentials, 0)
     }
 
     /// A step that has the number n at the store has the number n + `offset` here.
     pub fn forums(connection: &Connection, offset: usize) -> Result<Self, Box<dyn Error>> {
         let credentials = connection.credentials("FORUMS", FORUMS, |own| &own.forums)?;
-        let verifier = Verifier::new(&connection.url, &connection.issuer, FORUMS, connection.timeout)?;
-        let countersign = Countersign::new(FORUMS_LOOK.name, &connection.url, credentials, connection.timeout);
-        Ok(Self::new(FORUMS_LOOK, countersign, verifier, offset))
+        Self::new(connection, FORUMS_LOOK, credentials, offset)
     }
 
-    fn new(look: Look, countersign: Countersign, verifier: Verifier, offset: usize) -> Self {
-        Self { lists: Lists::new(look.first), look, countersign, verifier: Arc::new(verifier), offset }
+    fn new(
+        connection: &Connection,
+        look: Look,
+        credentials: Credentials,
+        offset: usize,
+    ) -> Result<Self, Box<dyn Error>> {
+        let Connection { url, issuer, timeout, .. } = connection;
+        let verifier = Arc::new(Verifier::new(url, issuer, credentials.client, *timeout)?);
+        let countersign = Countersign::new(look.name, url, credentials, *timeout);
+        Ok(Self { lists: Lists::new(look.first), look, countersign, verifier, offset })
     }
 
     /// Verifies a JWT without asking anybody, but for the keys when they are needed.
@@ -144,6 +148,11 @@ impl Site {
         told::aside(self.look.name, what);
     }
 }
+
+/// The step in which a refresh token is redeemed.
+pub const REDEEMED: &str = "the refresh token goes to Countersign: POST /api/jwt/refresh";
+/// The step in which it turns out to be dead.
+pub const DEAD: &str = "404: the refresh token is not good any more";
 
 /// What the answer to a refresh gave, in words.
 pub fn given(next: Option<&String>) -> String {

@@ -5,7 +5,7 @@ use super::jwt::Claims;
 use super::options::{self, Options};
 use super::pages::{self, Because, Trouble, Viewer};
 use super::person::{Person, text};
-use super::site::{NotRenewed, Renewed, Site};
+use super::site::{DEAD, NotRenewed, REDEEMED, Renewed, Site};
 use super::told::{self, Told};
 use super::web::{ENDED, REFRESH, cookie, gone, is_from_own_page, kept, page, redirect, trouble, until_closed, with};
 use actix_web::error::InternalError;
@@ -92,7 +92,7 @@ pub async fn renew<L: Login>(site: &Site, request: &HttpRequest, asked: &str) ->
                 [
                     asked.to_owned(),
                     REDEEMED.to_owned(),
-                    "404: the refresh token is not good any more".to_owned(),
+                    DEAD.to_owned(),
                     "the browser is sent to the login page".to_owned(),
                 ],
             )),
@@ -100,9 +100,6 @@ pub async fn renew<L: Login>(site: &Site, request: &HttpRequest, asked: &str) ->
         NotRenewed::Unknown { next } => Away::Unknown { cookies: next_cookie(next.as_deref()) },
     })
 }
-
-/// The step in which a refresh token is redeemed.
-pub const REDEEMED: &str = "the refresh token goes to Countersign: POST /api/jwt/refresh";
 
 /// The cookie of the next refresh token, where there is one.
 pub fn next_cookie(next: Option<&str>) -> Vec<String> {

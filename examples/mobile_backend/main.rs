@@ -20,7 +20,7 @@ use common::countersign::No;
 use common::jwt::{Claims, Jwt};
 use common::options::{self, Options};
 use common::person::{Person, text};
-use common::site::{NotRenewed, Site, given};
+use common::site::{DEAD, NotRenewed, REDEEMED, Site, given};
 use common::told::{self, Told};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ const BODY: usize = 4096;
 /// token turns out to be dead.
 const EXPIRED: usize = 8;
 const INVALID: usize = 17;
-const DEAD: usize = 12;
+const OVER: usize = 12;
 
 /// Who asks, and the tokens that the phone has to keep from now on.
 struct Asker {
@@ -141,7 +141,7 @@ async fn asker(backend: &Site, request: &HttpRequest) -> Result<Asker, HttpRespo
         return Err(logged_out("log in first"));
     }
     let asked = format!("the phone asks for the cart with a refresh token and {why}");
-    let redeemed = "the refresh token goes to Countersign: POST /api/jwt/refresh".to_owned();
+    let redeemed = REDEEMED.to_owned();
     match backend.redeem(refresh, Person::of(request)).await {
         Ok(renewed) => {
             let got = format!("the phone gets the cart of {}, and what is new of the tokens", renewed.who.email);
@@ -153,9 +153,8 @@ async fn asker(backend: &Site, request: &HttpRequest) -> Result<Asker, HttpRespo
             Ok(Asker { who: renewed.who, renewed: tokens })
         }
         Err(NotRenewed::Dead) => {
-            let dead = "404: the refresh token is not good any more".to_owned();
             let told = "the phone is told 401: nobody is logged in any more".to_owned();
-            backend.tell(&Told::new(DEAD, [asked, redeemed, dead, told]));
+            backend.tell(&Told::new(OVER, [asked, redeemed, DEAD.to_owned(), told]));
             Err(logged_out("the login has ended: log in again"))
         }
         Err(NotRenewed::Unknown { next: Some(next) }) => Err(try_again(json!({"refreshToken": next}))),

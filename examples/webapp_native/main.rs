@@ -17,10 +17,10 @@ use common::countersign::{No, Tokens};
 use common::jwt::{Claims, Jwt};
 use common::options::Options;
 use common::person::Person;
-use common::site::{Site, given};
+use common::site::{REDEEMED, Site, given};
 use common::told::Told;
 use common::web::{cookie, until_closed};
-use common::web_app::{self, Away, Login, REDEEMED, Steps, Visitor, next_cookie, renew};
+use common::web_app::{self, Away, Login, Steps, Visitor, next_cookie, renew};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
