@@ -100,6 +100,10 @@ metrics! {
     hash_seconds: Histogram in SECONDS,
     /// Password hashes computed, verifications and dummies included.
     hashes_total: IntCounter,
+    /// 1 for what computes Argon2id: the vectors of the fast implementation (avx512, avx2, sse2, neon, scalar), or reference.
+    hash_kernel: IntGaugeVec["kernel"],
+    /// Hashes for which the fast implementation of Argon2id gave another answer than the reference. It is off since the first one.
+    hash_kernel_differences_total: IntCounter,
     /// Password hashes waiting.
     hash_queue_depth: IntGauge,
     /// Seconds a password hash waited for a thread.

@@ -187,6 +187,12 @@ pub static KEYS: &[Key] = &[
         "Hashes that may wait for a thread; further ones get 503.",
     ),
     key("hash.deadline", seconds(1, 60), "2s", "How long a hash may wait; then 503."),
+    key(
+        "hash.kernel",
+        Kind::Choice(&["auto", "reference"]),
+        "auto",
+        "Which implementation computes Argon2id: the fast one where a trial at the start finds that it gives the answers of the reference, or the reference always.",
+    ),
     key("hash.memory_kib", Kind::Count(8, 262_144, "KiB"), "19456", "Memory of one Argon2id hash."),
     key("hash.iterations", Kind::Count(1, 16, "passes"), "2", "Passes of one Argon2id hash over its memory."),
     key("hash.parallelism", Kind::Count(1, 4, "lanes"), "1", "Lanes of one Argon2id hash."),

@@ -155,6 +155,8 @@ pub struct HashConfig {
     pub queue: usize,
     /// How long one may wait.
     pub deadline: Duration,
+    /// Whether the fast implementation of Argon2id is tried at the start.
+    pub fast: bool,
     /// Argon2id's memory, in KiB.
     pub memory_kib: u32,
     /// Argon2id's passes.
@@ -453,6 +455,7 @@ fn hash(raw: &Raw) -> Result<HashConfig, ConfigError> {
         threads: raw.count("hash.threads")?.map_or_else(|| processors().min(1024), |count| count as usize),
         queue: raw.sure_count("hash.queue")?,
         deadline: raw.time("hash.deadline")?,
+        fast: raw.choice("hash.kernel")? == 0,
         memory_kib: raw.sure_count("hash.memory_kib")?,
         iterations: raw.sure_count("hash.iterations")?,
         parallelism: raw.sure_count("hash.parallelism")?,
