@@ -1,17 +1,21 @@
 //! JWTs, verified by the app itself with the server's public keys (JWKS). Nobody is asked, so a JWT whose session was ended is good until it
 //! expires: that is what a short life of access tokens is for.
 
+use super::countersign::agent;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use serde::Deserialize;
-use std::sync::Mutex;
+use serde_json::Value;
+use std::error::Error;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// How long the keys are believed before they are fetched again, and how long it takes at least until the next fetch for a key that is not
-/// among them: otherwise anybody with a made-up token could have the app fetch all day.
+/// How long the keys are believed before they are fetched again, and how long at most when that fails.
 const FRESH: Duration = Duration::from_secs(300);
-const UNKNOWN: Duration = Duration::from_secs(10);
+const BELIEVED: Duration = Duration::from_secs(3600);
+/// Between two fetches. Otherwise anybody with a made-up token could have the app fetch all day.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// Who a JWT says the person is.
 #[derive(Clone, Debug, Deserialize)]
@@ -21,8 +25,6 @@ pub struct Claims {
     pub email: String,
     /// The session at Countersign that the JWT came from.
     pub sid: String,
-    /// When it expires, in seconds since 1970.
-    pub exp: u64,
 }
 
 /// What the app makes of a JWT.
@@ -33,34 +35,52 @@ pub enum Jwt {
     Expired,
     /// Anything else: garbage, forged, another issuer's, another app's.
     Invalid,
+    /// The keys cannot be had: nobody knows.
+    Unknown,
 }
 
-/// The keys, when they were fetched, and when that was last tried.
-#[derive(Default)]
-struct Cache {
-    keys: Option<JwkSet>,
-    fetched: Option<Instant>,
-    tried: Option<Instant>,
+struct Keys {
+    set: JwkSet,
+    fetched: Instant,
+    /// When they were last asked for.
+    asked: Instant,
+    /// Whether that was answered.
+    answered: bool,
 }
 
 pub struct Verifier {
-    jwks: String,
+    url: String,
     issuer: String,
     audience: String,
-    cache: Mutex<Cache>,
+    keys: Mutex<Keys>,
 }
 
 impl Verifier {
-    /// Of JWTs that `issuer` makes for `audience`, with the keys of the server at `url`.
-    pub fn new(url: &str, issuer: &str, audience: &str) -> Self {
-        let jwks = format!("{url}/.well-known/jwks.json");
-        Self { jwks, issuer: issuer.to_owned(), audience: audience.to_owned(), cache: Mutex::default() }
+    /// Of JWTs that `issuer` makes for `audience`, with the keys of the server at `url`, which are fetched.
+    ///
+    /// # Errors
+    /// Where there is no server, or one with another issuer: then no JWT of it would ever be good.
+    pub fn new(url: &str, issuer: &str, audience: &str) -> Result<Self, Box<dyn Error>> {
+        let found: Value = fetch(url, "openid-configuration")
+            .map_err(|error| format!("Countersign at {url} does not answer ({error}): is it running?"))?;
+        let found = found["issuer"].as_str().unwrap_or_default();
+        if found != issuer {
+            return Err(format!("the issuer of {url} is {found}: say --issuer {found}").into());
+        }
+        let (set, now) = (fetch(url, "jwks.json")?, Instant::now());
+        let keys = Mutex::new(Keys { set, fetched: now, asked: now, answered: true });
+        Ok(Self { url: url.to_owned(), issuer: issuer.to_owned(), audience: audience.to_owned(), keys })
     }
 
     /// Judges a JWT. Blocks while keys are fetched.
     pub fn judge(&self, token: &str) -> Jwt {
         let Ok(header) = decode_header(token) else { return Jwt::Invalid };
-        let Some(key) = header.kid.and_then(|kid| self.key(&kid)) else { return Jwt::Invalid };
+        let Some(kid) = header.kid else { return Jwt::Invalid };
+        let key = match self.key(&kid) {
+            Ok(Some(key)) => key,
+            Ok(None) => return Jwt::Invalid,
+            Err(NoKeys) => return Jwt::Unknown,
+        };
         // The algorithm is the key's, never the token's: "none" and HS256 with the public key are ways to forge one.
         let alg = key.common.key_algorithm.and_then(|alg| alg.to_string().parse::<Algorithm>().ok());
         let (Some(alg), Ok(key)) = (alg, DecodingKey::from_jwk(&key)) else { return Jwt::Invalid };
@@ -77,22 +97,38 @@ impl Verifier {
         }
     }
 
-    fn key(&self, kid: &str) -> Option<Jwk> {
-        let mut cache = self.cache.lock().expect("no holder panics");
-        let over = |since: Option<Instant>, time| since.is_none_or(|since: Instant| since.elapsed() >= time);
-        let known = cache.keys.as_ref().is_some_and(|keys| keys.find(kid).is_some());
-        if (over(cache.fetched, FRESH) || !known) && over(cache.tried, UNKNOWN) {
-            cache.tried = Some(Instant::now());
-            // Where nobody answers, the keys that are there are still good.
-            if let Ok(keys) = fetch(&self.jwks) {
-                (cache.keys, cache.fetched) = (Some(keys), cache.tried);
+    fn key(&self, kid: &str) -> Result<Option<Jwk>, NoKeys> {
+        let mut keys = self.keys();
+        let wanted = keys.fetched.elapsed() >= FRESH || keys.set.find(kid).is_none();
+        if wanted && keys.asked.elapsed() >= PAUSE {
+            (keys.asked, keys.answered) = (Instant::now(), false);
+            // Nobody waits for the server who has a token that can be judged without it.
+            drop(keys);
+            let fetched = fetch(&self.url, "jwks.json");
+            keys = self.keys();
+            if let Ok(set) = fetched {
+                (keys.set, keys.fetched, keys.answered) = (set, Instant::now(), true);
             }
         }
-        cache.keys.as_ref()?.find(kid).cloned()
+        match keys.set.find(kid) {
+            Some(key) if keys.fetched.elapsed() < BELIEVED => Ok(Some(key.clone())),
+            None if keys.answered => Ok(None),
+            _ => Err(NoKeys),
+        }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, Keys> {
+        self.keys.lock().expect("no holder panics")
     }
 }
 
-fn fetch(url: &str) -> Result<JwkSet, ureq::Error> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).max_redirects(0);
-    ureq::Agent::from(config.build()).get(url).call()?.body_mut().read_json()
+/// The keys cannot be had, or not the one that a token names.
+struct NoKeys;
+
+fn fetch<T: serde::de::DeserializeOwned>(url: &str, name: &str) -> Result<T, ureq::Error> {
+    let mut answer = agent().get(format!("{url}/.well-known/{name}")).call()?;
+    match answer.status().as_u16() {
+        200 => answer.body_mut().read_json(),
+        status => Err(ureq::Error::StatusCode(status)),
+    }
 }

@@ -1,6 +1,6 @@
 //! What browsers are shown. No scripts: everything is a link or a form. What is put in is escaped by `maud`.
 
-use super::site::Site;
+use super::site::Look;
 use maud::{DOCTYPE, Markup, html};
 
 /// The look of all pages.
@@ -8,108 +8,153 @@ pub const STYLE: &str = include_str!("style.css");
 /// The small picture in the browser's tab.
 pub const ICON: &str = include_str!("icon.svg");
 
+/// Who looks at a page.
+#[derive(Clone, Copy)]
+enum Viewer<'a> {
+    /// Somebody who is logged in, by e-mail address.
+    Person(&'a str),
+    /// Nobody who is logged in.
+    Stranger,
+    /// Either.
+    Anybody,
+}
+
 /// The home page, for everybody.
-pub fn home(site: &Site, email: Option<&str>) -> Markup {
+pub fn home(look: &Look, email: Option<&str>) -> Markup {
+    let its_page = look.page_title.replacen("Your", "your", 1);
     let text = html! {
-        h1 { "Welcome to the " (site.title) }
+        h1 { "Welcome to the " (look.title) }
         @if email.is_some() {
             p { "You are logged in." }
-            p { a.button href=(site.page) { "Go to " (lower(site.page_title)) } }
+            p { a.button href=(look.page) { "Go to " (its_page) } }
         } @else {
-            p { "Log in to see " (lower(site.page_title)) "." }
+            p { "Log in to see " (its_page) "." }
             p { a.button href="/login" { "Log in" } }
         }
     };
-    layout(site, site.title, email, &text)
+    layout(look, look.title, "/", email.map_or(Viewer::Stranger, Viewer::Person), &text)
 }
 
-/// Why the login form is shown again, or for the first time.
+/// Why the login form is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Because<'a> {
+    /// Somebody asked for it.
     Asked,
     /// The login has ended.
     Ended,
-    /// Login id or password were wrong; and the login id, to be shown again.
+    /// A login was refused, of this e-mail address.
     Refused(&'a str),
 }
 
 /// The login form.
-pub fn login(site: &Site, because: Because<'_>) -> Markup {
-    let login = match because {
-        Because::Refused(login) => login,
-        Because::Asked | Because::Ended => "",
+pub fn login(look: &Look, because: Because<'_>) -> Markup {
+    let (note, kind, role, login) = match because {
+        Because::Asked => (None, "", "", ""),
+        Because::Ended => (Some("Your login has ended. Please log in again."), "note", "status", ""),
+        Because::Refused(login) => (
+            Some("That did not work. Check the e-mail address and the password, and try again."),
+            "error",
+            "alert",
+            login,
+        ),
     };
-    let wrong = matches!(because, Because::Refused(_));
+    let refused = kind == "error";
+    let described = note.map(|_| "why");
     let text = html! {
         h1 { "Log in" }
-        @if because == Because::Ended {
-            p.note role="status" { "Your login has ended. Please log in again." }
-        }
-        @if wrong {
-            p.error role="alert" #error { "That e-mail address and password do not go together. Please try again." }
-        }
+        @if let Some(note) = note { p #why class=(kind) role=(role) { (note) } }
         form method="post" action="/login" {
             label for="login" { "E-mail address" }
-            input #login name="login" type="email" autocomplete="username" required value=(login) autofocus[!wrong]
-                aria-describedby=[wrong.then_some("error")] aria-invalid=[wrong.then_some("true")];
+            input #login name="login" type="email" autocomplete="username" required value=(login) autofocus[!refused]
+                aria-describedby=[described] aria-invalid=[refused.then_some("true")];
             label for="password" { "Password" }
-            input #password name="password" type="password" autocomplete="current-password" required autofocus[wrong]
-                aria-describedby=[wrong.then_some("error")] aria-invalid=[wrong.then_some("true")];
+            input #password name="password" type="password" autocomplete="current-password" required autofocus[refused]
+                aria-describedby=[described.filter(|_| refused)] aria-invalid=[refused.then_some("true")];
             button type="submit" { "Log in" }
         }
     };
-    layout(site, "Log in", None, &text)
+    let title = if refused { "Error: Log in" } else { "Log in" };
+    layout(look, title, "/login", Viewer::Stranger, &text)
 }
 
 /// The page that a login is needed for: somebody's cart or posts, and a form to add to them.
-pub fn list(site: &Site, email: &str, texts: &[String]) -> Markup {
-    let (label, button) = if site.field == "item" { ("Another item", "Add to cart") } else { ("Another post", "Post") };
+pub fn list(look: &Look, email: &str, texts: &[String]) -> Markup {
     let text = html! {
-        h1 { (site.page_title) }
-        ul.list {
+        h1 { (look.page_title) }
+        // Safari reads a list without bullets as no list unless it is told so.
+        ul.list role="list" {
             @for text in texts { li { (text) } }
         }
-        form method="post" action=(site.page) {
-            label for="add" { (label) }
-            input #add name=(site.field) type="text" maxlength="80" required autocomplete="off";
-            button type="submit" { (button) }
+        form method="post" action=(look.page) {
+            label for="add" { (look.field_label) }
+            input #add name=(look.field) type="text" maxlength="80" required autocomplete="off";
+            button type="submit" { (look.button) }
         }
     };
-    layout(site, site.page_title, Some(email), &text)
+    layout(look, look.page_title, look.page, Viewer::Person(email), &text)
 }
 
-/// Nobody knows whether the person is logged in.
-pub fn trouble(site: &Site) -> Markup {
-    let text = html! {
-        h1 { "Please try again" }
-        p { "We cannot look after your login at the moment. You are still logged in: try again in a few seconds." }
-        p { a.button href=(site.page) { "Try again" } }
+/// What a page may have to tell instead of what was asked for.
+#[derive(Clone, Copy)]
+pub enum Trouble {
+    /// Whether somebody is logged in is not known.
+    Unknown,
+    /// Whether the password is right is not known.
+    LoginUnknown,
+    /// Whether the login was ended is not known.
+    LogoutUnknown,
+    /// A form was sent by a page of another site.
+    Foreign,
+    /// A form lacks a field, or is too long.
+    Broken,
+    /// There is no such page.
+    NoPage,
+}
+
+/// A page that tells of a trouble.
+pub fn trouble(look: &Look, trouble: Trouble) -> Markup {
+    let (title, text, link, place) = match trouble {
+        Trouble::Unknown => (
+            "Please try again",
+            "We cannot look after your login at the moment. You need not log in again: try it in a few seconds.",
+            "Try again",
+            look.page,
+        ),
+        Trouble::LoginUnknown => (
+            "Please try again",
+            "We cannot check your password at the moment. Try again in a few seconds.",
+            "To the login form",
+            "/login",
+        ),
+        Trouble::LogoutUnknown => (
+            "You are still logged in",
+            "We cannot end your login at the moment. Go back, and log out once more in a few seconds.",
+            "Go back",
+            look.page,
+        ),
+        Trouble::Foreign => (
+            "That did not come from here",
+            "The form was sent by a page of another site, so nothing was done.",
+            "To the home page",
+            "/",
+        ),
+        Trouble::Broken => {
+            ("That form was not whole", "Nothing was done. Go back, and fill it in again.", "To the home page", "/")
+        }
+        Trouble::NoPage => {
+            ("There is no such page", "The link that led here is wrong, or old.", "To the home page", "/")
+        }
     };
-    layout(site, "Please try again", None, &text)
-}
-
-/// A form that was sent by a page of another site.
-pub fn foreign(site: &Site) -> Markup {
     let text = html! {
-        h1 { "That did not come from here" }
-        p { "The form was sent by a page of another site, so nothing was done." }
-        p { a.button href="/" { "To the home page" } }
+        h1 { (title) }
+        p { (text) }
+        p { a.button href=(place) { (link) } }
     };
-    layout(site, "Refused", None, &text)
+    layout(look, title, "", Viewer::Anybody, &text)
 }
 
-/// There is no such page.
-pub fn unknown(site: &Site) -> Markup {
-    let text = html! {
-        h1 { "There is no such page" }
-        p { a.button href="/" { "To the home page" } }
-    };
-    layout(site, "Not found", None, &text)
-}
-
-/// For whoever asks for neither of the two sites. `port` is that of this server.
-pub fn which(port: &str) -> Markup {
-    let url = |name: &str| format!("http://{name}.localhost{port}/");
+/// For whoever asks for neither of the two sites, by the names of both.
+pub fn which(urls: [String; 2]) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -117,27 +162,31 @@ pub fn which(port: &str) -> Markup {
             body {
                 main {
                     h1 { "Two sites live here" }
-                    ul { @for name in ["store", "forums"] { li { a href=(url(name)) { (url(name)) } } } }
+                    ul { @for url in urls { li { a href=(url) { (url) } } } }
                 }
             }
         }
     }
 }
 
-fn layout(site: &Site, title: &str, email: Option<&str>, text: &Markup) -> Markup {
+/// `here`: the page's own path, where it stands in the navigation.
+fn layout(look: &Look, title: &str, here: &str, viewer: Viewer<'_>, text: &Markup) -> Markup {
+    let current = |path: &str| (path == here).then_some("page");
     html! {
         (DOCTYPE)
         html lang="en" {
-            head { (head(&if title == site.title { title.to_owned() } else { format!("{title} – {}", site.title) })) }
-            body class=(site.name) {
+            head { (head(&if title == look.title { title.to_owned() } else { format!("{title} – {}", look.title) })) }
+            body class=(look.name) {
                 a.skip href="#main" { "Skip to the content" }
                 header {
-                    a.brand href="/" { (site.title) }
+                    a.brand href="/" aria-current=[current("/")] { (look.title) }
                     nav aria-label="Pages" {
-                        a href=(site.page) { (site.page_title) }
-                        @if email.is_none() { a href="/login" { "Log in" } }
+                        a href=(look.page) aria-current=[current(look.page)] { (look.page_title) }
+                        @if matches!(viewer, Viewer::Stranger) {
+                            a href="/login" aria-current=[current("/login")] { "Log in" }
+                        }
                     }
-                    @if let Some(email) = email {
+                    @if let Viewer::Person(email) = viewer {
                         form.who method="post" action="/logout" {
                             span { (email) }
                             button type="submit" { "Log out" }
@@ -159,8 +208,4 @@ fn head(title: &str) -> Markup {
         link rel="icon" href="/icon.svg";
         link rel="stylesheet" href="/style.css";
     }
-}
-
-fn lower(title: &str) -> String {
-    title.replacen("Your", "your", 1)
 }

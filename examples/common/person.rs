@@ -13,10 +13,11 @@ pub struct Person {
 
 impl Person {
     /// The apps listen on loopback, where whatever talks to them is a proxy of this machine or a person in front of it. So the last entry of
-    /// `X-Forwarded-For`, which that proxy wrote, is believed. An app that anybody can reach must not believe anybody's.
+    /// the last `X-Forwarded-For`, which that proxy wrote, is believed. An app that anybody can reach must not believe anybody's.
     pub fn of(request: &HttpRequest) -> Self {
         let headers = request.headers();
-        let forwarded = text(headers, "x-forwarded-for").rsplit(',').next().unwrap_or_default().trim();
+        let last = headers.get_all("x-forwarded-for").last().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let forwarded = last.rsplit(',').next().unwrap_or_default().trim();
         let peer = request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default();
         let address = forwarded.parse::<IpAddr>().map_or(peer, |address| address.to_string());
         Self { address, user_agent: text(headers, USER_AGENT.as_str()).to_owned() }

@@ -1,11 +1,11 @@
 //! Cookies and answers of the web apps.
 
-use super::pages;
+use super::pages::{self, Trouble};
 use super::person::text;
 use super::site::Site;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, COOKIE, HOST, LOCATION, ORIGIN, REFERRER_POLICY, RETRY_AFTER, SET_COOKIE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
@@ -25,8 +25,11 @@ pub fn cookie(request: &HttpRequest, name: &str) -> Option<String> {
     pairs.find(|(known, value)| *known == name && !value.is_empty()).map(|(_, value)| value.to_owned())
 }
 
-/// A cookie that scripts cannot read (`HttpOnly`) and that other sites' forms do not send (`SameSite`). Without `Domain` it belongs to
-/// this host alone. An app that is served with TLS, as each should be, adds `Secure`.
+/// A cookie that scripts cannot read (`HttpOnly`), that other sites' forms do not send (`SameSite`), and that no other host is sent
+/// (no `Domain`).
+///
+/// An app that is served with TLS, as each should be, adds `Secure` and puts `__Host-` before the name. Without these another host of the same
+/// domain may *set* it, and log a browser in to somebody else's account.
 pub fn until_closed(name: &str, value: &str) -> String {
     format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax")
 }
@@ -42,7 +45,7 @@ pub fn gone(name: &str) -> String {
 }
 
 /// Whether a form was sent by a page of this very site. The login form needs this as well: somebody else's page could log a browser in to
-/// somebody else's account.
+/// somebody else's account. An app that is served with TLS lets `https` pass only.
 pub fn is_from_own_page(request: &HttpRequest) -> bool {
     let headers = request.headers();
     let origin = text(headers, ORIGIN.as_str());
@@ -60,6 +63,9 @@ pub fn page(status: StatusCode, page: Markup) -> HttpResponse {
     answer.insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
     answer.insert_header((REFERRER_POLICY, "same-origin"));
     answer.insert_header((CACHE_CONTROL, "no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.insert_header((RETRY_AFTER, "5"));
+    }
     answer.body(page.into_string())
 }
 
@@ -75,23 +81,19 @@ pub fn redirect(status: StatusCode, place: &str) -> HttpResponse {
 pub fn with(mut answer: HttpResponse, cookies: &[String]) -> HttpResponse {
     for cookie in cookies {
         // Countersign's tokens and our own ids have no character that a header cannot have.
-        if let Ok(value) = cookie.parse() {
-            answer.headers_mut().append(SET_COOKIE, value);
-        }
+        let value = cookie.parse().expect("a header's value");
+        answer.headers_mut().append(SET_COOKIE, value);
     }
     answer
 }
 
-/// Nobody knows whether this person is logged in. Whoever is, stays so: no cookie is touched.
-pub fn try_again(site: &Site) -> HttpResponse {
-    site.aside("Countersign gives no answer: the browser is told to try again, and keeps its cookies");
-    let mut answer = page(StatusCode::SERVICE_UNAVAILABLE, pages::trouble(site));
-    answer.headers_mut().insert("Retry-After".parse().expect("a name"), "5".parse().expect("a value"));
-    answer
-}
-
-/// A form that no page of this site has sent.
-pub fn foreign(site: &Site) -> HttpResponse {
-    site.aside("a form that no page of this site sent is refused");
-    page(StatusCode::FORBIDDEN, pages::foreign(site))
+/// A page that tells of a trouble.
+pub fn trouble(site: &Site, trouble: Trouble) -> HttpResponse {
+    let status = match trouble {
+        Trouble::Unknown | Trouble::LoginUnknown | Trouble::LogoutUnknown => StatusCode::SERVICE_UNAVAILABLE,
+        Trouble::Foreign => StatusCode::FORBIDDEN,
+        Trouble::Broken => StatusCode::BAD_REQUEST,
+        Trouble::NoPage => StatusCode::NOT_FOUND,
+    };
+    page(status, pages::trouble(&site.look, trouble))
 }

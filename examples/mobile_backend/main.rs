@@ -11,18 +11,17 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+use actix_web::error::InternalError;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::web::{Data, Json};
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::web::{Data, Json, JsonConfig};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer, web};
 use clap::Parser;
 use common::countersign::No;
 use common::jwt::{Claims, Jwt};
-use common::options::Options;
-use common::own_server;
+use common::options::{self, Options};
 use common::person::{Person, text};
-use common::renewal::{Numbers, Renewed, redeem};
-use common::site::Site;
-use common::told;
+use common::site::{NotRenewed, Site, given};
+use common::told::{self, Told};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::error::Error;
@@ -41,10 +40,13 @@ struct Arguments {
 
 /// The header in which the phone shows its refresh token.
 const REFRESH: &str = "X-Refresh-Token";
-/// The numbers of the first step in which a JWT is renewed; in which a thief does that, who can be told from the owner by nothing but a JWT that is
-/// none; and in which the refresh token turns out to be dead.
-const RENEWED: usize = 8;
-const STOLEN: usize = 17;
+/// Bytes of a body at most.
+const BODY: usize = 4096;
+
+/// The first step in which an expired JWT is renewed, of four; in which a thief does that, who shows a JWT that is not valid; and in which the refresh
+/// token turns out to be dead.
+const EXPIRED: usize = 8;
+const INVALID: usize = 17;
 const DEAD: usize = 12;
 
 /// Who asks, and the tokens that the phone has to keep from now on.
@@ -78,18 +80,15 @@ async fn log_in(backend: Data<Site>, request: HttpRequest, typed: Json<Typed>) -
         }
         Err(No::Refused) => {
             backend.aside("Countersign refuses that login");
-            logged_out("the login and the password do not go together")
+            logged_out("that did not work: check the login and the password")
         }
-        Err(No::Unavailable) => try_again(&backend),
+        Err(No::Unavailable) => try_again(json!({})),
     }
 }
 
 /// `GET /api/cart`
 async fn cart(backend: Data<Site>, request: HttpRequest) -> HttpResponse {
-    match asker(&backend, &request).await {
-        Ok(asker) => shown(&backend, asker),
-        Err(answer) => answer,
-    }
+    asker(&backend, &request).await.map_or_else(|answer| answer, |asker| shown(&backend, asker))
 }
 
 /// `POST /api/cart`
@@ -106,27 +105,35 @@ async fn add(backend: Data<Site>, request: HttpRequest, wanted: Json<Wanted>) ->
 /// `POST /api/logout`
 async fn log_out(backend: Data<Site>, request: HttpRequest) -> HttpResponse {
     let refresh = text(request.headers(), REFRESH).to_owned();
-    // Until it is answered, the session lives, and whoever wanted to leave must know.
-    if backend.countersign.log_out(refresh).await == Err(No::Unavailable) {
-        return try_again(&backend);
+    if refresh.is_empty() {
+        return logged_out("there is no refresh token in the request: nobody is logged out");
     }
-    backend.aside("log out: the session is revoked at Countersign");
-    HttpResponse::NoContent().finish()
+    match backend.countersign.log_out(refresh).await {
+        Ok(()) => {
+            backend.aside("log out: the session is revoked at Countersign");
+            HttpResponse::NoContent().finish()
+        }
+        Err(No::Refused) => logged_out("the refresh token is none of this app"),
+        // Until it is answered, the session lives, and whoever wanted to leave must know.
+        Err(No::Unavailable) => try_again(json!({})),
+    }
 }
 
 /// Finds out who asks, and renews the JWT where its time is over.
 async fn asker(backend: &Site, request: &HttpRequest) -> Result<Asker, HttpResponse> {
     let jwt = text(request.headers(), AUTHORIZATION.as_str()).strip_prefix("Bearer ").unwrap_or_default();
-    let (good, why) = match backend.judge(jwt).await {
+    let (first, why) = match backend.judge(jwt).await {
         Jwt::Good(who) => {
             // Somebody with a stolen JWT looks the same: steps 21 and 22.
-            backend.step(6, "the phone asks for the cart with a JWT and a refresh token");
+            backend.step(6, "the phone asks for the cart with a JWT that is good");
             backend
                 .step(7, format!("the JWT is verified, and nobody is asked: the phone gets the cart of {}", who.email));
             return Ok(Asker { who, renewed: json!({}) });
         }
-        Jwt::Expired => (RENEWED, "a JWT that has expired"),
-        Jwt::Invalid => (STOLEN, "a JWT that is not valid"),
+        Jwt::Expired => (EXPIRED, "a JWT that has expired"),
+        Jwt::Invalid if jwt.is_empty() => (EXPIRED, "no JWT"),
+        Jwt::Invalid => (INVALID, "a JWT that is not valid"),
+        Jwt::Unknown => return Err(try_again(json!({}))),
     };
     let refresh = text(request.headers(), REFRESH).to_owned();
     if refresh.is_empty() {
@@ -134,21 +141,26 @@ async fn asker(backend: &Site, request: &HttpRequest) -> Result<Asker, HttpRespo
         return Err(logged_out("log in first"));
     }
     let asked = format!("the phone asks for the cart with a refresh token and {why}");
-    let numbers = Numbers { good, dead: DEAD };
-    let Renewed { jwt, who, next } = match redeem(backend, refresh, Person::of(request), numbers, &asked).await {
-        Ok(renewed) => renewed,
-        Err(No::Refused) => {
-            backend.step(DEAD + 3, "the phone is told 401: nobody is logged in any more");
-            return Err(logged_out("the login has ended: log in again"));
+    let redeemed = "the refresh token goes to Countersign: POST /api/jwt/refresh".to_owned();
+    match backend.redeem(refresh, Person::of(request)).await {
+        Ok(renewed) => {
+            let got = format!("the phone gets the cart of {}, and what is new of the tokens", renewed.who.email);
+            backend.tell(&Told::new(first, [asked, redeemed, given(renewed.next.as_ref()), got]));
+            let mut tokens = json!({"token": renewed.jwt});
+            if let Some(next) = renewed.next {
+                tokens["refreshToken"] = json!(next);
+            }
+            Ok(Asker { who: renewed.who, renewed: tokens })
         }
-        Err(No::Unavailable) => return Err(try_again(backend)),
-    };
-    backend.step(good + 3, format!("the phone gets the cart of {}, and what is new of the tokens", who.email));
-    let renewed = match next {
-        Some(next) => json!({"token": jwt, "refreshToken": next}),
-        None => json!({"token": jwt}),
-    };
-    Ok(Asker { who, renewed })
+        Err(NotRenewed::Dead) => {
+            let dead = "404: the refresh token is not good any more".to_owned();
+            let told = "the phone is told 401: nobody is logged in any more".to_owned();
+            backend.tell(&Told::new(DEAD, [asked, redeemed, dead, told]));
+            Err(logged_out("the login has ended: log in again"))
+        }
+        Err(NotRenewed::Unknown { next: Some(next) }) => Err(try_again(json!({"refreshToken": next}))),
+        Err(NotRenewed::Unknown { next: None }) => Err(try_again(json!({}))),
+    }
 }
 
 /// The cart, and the tokens that the phone has to keep from now on.
@@ -161,45 +173,55 @@ fn logged_out(why: &str) -> HttpResponse {
     answer(HttpResponse::Unauthorized(), json!({"error": "logged_out", "message": why}))
 }
 
-/// Nobody knows whether this person is logged in. Whoever is, stays so, and keeps the tokens.
-fn try_again(backend: &Site) -> HttpResponse {
-    backend.aside("Countersign gives no answer: the phone is told to try again, and keeps its tokens");
-    let mut answer = HttpResponse::ServiceUnavailable();
-    answer.insert_header(("Retry-After", "5"));
-    self::answer(answer, json!({"error": "unavailable", "message": "try again in some seconds"}))
+/// Nobody knows whether this person is logged in. Whoever is, stays so, and keeps the tokens but for what is new of them.
+fn try_again(mut renewed: Value) -> HttpResponse {
+    renewed["error"] = json!("unavailable");
+    renewed["message"] = json!("try again in some seconds");
+    let mut refusal = HttpResponse::ServiceUnavailable();
+    refusal.insert_header(("Retry-After", "5"));
+    answer(refusal, renewed)
 }
 
-fn answer(mut answer: actix_web::HttpResponseBuilder, body: Value) -> HttpResponse {
+fn answer(mut answer: HttpResponseBuilder, body: Value) -> HttpResponse {
     answer.insert_header(("Cache-Control", "no-store")).json(body)
 }
 
-async fn serve(listen: SocketAddr, options: &Options) -> Result<(), Box<dyn Error>> {
-    let way = options.way()?;
-    let backend = Data::new(Site::mobile(&way));
+/// How bodies are read.
+fn bodies() -> JsonConfig {
+    JsonConfig::default().limit(BODY).error_handler(|error, _| {
+        let told = json!({"error": "invalid_request", "message": error.to_string()});
+        InternalError::from_response(error, answer(HttpResponse::BadRequest(), told)).into()
+    })
+}
+
+async fn serve(address: SocketAddr, options: &Options) -> Result<(), Box<dyn Error>> {
+    let listener = options::listen(address)?;
+    let address = listener.local_addr()?;
+    let connection = options.connect()?;
+    let backend = Data::new(Site::mobile(&connection)?);
     let server = HttpServer::new(move || {
         let api = web::scope("/api")
             .route("/login", web::post().to(log_in))
             .route("/cart", web::get().to(cart))
             .route("/cart", web::post().to(add))
             .route("/logout", web::post().to(log_out));
-        App::new().app_data(backend.clone()).service(api)
+        App::new().app_data(backend.clone()).app_data(bodies()).service(api)
     });
-    let server = server.workers(2).max_connections(200).shutdown_timeout(1).bind(listen)?;
-    let address = server.addrs()[0];
+    let server = server.workers(2).max_connections(200).shutdown_timeout(1).listen(listener)?;
     told::line(format!("listening on http://{address}"));
-    if let Some(password) = way.password() {
-        told::line("Play the phone in another terminal (with --thief the one who stole what it keeps):");
-        told::line(format!("  PASSWORD={password} cargo run --release --example phone -- --backend http://{address}"));
+    if let Some(password) = connection.password() {
+        told::line("Play the phone in another terminal, and then, with --thief, the one who stole what it keeps:");
+        told::line(format!(
+            "  PASSWORD='{password}' cargo run --release --example phone -- --backend http://{address}"
+        ));
     }
-    options.say(&way);
+    options.introduce(&connection, &format!("A JWT is good for {}", options.access_ttl));
     Ok(server.run().await?)
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
-    if let Some(code) = own_server::is_the_server() {
-        return Ok(code);
-    }
-    let Arguments { listen, options } = Arguments::parse();
-    actix_web::rt::System::new().block_on(serve(listen, &options))?;
-    Ok(ExitCode::SUCCESS)
+fn main() -> ExitCode {
+    common::run(async || {
+        let Arguments { listen, options } = Arguments::parse();
+        serve(listen, &options).await
+    })
 }

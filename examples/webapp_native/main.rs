@@ -16,13 +16,11 @@ use clap::Parser;
 use common::countersign::{No, Tokens};
 use common::jwt::{Claims, Jwt};
 use common::options::Options;
-use common::own_server;
 use common::person::Person;
-use common::renewal::{Numbers, Renewed};
-use common::site::Site;
+use common::site::{Site, given};
+use common::told::Told;
 use common::web::{cookie, until_closed};
-use common::web_app::{self, Login, Visit};
-use std::error::Error;
+use common::web_app::{self, Away, Login, REDEEMED, Steps, Visitor, next_cookie, renew};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -36,32 +34,34 @@ struct Arguments {
     options: Options,
 }
 
-/// Nothing is kept: whoever shows a JWT is who it says.
+/// Nothing is kept here: whoever shows a JWT is who it says.
 struct InTheBrowser;
 
-/// The numbers of the first step in which a JWT is renewed; in which a thief does that, who can be told from the owner by nothing but a JWT that is
-/// none; and in which the refresh token turns out to be dead.
-const RENEWED: usize = 11;
-const STOLEN: usize = 30;
-const DEAD: usize = 15;
-/// How much higher the forums' numbers are.
-const FURTHER: usize = 19;
+/// The first step in which an expired JWT is renewed, of four; and the first in which a thief does that, who shows a JWT that is not valid.
+const EXPIRED: usize = 11;
+const INVALID: usize = 30;
 
 impl InTheBrowser {
-    /// The page is asked for without a JWT that is good: the refresh token gets another one.
-    async fn renew(&self, site: &Site, request: &HttpRequest, good: usize, why: &str) -> Visit {
-        let Renewed { jwt, who, next } = match Visit::renewed(site, request, Numbers { good, dead: DEAD }, why).await {
-            Ok(renewed) => renewed,
-            Err(visit) => return visit,
-        };
-        site.same_step(good + 3, format!("the browser gets the page of {}, and the new JWT in a cookie", who.email));
-        Visit::again(who, until_closed(Self::COOKIE, &jwt), next.as_deref())
+    /// The page is asked for without a JWT that is good: the refresh token gets another one. `first` is the number of the first step.
+    async fn renewed(&self, site: &Site, request: &HttpRequest, first: usize, why: &str) -> Result<Visitor, Away> {
+        let asked = format!("the browser asks for {} with a refresh token and {why}", site.look.page);
+        let renewed = renew::<Self>(site, request, &asked).await?;
+        let told = [
+            asked,
+            REDEEMED.to_owned(),
+            given(renewed.next.as_ref()),
+            format!("the browser gets the page of {}, and the new JWT in a cookie", renewed.who.email),
+        ];
+        let mut cookies = next_cookie(renewed.next.as_deref());
+        cookies.push(until_closed(Self::COOKIE, &renewed.jwt));
+        Ok(Visitor { who: renewed.who, cookies, told: Told::new(first, told) })
     }
 }
 
 impl Login for InTheBrowser {
-    const AGAIN: usize = 19;
+    const STEPS: Steps = Steps { dead: 15, again: 19, forums: 19 };
     const COOKIE: &str = "jwt";
+    const DOMAIN: &str = "native";
 
     async fn log_in(
         &self,
@@ -73,33 +73,36 @@ impl Login for InTheBrowser {
         site.step(6, "login and password go to Countersign: POST /api/login");
         let Tokens { jwt, refresh } = site.countersign.login(login, password, person).await?;
         site.step(7, "200: the password is right; the user, a JWT and a refresh token");
-        site.step(8, format!("the browser is sent to {}, with the JWT and the refresh token in cookies", site.page));
+        site.step(
+            8,
+            format!("the browser is sent to {}, with the JWT and the refresh token in cookies", site.look.page),
+        );
         Ok((jwt, refresh))
     }
 
-    async fn visit(&self, site: &Site, request: &HttpRequest) -> Visit {
+    async fn visit(&self, site: &Site, request: &HttpRequest) -> Result<Visitor, Away> {
         let Some(jwt) = cookie(request, Self::COOKIE) else {
-            return self.renew(site, request, RENEWED, "no JWT").await;
+            return self.renewed(site, request, EXPIRED, "no JWT").await;
         };
         match site.judge(&jwt).await {
             Jwt::Good(who) => {
                 // Somebody with a stolen JWT looks the same: steps 34 and 35.
-                site.step(9, format!("the browser asks for {} with a JWT", site.page));
-                site.step(
-                    10,
+                let told = [
+                    format!("the browser asks for {} with a JWT", site.look.page),
                     format!("the JWT is verified, and nobody is asked: the browser gets the page of {}", who.email),
-                );
-                Visit::In { who, cookies: Vec::new() }
+                ];
+                Ok(Visitor { who, cookies: Vec::new(), told: Told::new(site.number(9), told) })
             }
-            Jwt::Expired => self.renew(site, request, RENEWED, "a JWT that has expired").await,
-            Jwt::Invalid => self.renew(site, request, STOLEN, "a JWT that is not valid").await,
+            Jwt::Expired => self.renewed(site, request, EXPIRED, "a JWT that has expired").await,
+            Jwt::Invalid => self.renewed(site, request, INVALID, "a JWT that is not valid").await,
+            Jwt::Unknown => Err(Away::Unknown { cookies: Vec::new() }),
         }
     }
 
     async fn peek(&self, site: &Site, request: &HttpRequest) -> Option<Claims> {
         match site.judge(&cookie(request, Self::COOKIE)?).await {
             Jwt::Good(who) => Some(who),
-            Jwt::Expired | Jwt::Invalid => None,
+            Jwt::Expired | Jwt::Invalid | Jwt::Unknown => None,
         }
     }
 
@@ -107,11 +110,10 @@ impl Login for InTheBrowser {
     fn forget(&self, _: &HttpRequest) {}
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
-    if let Some(code) = own_server::is_the_server() {
-        return Ok(code);
-    }
-    let Arguments { listen, options } = Arguments::parse();
-    actix_web::rt::System::new().block_on(web_app::serve(listen, &options, FURTHER, || InTheBrowser))?;
-    Ok(ExitCode::SUCCESS)
+fn main() -> ExitCode {
+    common::run(async || {
+        let Arguments { listen, options } = Arguments::parse();
+        let lives = format!("A JWT is good for {}", options.access_ttl);
+        web_app::serve(listen, &options, &lives, || InTheBrowser).await
+    })
 }

@@ -3,10 +3,9 @@
 
 mod forger;
 mod kits;
-mod loopback;
 mod lossy;
 
-use crate::support::{Plan, Server, claims};
+use crate::support::{Plan, Server, claims, loopback};
 use forger::Forger;
 use kits::Kit;
 use lossy::Lossy;

@@ -1,7 +1,7 @@
 //! An issuer whose keys we have, so that it signs what no real server signs. Its introspection is never available.
 
-use super::loopback::{response, serve};
 use super::{now, overlaid};
+use crate::support::loopback::{response, serve};
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,9 +1,7 @@
 //! What stands between a backend and the server on a bad day: the first request of all gets a 503, and the answer to the first
 //! refresh is lost on the way.
 
-use super::loopback::{Request, response, serve};
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use crate::support::loopback::{Request, forward, response, serve};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -71,18 +69,4 @@ impl Seen {
         let person = ["X-Forwarded-For", "X-Forwarded-User-Agent"].map(|name| request.header(name));
         Self { asked, person, at: Instant::now() }
     }
-}
-
-/// Asks the server over a connection of its own, and gives the answer as it came.
-fn forward(address: &str, request: &Request) -> Vec<u8> {
-    // Headers that are about the connection stay on it.
-    let hop = ["connection:", "upgrade:", "http2-settings:", "keep-alive:"];
-    let kept = request.head.iter().filter(|line| !hop.iter().any(|name| line.to_lowercase().starts_with(name)));
-    let mut text = kept.fold(String::new(), |text, line| text + line + "\r\n");
-    text += &format!("Connection: close\r\n\r\n{}", request.body);
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(text.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    answer
 }

@@ -1,6 +1,9 @@
 //! What a server answered.
 
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 /// An answer, read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +20,24 @@ impl Answer {
         let headers = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned())).collect();
         let status = response.status().as_u16();
         Ok(Self { status, headers, body: response.body_mut().read_to_string()? })
+    }
+
+    /// What an address answers to a request that is sent as it stands, over a connection of its own, to whatever host it names.
+    pub fn to(address: &str, host: &str, asked: (&str, &str), headers: &[(&str, &str)], body: &[u8]) -> Self {
+        let (method, path) = asked;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!("Content-Length: {}\r\n\r\n", body.len());
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        // A body that is refused by its announced length is not waited for.
+        let _ = stream.write_all(body);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        Self::parse(&String::from_utf8(answer).unwrap())
     }
 
     /// Reads an answer as it stood on the wire, to the end of its connection.

@@ -80,3 +80,17 @@ pub fn response(status: &str, headers: &str, body: &str) -> Vec<u8> {
 pub fn closed_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
+
+/// Asks the server over a connection of its own, and gives the answer as it came.
+pub fn forward(address: &str, request: &Request) -> Vec<u8> {
+    // Headers that are about the connection stay on it.
+    let hop = ["connection:", "upgrade:", "http2-settings:", "keep-alive:"];
+    let kept = request.head.iter().filter(|line| !hop.iter().any(|name| line.to_lowercase().starts_with(name)));
+    let mut text = kept.fold(String::new(), |text, line| text + line + "\r\n");
+    text += &format!("Connection: close\r\n\r\n{}", request.body);
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(text.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    answer
+}
