@@ -150,6 +150,8 @@ metrics! {
     signing_key_age_seconds: IntGaugeVec["alg"],
     /// Entries under the journal's Merkle root.
     checkpoint_size: IntGauge,
+    /// Requests refused because a network or a client makes too many, by which of the two.
+    rate_limited_total: IntCounterVec["by"],
     /// Requests by route, method and class of status.
     http_requests_total: IntCounterVec["route", "method", "class"],
     /// Seconds from a request's head to its answer, by route.

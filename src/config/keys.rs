@@ -154,6 +154,18 @@ pub static KEYS: &[Key] = &[
         "Requests being answered at the same time; further ones get 503.",
     ),
     key(
+        "http.per_network",
+        Kind::Count(0, 1_000_000, "requests a second"),
+        "0",
+        "Requests of one network (/24 of IPv4, /48 of IPv6); further ones get 429. 0: as many as come. The peer counts, and that is mostly an app's backend.",
+    ),
+    key(
+        "http.per_client",
+        Kind::Count(0, 1_000_000, "requests a second"),
+        "0",
+        "Requests of one client that has authenticated; further ones get 429. 0: as many as come.",
+    ),
+    key(
         "http.max_head",
         Kind::Size(4 * KIB, 64 * KIB),
         "32KiB",
