@@ -20,8 +20,8 @@ pub struct Options {
     /// How long a login can be renewed
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse, conflicts_with = "countersign")]
     pub refresh_ttl: Span,
-    /// Ask a Countersign that runs already; the environment gives the secrets of each app: STORE_SECRET and STORE_KEY (its API key), FORUMS_SECRET and
-    /// FORUMS_KEY. Without it the demo starts one of its own, on a temporary directory
+    /// Ask a Countersign that runs already, and whose clients have `token_refresh = false`; the environment gives the secrets of each app: STORE_SECRET and
+    /// STORE_KEY (its API key), FORUMS_SECRET and FORUMS_KEY. Without it the demo starts one of its own, on a temporary directory
     #[arg(long, value_name = "URL")]
     pub countersign: Option<String>,
     /// Its issuer, where that is not its URL

@@ -10,7 +10,7 @@ pub const ICON: &str = include_str!("icon.svg");
 
 /// Who looks at a page.
 #[derive(Clone, Copy)]
-enum Viewer<'a> {
+pub enum Viewer<'a> {
     /// Somebody who is logged in, by e-mail address.
     Person(&'a str),
     /// Nobody who is logged in.
@@ -20,19 +20,19 @@ enum Viewer<'a> {
 }
 
 /// The home page, for everybody.
-pub fn home(look: &Look, email: Option<&str>) -> Markup {
+pub fn home(look: &Look, viewer: Viewer<'_>) -> Markup {
     let its_page = look.page_title.replacen("Your", "your", 1);
     let text = html! {
         h1 { "Welcome to the " (look.title) }
-        @if email.is_some() {
-            p { "You are logged in." }
-            p { a.button href=(look.page) { "Go to " (its_page) } }
-        } @else {
+        @if let Viewer::Stranger = viewer {
             p { "Log in to see " (its_page) "." }
             p { a.button href="/login" { "Log in" } }
+        } @else {
+            @if let Viewer::Person(_) = viewer { p { "You are logged in." } }
+            p { a.button href=(look.page) { "Go to " (its_page) } }
         }
     };
-    layout(look, look.title, "/", email.map_or(Viewer::Stranger, Viewer::Person), &text)
+    layout(look, look.title, "/", viewer, &text)
 }
 
 /// Why the login form is shown.

@@ -3,7 +3,7 @@
 use super::countersign::No;
 use super::jwt::Claims;
 use super::options::{self, Options};
-use super::pages::{self, Because, Trouble};
+use super::pages::{self, Because, Trouble, Viewer};
 use super::person::{Person, text};
 use super::site::{NotRenewed, Renewed, Site};
 use super::told::{self, Told};
@@ -189,9 +189,15 @@ fn forms<L: Login>(app: &Data<WebApp<L>>) -> FormConfig {
 async fn home<L: Login>(app: Data<WebApp<L>>, request: HttpRequest) -> HttpResponse {
     app.site.step(1, "a browser asks for the home page");
     let who = app.login.peek(&app.site, &request).await;
-    app.site
-        .step(2, if who.is_some() { "it gets the page" } else { "it gets the page, with a link to the login form" });
-    page(StatusCode::OK, pages::home(&app.site.look, who.as_ref().map(|who| who.email.as_str())))
+    let viewer = match &who {
+        Some(who) => Viewer::Person(&who.email),
+        // A refresh token may be good still: the page behind the link finds out.
+        None if cookie(&request, REFRESH).is_some() => Viewer::Anybody,
+        None => Viewer::Stranger,
+    };
+    let is_stranger = matches!(viewer, Viewer::Stranger);
+    app.site.step(2, if is_stranger { "it gets the page, with a link to the login form" } else { "it gets the page" });
+    page(StatusCode::OK, pages::home(&app.site.look, viewer))
 }
 
 async fn login_form<L: Login>(app: Data<WebApp<L>>, request: HttpRequest) -> HttpResponse {

@@ -13,7 +13,6 @@ mod client;
 mod completions;
 mod config;
 mod demo;
-mod demo_script;
 mod diagnostics;
 mod dumps;
 mod journal;

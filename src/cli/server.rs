@@ -31,6 +31,17 @@ pub fn serve(
     options: Options,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    serve_until(config, bootstrap, options, listening, std::future::pending())
+}
+
+/// The same, and no longer than until `over`: for a server that is somebody's own.
+pub fn serve_until(
+    config: &Config,
+    bootstrap: Bootstrap,
+    options: Options,
+    listening: impl FnOnce(&str) -> Result<(), Failure>,
+    over: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let world = World::real();
     let tls = certificate::open(config, &world)?;
     let listen = config.http.listen;
@@ -41,7 +52,7 @@ pub fn serve(
         .map(|listen| bind(listen, "COUNTERSIGN__METRICS__LISTEN or metrics.listen"))
         .transpose()?;
     let bound = Bound { listener, metrics, tls, issuer: config.issuer_at(address), url: config.url_at(address) };
-    let stopped = actix_rt::System::new().block_on(run(config, bootstrap, options, world, bound, listening))?;
+    let stopped = actix_rt::System::new().block_on(run(config, bootstrap, options, world, bound, listening, over))?;
     // With the runtime went the last hold on the store.
     stopped.compact();
     tracing::info!("stopped in good order");
@@ -77,6 +88,7 @@ async fn run(
     world: World,
     bound: Bound,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
+    over: impl Future<Output = ()>,
 ) -> Result<Stopped, Failure> {
     let mut stop = Stop::new()?;
     let on_these_doors = bound.metrics.is_none() && config.http.listen.ip().is_loopback();
@@ -105,7 +117,10 @@ async fn run(
     };
     match let_in {
         Ok(true) => {
-            stop.asked().await;
+            tokio::select! {
+                () = stop.asked() => {}
+                () = over => {}
+            }
             tracing::info!("stopping: requests under way are finished first; a second signal ends the process at once");
         }
         Ok(false) => tracing::info!("stopping before requests were let in"),

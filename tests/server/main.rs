@@ -4,6 +4,7 @@ mod admin_accounts;
 mod admin_api_keys;
 mod admin_clients;
 mod admin_keys;
+mod attacks;
 mod backup;
 mod bad_input;
 mod bad_start;

@@ -84,6 +84,11 @@ impl Narration {
         let line = self.wait_for(&format!("{place} {number}"), from, |line| sentence(line, place, number).is_some());
         sentence(&line, place, number).unwrap().to_owned()
     }
+
+    /// Whether the app has told a step so far.
+    pub fn has_told(&self, place: &str, number: usize) -> bool {
+        self.lines.0.lock().unwrap().iter().any(|line| sentence(line, place, number).is_some())
+    }
 }
 
 /// What a line says of a step at a place, where it is about that.

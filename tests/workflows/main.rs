@@ -2,6 +2,7 @@
 //! they are, a recording proxy between them and the real binary, and a browser or a phone that asks them.
 
 mod app;
+mod browser;
 mod differences;
 mod document;
 mod mobile;
@@ -10,6 +11,7 @@ mod scenes;
 mod spy;
 mod stage;
 mod steps;
+mod thefts;
 mod visit;
 mod visitor;
 mod webapp_native;

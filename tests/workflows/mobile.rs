@@ -94,7 +94,7 @@ const CART_WITH_MORE: [&str; 3] = ["Ship's biscuits", "A good lamp", "A compass"
 fn mobile_step_01_the_app_is_opened_and_shows_its_login_form_before_anybody_is_asked() {
     in_both_modes(|mode| {
         let stage = Stage::new(APP, mode, BRIEF);
-        let backend = format!("http://{}", stage.app.address);
+        let (backend, before) = (format!("http://{}", stage.app.address), stage.spy.seen().len());
         let flags = ["--backend", &backend, "--every", "1"].map(str::to_owned);
         let (told, well) = App::run("phone", &flags, &[("PASSWORD", PASSWORD)]);
         assert!(well, "{told}");
@@ -102,8 +102,7 @@ fn mobile_step_01_the_app_is_opened_and_shows_its_login_form_before_anybody_is_a
         // The steps that the phone tells go on to the last: a login that has ended, and another one.
         let steps: Vec<&str> = told.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
         assert_eq!((&steps[..2], &steps[steps.len() - 2..]), (&["1", "2"][..], &["12", "16"][..]), "{told}");
-        let asked = stage.spy.seen();
-        assert_eq!(asked[0].path, TOKENS, "the first question is the login of step 2");
+        assert_eq!(stage.spy.seen()[before].path, TOKENS, "the first question is the login of step 2");
         stage.app.narration.step(0, "mobile", 2);
     });
 }
@@ -181,7 +180,7 @@ fn mobile_step_06_the_phone_asks_for_the_cart_with_both_tokens() {
     });
 }
 
-/// Request: that of step 6; nothing is asked of Countersign, but once for its public keys
+/// Request: that of step 6; nothing is asked of Countersign, whose public keys the backend has from its start
 /// Answer: 200, JSON with `items`: the cart of whom the JWT names
 #[test]
 fn mobile_step_07_the_backend_verifies_the_jwt_by_itself_and_answers_with_the_cart() {

@@ -97,9 +97,9 @@ impl Lives {
 pub struct Stage {
     pub mode: Mode,
     pub lives: Lives,
-    pub server: Server,
-    pub spy: Spy,
     pub app: App,
+    pub spy: Spy,
+    pub server: Server,
 }
 
 impl Stage {
@@ -121,16 +121,28 @@ impl Stage {
             ("FORUMS_KEY", FORUMS.key),
         ];
         let app = App::start(app, &flags, &env);
-        Self { mode, lives, server, spy, app }
+        Self { mode, lives, app, spy, server }
     }
 
     /// From here on what a site's client is given lives long. A scene that waits for the end of something short plays on at any speed.
     pub fn lengthen_lives(&self, site: &Site) {
-        let lives = r#"{"access_ttl": "1h", "refresh_idle_ttl": "1d", "refresh_absolute_ttl": "1d"}"#;
+        self.change(site, r#"{"access_ttl": "1h", "refresh_idle_ttl": "1d", "refresh_absolute_ttl": "1d"}"#);
+    }
+
+    /// Changes the client of a site, as somebody does who administers.
+    pub fn change(&self, site: &Site, settings: &str) {
         let path = format!("/admin/clients/{}", site.client);
         let headers = [("Authorization", &*format!("Bearer {ADMIN}")), ("Content-Type", "application/json")];
-        let answer = self.server.send("PATCH", &path, &headers, lives.as_bytes());
+        let answer = self.server.send("PATCH", &path, &headers, settings.as_bytes());
         assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// The sessions at a site that are open at this moment.
+    pub fn open_sessions(&self, site: &Site) -> Vec<Value> {
+        let path = format!("/admin/sessions?client={}", site.client);
+        let answer = self.server.get_as(&path, &[("Authorization", &format!("Bearer {ADMIN}"))]);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()["items"].as_array().unwrap().clone()
     }
 
     /// What Countersign shows of a session.
@@ -207,6 +219,7 @@ pub fn wait_until_expired(jwt: &str) {
     }
 }
 
+/// As the demo apps declare it for a server of their own.
 fn bootstrap(mode: Mode, lives: Lives) -> String {
     let rotation = if mode.replaces_refresh_tokens() { "always" } else { "never" };
     let Lives { access, refresh, .. } = lives;
@@ -239,6 +252,7 @@ id = "{client}"
 secret = "{secret}"
 profile = "fusionauth"
 rotation = "{rotation}"
+token_refresh = false
 access_ttl = "{access}"
 refresh_idle_ttl = "{refresh}"
 refresh_absolute_ttl = "{refresh}"

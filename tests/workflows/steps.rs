@@ -2,7 +2,7 @@
 
 use crate::scenes::{Before, OWN_ITEM, REFRESH, REFRESH_COOKIE, SESSIONS, Workflow};
 use crate::spy::Exchange;
-use crate::stage::{From, LOGIN, Mode, PASSWORD, STORE, Site, Stage, sid};
+use crate::stage::{FORUMS, From, LOGIN, Mode, PASSWORD, STORE, Site, Stage, sid};
 use crate::support::claims;
 use crate::visit::Visit;
 use crate::visitor::{ALICE, Person, THIEF, Visitor};
@@ -130,9 +130,12 @@ impl Workflow {
             // What another login at the same site gave is another's, and none of it is good at the other site.
             let again = Visitor::new(stage, ALICE).log_in(site).sets(self.cookie);
             assert_ne!(again, before.own);
-            let other = if site.name == STORE.name { &crate::stage::FORUMS } else { &STORE };
+            let other = if site.name == STORE.name { &FORUMS } else { &STORE };
             let stranger = Visitor::new(stage, ALICE);
             stranger.plant(other, self.cookie, &before.own);
+            stranger.get(other, other.page).redirects_to("/login");
+            stranger.plant(other, self.cookie, &before.own);
+            stranger.plant(other, REFRESH_COOKIE, &before.refresh);
             stranger.get(other, other.page).redirects_to("/login");
         });
     }

@@ -23,10 +23,9 @@ impl<'a> Visit<'a> {
         Self { stage, answer, asked: stage.spy.seen().split_off(asked), from }
     }
 
-    /// Every path of Countersign's that the app asked at, in order, but for its public keys.
+    /// Every path of Countersign's that the app asked at, in order. Its public keys were fetched when the app was started.
     pub fn paths(&self) -> Vec<&str> {
-        let paths = self.asked.iter().map(|exchange| exchange.path.as_str());
-        paths.filter(|path| *path != "/.well-known/jwks.json").collect()
+        self.asked.iter().map(|exchange| exchange.path.as_str()).collect()
     }
 
     /// What the app asked at a path of Countersign's.

@@ -33,12 +33,21 @@ impl<'a> Visitor<'a> {
 
     /// Asks for a page.
     pub fn get(&self, site: &Site, path: &str) -> Visit<'a> {
-        self.ask(site, ("GET", path), None)
+        self.ask(site, ("GET", path), &[], "")
     }
 
     /// Sends a form of one of the site's own pages.
     pub fn post(&self, site: &Site, path: &str, form: &[(&str, &str)]) -> Visit<'a> {
-        self.ask(site, ("POST", path), Some(form))
+        self.post_from(site.host, site, path, form)
+    }
+
+    /// The same from a page of any host.
+    pub fn post_from(&self, host: &str, site: &Site, path: &str, form: &[(&str, &str)]) -> Visit<'a> {
+        let origin = format!("http://{host}");
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let fields: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        let headers = [("Origin", &*origin), ("Content-Type", "application/x-www-form-urlencoded")];
+        self.ask(site, ("POST", path), &headers, &fields.join("&"))
     }
 
     pub fn log_in(&self, site: &Site) -> Visit<'a> {
@@ -59,19 +68,14 @@ impl<'a> Visitor<'a> {
         self.jars.borrow_mut().entry(site.host).or_default().insert(name.to_owned(), value.to_owned());
     }
 
-    fn ask(&self, site: &Site, asked: (&str, &str), form: Option<&[(&str, &str)]>) -> Visit<'a> {
-        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let fields = form.unwrap_or_default().iter().map(|(name, value)| format!("{name}={}", encoded(value)));
-        let body = fields.collect::<Vec<_>>().join("&");
-        let cookies = self.cookies(site).iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-        let (cookies, origin) = (cookies.join("; "), format!("http://{}", site.host));
+    fn ask(&self, site: &Site, asked: (&str, &str), more: &[(&str, &str)], body: &str) -> Visit<'a> {
+        let cookies: Vec<String> = self.cookies(site).iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let cookies = cookies.join("; ");
         let mut headers = vec![("X-Forwarded-For", self.person.address), ("User-Agent", self.person.agent)];
         if !cookies.is_empty() {
             headers.push(("Cookie", &cookies));
         }
-        if form.is_some() {
-            headers.extend([("Origin", &*origin), ("Content-Type", "application/x-www-form-urlencoded")]);
-        }
+        headers.extend(more);
         let visit = Visit::of(self.stage, |app| Answer::to(app, site.host, asked, &headers, body.as_bytes()));
         let mut jars = self.jars.borrow_mut();
         let jar = jars.entry(site.host).or_default();

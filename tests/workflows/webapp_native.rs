@@ -68,7 +68,7 @@ fn webapp_native_step_09_the_browser_asks_for_the_cart_with_both_cookies() {
     NATIVE.the_page_is_asked_for(&STORE, 9);
 }
 
-/// Request: that of step 9; nothing is asked of Countersign, but once for its public keys
+/// Request: that of step 9; nothing is asked of Countersign, whose public keys the app has from its start
 /// Answer: 200, the page with the person's cart; no cookie is set
 #[test]
 fn webapp_native_step_10_the_store_verifies_the_jwt_and_answers_with_the_cart() {
@@ -204,7 +204,7 @@ fn webapp_native_step_28_the_browser_asks_for_the_posts_with_both_cookies() {
     NATIVE.the_page_is_asked_for(&FORUMS, 28);
 }
 
-/// Request: that of step 28; nothing is asked of Countersign, but once for its public keys
+/// Request: that of step 28; nothing is asked of Countersign, whose public keys the app has from its start
 /// Answer: 200, the page with the person's posts; no cookie is set
 #[test]
 fn webapp_native_step_29_the_forums_verify_the_jwt_and_answer_with_the_posts() {

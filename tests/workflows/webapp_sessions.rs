@@ -58,9 +58,12 @@ fn outlives_its_end(site: &Site, by_a_thief: bool, number: usize) {
             visit.leaves(SESSIONS.cookie);
             visit.leaves(REFRESH_COOKIE);
             visit.told(site.name, number);
-            let asked = visit.paths();
-            assert_eq!(asked.len(), usize::from(stage.mode == Mode::Default), "{asked:?}");
-            assert!(asked.iter().all(|path| path.starts_with("/admin/sessions/")), "{asked:?}");
+            assert_eq!(visit.asked.len(), usize::from(stage.mode == Mode::Default), "{:?}", visit.paths());
+            for asked in &visit.asked {
+                assert!(asked.method == "GET" && asked.path.starts_with("/admin/sessions/"), "{}", asked.path);
+                assert_eq!(asked.header("Authorization").as_deref(), Some(site.key));
+                assert_eq!((asked.answer.status, asked.answer.text("state").as_str()), (200, "open"));
+            }
         }
     });
 }

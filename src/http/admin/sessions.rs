@@ -25,7 +25,7 @@ pub struct SessionBody {
     account: String,
     /// Where it is.
     client: String,
-    /// `open`, `over` (ended by something that ends many, its own record follows), `revoked` or `expired`.
+    /// `open`, `over` (its time has come, or something ended many: its own record follows), `revoked` or `expired`.
     #[schema(example = "open")]
     state: &'static str,
     /// Why it ended, where it was revoked.

@@ -2,8 +2,8 @@
 //! API: every member that is sent has the type that stands there, and none is unknown there.
 
 use super::official::server;
-use super::official_programs::{API_KEY, left_out};
-use crate::support::{Answer, Server};
+use super::official_programs::API_KEY;
+use crate::support::{Answer, Server, left_out};
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::process::{Command, Stdio};

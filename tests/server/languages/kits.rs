@@ -1,7 +1,7 @@
 //! How the programs of each language are run, where it is installed.
 
 use crate::python::Python;
-use crate::support::is_installed;
+use crate::support::{is_installed, left_out};
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -61,13 +61,6 @@ fn path(name: &str) -> String {
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(ToString::to_string).collect()
-}
-
-/// Says why a language is left out, or fails where nothing may be.
-fn left_out(why: &str) -> Option<Kit> {
-    assert!(std::env::var_os("COUNTERSIGN_TEST_STRICT").is_none(), "{why}");
-    println!("skipped: {why}");
-    None
 }
 
 /// The examples of this crate. They are built here because a run of some tests only does not build them.

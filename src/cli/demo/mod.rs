@@ -1,12 +1,16 @@
 //! `countersign demo`: a working server with a demo client and account, to be tried out with a shell.
 
-use super::demo_script::script;
+mod attack;
+mod script;
+
 use super::diagnostics::{self, announce};
 use super::server::{Options, serve};
 use super::{Common, Failure};
 use crate::config::bootstrap::Bootstrap;
 use crate::entropy::{SystemEntropy, token};
+use attack::Attack;
 use clap::Args;
+use script::script;
 use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
@@ -24,12 +28,15 @@ pub struct Arguments {
     /// Keep the demo here, and go on with it next time [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Address to listen on; port 0 picks one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
-    listen: String,
+    /// Address to listen on; port 0 picks one [default: 127.0.0.1:8080, with --attack 127.0.0.1:0]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<String>,
     /// Let tokens and sessions end within seconds, to watch what an app does then
     #[arg(long)]
     short_lived: bool,
+    /// Play a theft in three acts, check every claim of it, and end
+    #[arg(long, value_name = "THEFT", conflicts_with_all = ["data_dir", "short_lived"])]
+    attack: Option<Attack>,
 }
 
 const AFTER_HELP: &str = "\
@@ -39,13 +46,20 @@ replay a stolen token, and show what the journal tells of it. Ctrl-C ends the de
 With --short-lived an access token is good for 3 seconds, a session ends 20 seconds after its last refresh and 60 seconds after
 its login, and a lost refresh can be asked for again for 2 seconds. An app that is tried against it meets every end within a minute.
 
+With --attack nothing is pasted: the demo plays a theft at a server of its own, first as FusionAuth's documents draw it, then under
+Countersign's defaults, then after somebody acts. It prints who asks what and what comes of it, and the journal's events of each act.
+A line is printed once the real answer is what the play expects, and what is said at the end of an act once the journal bears it out.
+
 Examples:
   countersign demo
   countersign demo --short-lived
+  countersign demo --attack stolen-refresh-token
+  countersign demo --attack stolen-jwt
+  countersign demo --attack stolen-session
   countersign demo --data-dir ./demo --listen 127.0.0.1:0
 
-Exit codes: 0 stopped; 1 it could not start, standard error says why; 2 wrong command line or configuration; 70 and 74 as
-for serve.";
+Exit codes: 0 stopped, or the theft was played and every claim held; 1 it could not start, or a claim did not hold, standard error
+says which; 2 wrong command line or configuration; 70 and 74 as for serve.";
 
 /// The demo's secrets, made at its first start.
 pub struct Secrets {
@@ -68,6 +82,9 @@ const SHORT: Lifetimes = Lifetimes { access: 3, idle: 20, absolute: 60, retry: 2
 
 /// Serves the demo until it is told to stop.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    if let Some(attack) = arguments.attack {
+        return attack::run(attack, arguments.listen.unwrap_or_else(|| "127.0.0.1:0".to_owned()));
+    }
     let (directory, temporary) = match arguments.data_dir {
         Some(directory) => (directory, None),
         None => {
@@ -77,7 +94,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     };
     // The printed lines are for another shell, which is somewhere else.
     let directory = std::path::absolute(directory).map_err(Failure::new)?;
-    let common = Common { data_dir: Some(directory.clone()), listen: Some(arguments.listen), ..Common::default() };
+    let listen = arguments.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let common = Common { data_dir: Some(directory.clone()), listen: Some(listen), ..Common::default() };
     let mut config = common.load()?;
     // Who tries a demo comes alone, and need not be told how many files the machine allows.
     config.http.max_connections = config.http.max_connections.min(100);

@@ -1,7 +1,7 @@
 //! What the demo prints: who can log in, and lines that show every answer, to be pasted into a shell one by one or all at
 //! once. Comments hold no quotes, question marks or brackets: zsh reads pasted comments as commands unless told otherwise.
 
-use super::demo::{CLIENT, LOGIN, Lifetimes, Secrets};
+use super::{CLIENT, LOGIN, Lifetimes, Secrets};
 use std::path::Path;
 
 /// The demo's text. The lines need a POSIX shell and curl.
