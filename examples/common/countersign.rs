@@ -12,9 +12,8 @@ use std::time::Duration;
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
-/// How long a call may take, how often a refresh is asked for, and the pause between. Together less than the client's `retry_window` (30
-/// seconds unless set otherwise): a refresh that is repeated later looks stolen.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a refresh is asked for, and the pause between. With the time that a call may take (`--timeout`) that is together less than the
+/// client's `retry_window` (30 seconds unless set otherwise): a refresh that is repeated later looks stolen.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -58,8 +57,9 @@ pub struct Countersign {
 type Sent = ureq::http::Result<Request<String>>;
 
 impl Countersign {
-    pub fn new(place: &'static str, url: &str, credentials: Credentials) -> Self {
-        Self { place, url: url.to_owned(), credentials, agent: agent() }
+    /// `timeout`: how long a call may take.
+    pub fn new(place: &'static str, url: &str, credentials: Credentials, timeout: Duration) -> Self {
+        Self { place, url: url.to_owned(), credentials, agent: agent(timeout) }
     }
 
     /// Logs somebody in by the password grant: `POST /oauth2/token`. Asked once: another try is for the person to decide.
@@ -181,8 +181,8 @@ impl Countersign {
 }
 
 /// Secrets go where they are sent, and nowhere else: no redirects, and no proxy that the environment names.
-pub fn agent() -> Agent {
-    let config = Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0).proxy(None);
+pub fn agent(timeout: Duration) -> Agent {
+    let config = Agent::config_builder().timeout_global(Some(timeout)).max_redirects(0).proxy(None);
     config.http_status_as_error(false).build().into()
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use std::error::Error;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+use ureq::Agent;
 
 /// How long the keys are believed before they are fetched again, and how long at most when that fails.
 const FRESH: Duration = Duration::from_secs(300);
@@ -52,24 +53,27 @@ pub struct Verifier {
     url: String,
     issuer: String,
     audience: String,
+    agent: Agent,
     keys: Mutex<Keys>,
 }
 
 impl Verifier {
-    /// Of JWTs that `issuer` makes for `audience`, with the keys of the server at `url`, which are fetched.
+    /// Of JWTs that `issuer` makes for `audience`, with the keys of the server at `url`, which are fetched. `timeout`: how
+    /// long that may take.
     ///
     /// # Errors
     /// Where there is no server, or one with another issuer: then no JWT of it would ever be good.
-    pub fn new(url: &str, issuer: &str, audience: &str) -> Result<Self, Box<dyn Error>> {
-        let found: Value = fetch(url, "openid-configuration")
+    pub fn new(url: &str, issuer: &str, audience: &str, timeout: Duration) -> Result<Self, Box<dyn Error>> {
+        let agent = agent(timeout);
+        let found: Value = fetch(&agent, url, "openid-configuration")
             .map_err(|error| format!("Countersign at {url} does not answer ({error}): is it running?"))?;
         let found = found["issuer"].as_str().unwrap_or_default();
         if found != issuer {
             return Err(format!("the issuer of {url} is {found}: say --issuer {found}").into());
         }
-        let (set, now) = (fetch(url, "jwks.json")?, Instant::now());
+        let (set, now) = (fetch(&agent, url, "jwks.json")?, Instant::now());
         let keys = Mutex::new(Keys { set, fetched: now, asked: now, answered: true });
-        Ok(Self { url: url.to_owned(), issuer: issuer.to_owned(), audience: audience.to_owned(), keys })
+        Ok(Self { url: url.to_owned(), issuer: issuer.to_owned(), audience: audience.to_owned(), agent, keys })
     }
 
     /// Judges a JWT. Blocks while keys are fetched.
@@ -104,7 +108,7 @@ impl Verifier {
             (keys.asked, keys.answered) = (Instant::now(), false);
             // Nobody waits for the server who has a token that can be judged without it.
             drop(keys);
-            let fetched = fetch(&self.url, "jwks.json");
+            let fetched = fetch(&self.agent, &self.url, "jwks.json");
             keys = self.keys();
             if let Ok(set) = fetched {
                 (keys.set, keys.fetched, keys.answered) = (set, Instant::now(), true);
@@ -125,8 +129,8 @@ impl Verifier {
 /// The keys cannot be had, or not the one that a token names.
 struct NoKeys;
 
-fn fetch<T: serde::de::DeserializeOwned>(url: &str, name: &str) -> Result<T, ureq::Error> {
-    let mut answer = agent().get(format!("{url}/.well-known/{name}")).call()?;
+fn fetch<T: serde::de::DeserializeOwned>(agent: &Agent, url: &str, name: &str) -> Result<T, ureq::Error> {
+    let mut answer = agent.get(format!("{url}/.well-known/{name}")).call()?;
     match answer.status().as_u16() {
         200 => answer.body_mut().read_json(),
         status => Err(ureq::Error::StatusCode(status)),

@@ -8,6 +8,7 @@ use countersign::domain::time::Span;
 use std::env;
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
 
 #[derive(Args)]
 pub struct Options {
@@ -20,6 +21,10 @@ pub struct Options {
     /// How long a login can be renewed
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = parse, conflicts_with = "countersign")]
     pub refresh_ttl: Span,
+    /// How long a call to Countersign may take. A refresh is asked for three times: with more than 9s here the third may come after the
+    /// client's `retry_window` of 30 seconds, and look stolen
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse)]
+    pub timeout: Span,
     /// Ask a Countersign that runs already, and whose clients have `token_refresh = false`; the environment gives the secrets of each app: STORE_SECRET and
     /// STORE_KEY (its API key), FORUMS_SECRET and FORUMS_KEY. Without it the demo starts one of its own, on a temporary directory
     #[arg(long, value_name = "URL")]
@@ -33,6 +38,8 @@ pub struct Options {
 pub struct Connection {
     pub url: String,
     pub issuer: String,
+    /// How long a call may take.
+    pub timeout: Duration,
     /// The server that was started for this demo. It ends with it.
     own: Option<OwnServer>,
 }
@@ -40,16 +47,18 @@ pub struct Connection {
 impl Options {
     /// Finds the server, or starts one.
     pub fn connect(&self) -> Result<Connection, Box<dyn Error>> {
+        let timeout = Duration::from_secs(self.timeout.as_seconds().unsigned_abs());
         if let Some(url) = &self.countersign {
             let url = url.trim_end_matches('/').to_owned();
             if !url.starts_with("http://") && !url.starts_with("https://") {
                 return Err(format!("--countersign {url} is no URL: write http:// or https:// before it").into());
             }
-            return Ok(Connection { issuer: self.issuer.clone().unwrap_or_else(|| url.clone()), url, own: None });
+            let issuer = self.issuer.clone().unwrap_or_else(|| url.clone());
+            return Ok(Connection { url, issuer, timeout, own: None });
         }
         let rotation = if self.as_documented { "never" } else { "always" };
         let own = OwnServer::start(rotation, self.access_ttl, self.refresh_ttl)?;
-        Ok(Connection { issuer: own.url.clone(), url: own.url.clone(), own: Some(own) })
+        Ok(Connection { issuer: own.url.clone(), url: own.url.clone(), timeout, own: Some(own) })
     }
 
     /// Says how the demo goes, and who can log in. `lives`: what ends first, and when.

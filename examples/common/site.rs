@@ -83,8 +83,8 @@ pub enum NotRenewed {
 impl Site {
     pub fn store(connection: &Connection) -> Result<Self, Box<dyn Error>> {
         let credentials = connection.credentials("STORE", STORE, |own| &own.store)?;
-        let verifier = Verifier::new(&connection.url, &connection.issuer, STORE)?;
-        let countersign = Countersign::new(STORE_LOOK.name, &connection.url, credentials);
+        let verifier = Verifier::new(&connection.url, &connection.issuer, STORE, connection.timeout)?;
+        let countersign = Countersign::new(STORE_LOOK.name, &connection.url, credentials, connection.timeout);
         Ok(Self::new(STORE_LOOK, countersign, verifier, 0))
     }
 
@@ -97,8 +97,8 @@ impl Site {
     /// A step that has the number n at the store has the number n + `offset` here.
     pub fn forums(connection: &Connection, offset: usize) -> Result<Self, Box<dyn Error>> {
         let credentials = connection.credentials("FORUMS", FORUMS, |own| &own.forums)?;
-        let verifier = Verifier::new(&connection.url, &connection.issuer, FORUMS)?;
-        let countersign = Countersign::new(FORUMS_LOOK.name, &connection.url, credentials);
+        let verifier = Verifier::new(&connection.url, &connection.issuer, FORUMS, connection.timeout)?;
+        let countersign = Countersign::new(FORUMS_LOOK.name, &connection.url, credentials, connection.timeout);
         Ok(Self::new(FORUMS_LOOK, countersign, verifier, offset))
     }
 

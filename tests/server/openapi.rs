@@ -3,7 +3,7 @@
 
 use crate::markdown;
 use crate::python::Python;
-use crate::support::{BOOTSTRAP, Plan};
+use crate::support::{BOOTSTRAP, Plan, writes_pins};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,7 +22,7 @@ fn document() -> Value {
 
 /// Compares a file with what it should be, or writes it.
 fn pinned(path: &str, expected: &str) {
-    if std::env::var_os("COUNTERSIGN_TEST_UPDATE").is_some() {
+    if writes_pins() {
         fs::write(in_repository(path), expected).unwrap();
     }
     let found = fs::read_to_string(in_repository(path)).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The example apps as processes, and what they tell in their terminal.
 
+use crate::support::{signal, wait_for_end};
+use rustix::process::Signal;
 use std::fs::{File, Metadata};
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -21,14 +23,22 @@ impl App {
     pub fn start(name: &str, flags: &[String], env: &[(&str, &str)]) -> Self {
         let mut child = command(name, flags, env).spawn().unwrap();
         let narration = Narration::of(&mut child);
-        let said = narration.wait_for("where it listens", 0, |line| line.starts_with("listening on http://"));
-        let address = said.trim_start_matches("listening on http://").to_owned();
-        Self { child, address, narration }
+        // Whatever it says or does not say, it ends with this.
+        let mut app = Self { child, address: String::new(), narration };
+        let said = app.narration.wait_for("where it listens", 0, |line| line.starts_with("listening on http://"));
+        said.trim_start_matches("listening on http://").clone_into(&mut app.address);
+        app
     }
 
-    /// Runs an example to its end: what it printed, and whether it ended well.
+    /// Tells it to end, as Ctrl-C and service managers do, and gives its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        signal(self.child.id(), Signal::TERM);
+        wait_for_end(&mut self.child)
+    }
+
+    /// Runs an example to its end: what it printed, and whether it ended well. Why it did not stands in the test's own standard error.
     pub fn run(name: &str, flags: &[String], env: &[(&str, &str)]) -> (String, bool) {
-        let output = command(name, flags, env).output().unwrap();
+        let output = command(name, flags, env).stderr(Stdio::inherit()).output().unwrap();
         (String::from_utf8(output.stdout).unwrap(), output.status.success())
     }
 }
@@ -50,7 +60,14 @@ fn command(name: &str, flags: &[String], env: &[(&str, &str)]) -> Command {
 /// The lines that an app has printed so far.
 #[derive(Clone, Default)]
 pub struct Narration {
-    lines: Arc<(Mutex<Vec<String>>, Condvar)>,
+    told: Arc<(Mutex<Told>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Told {
+    lines: Vec<String>,
+    /// Nothing comes behind them.
+    has_ended: bool,
 }
 
 impl Narration {
@@ -59,24 +76,29 @@ impl Narration {
         let to = narration.clone();
         std::thread::spawn(move || {
             for line in out.lines().map_while(Result::ok) {
-                to.lines.0.lock().unwrap().push(line);
-                to.lines.1.notify_all();
+                to.told.0.lock().unwrap().lines.push(line);
+                to.told.1.notify_all();
             }
+            to.told.0.lock().unwrap().has_ended = true;
+            to.told.1.notify_all();
         });
         narration
     }
 
     pub fn len(&self) -> usize {
-        self.lines.0.lock().unwrap().len()
+        self.told.0.lock().unwrap().lines.len()
     }
 
     /// Waits for the first line behind the `from`th that is meant. The bound only ends a test that would hang.
-    fn wait_for(&self, what: &str, from: usize, is_meant: impl Fn(&str) -> bool) -> String {
-        let (lines, come) = (&self.lines.0, &self.lines.1);
-        let nothing = |lines: &mut Vec<String>| !lines.iter().skip(from).any(|line| is_meant(line));
-        let (lines, _) = come.wait_timeout_while(lines.lock().unwrap(), Duration::from_secs(60), nothing).unwrap();
-        let found = lines.iter().skip(from).find(|line| is_meant(line)).cloned();
-        found.unwrap_or_else(|| panic!("the app does not tell {what}, but only:\n{}", lines[from..].join("\n")))
+    pub fn wait_for(&self, what: &str, from: usize, is_meant: impl Fn(&str) -> bool) -> String {
+        let (told, come) = (&self.told.0, &self.told.1);
+        let find = |told: &Told| told.lines.iter().skip(from).find(|line| is_meant(line)).cloned();
+        let nothing = |told: &mut Told| !told.has_ended && find(told).is_none();
+        let (told, _) = come.wait_timeout_while(told.lock().unwrap(), Duration::from_secs(120), nothing).unwrap();
+        let (found, lines) = (find(&told), told.lines[from..].join("\n"));
+        let ended = if told.has_ended { " and has ended" } else { "" };
+        drop(told);
+        found.unwrap_or_else(|| panic!("the app does not tell {what}{ended}, but only:\n{lines}"))
     }
 
     /// Waits until the app has told a step at a place, behind the `from`th line: the sentence.
@@ -87,7 +109,7 @@ impl Narration {
 
     /// Whether the app has told a step so far.
     pub fn has_told(&self, place: &str, number: usize) -> bool {
-        self.lines.0.lock().unwrap().iter().any(|line| sentence(line, place, number).is_some())
+        self.told.0.lock().unwrap().lines.iter().any(|line| sentence(line, place, number).is_some())
     }
 }
 

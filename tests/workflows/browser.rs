@@ -1,6 +1,7 @@
 //! The web apps in Debian's Chromium: `browser/main.js` does what somebody does who has a keyboard and time, and looks at every page.
 //! Here is what it cannot know: whether the apps told every step meanwhile, and what Countersign was told and has written down.
 
+use crate::scenes::{self, REFRESH, Workflow};
 use crate::stage::{FORUMS, LOGIN, Lives, Mode, PASSWORD, STORE, Site, Stage};
 use crate::support::{events_in, is_installed, left_out, signal, wait_for_end, wait_until};
 use rustix::process::Signal;
@@ -8,14 +9,15 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
 
-/// Short, so that waiting for its end takes no time; what is short at the wrong moment is renewed, and nobody notices.
-const LIVES: Lives = Lives { access: "3s", refresh: "1d", session: "3s" };
 /// For as long as the walk waits for a refresh token to die.
 const SHORT: &str = r#"{"refresh_idle_ttl": "3s"}"#;
 
 /// Every page that is looked at.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 17] = [
     "store-home",
     "store-login",
     "store-login-wrong",
@@ -26,6 +28,8 @@ const PAGES: [&str; 15] = [
     "store-login-ended",
     "store-login-unavailable",
     "store-not-found",
+    "store-foreign",
+    "neither-site",
     "forums-home",
     "forums-login",
     "forums-posts",
@@ -35,10 +39,10 @@ const PAGES: [&str; 15] = [
 
 /// One of the web apps, with what is its own.
 struct WebApp {
-    name: &'static str,
-    cookie: &'static str,
-    /// Where it sends logins.
-    login: &'static str,
+    workflow: &'static Workflow,
+    /// What is worth nothing after a while is short, so that waiting for its end takes no time: at the wrong moment it is renewed, and nobody
+    /// notices. A JWT is also judged when it is renewed, and must not be over then on a machine that stands still for some seconds.
+    lives: Lives,
     /// The last steps of its document at the store, at the forums after these, and of the thefts after those.
     at_the_store: usize,
     at_the_forums: usize,
@@ -46,18 +50,16 @@ struct WebApp {
 }
 
 const SESSIONS: WebApp = WebApp {
-    name: "webapp_sessions",
-    cookie: "session",
-    login: "/oauth2/token",
+    workflow: &scenes::SESSIONS,
+    lives: Lives { session: "3s", ..Lives::LONG },
     at_the_store: 22,
     at_the_forums: 34,
     thefts: 42,
 };
 
 const NATIVE: WebApp = WebApp {
-    name: "webapp_native",
-    cookie: "jwt",
-    login: "/api/login",
+    workflow: &scenes::NATIVE,
+    lives: Lives { access: "10s", ..Lives::LONG },
     at_the_store: 19,
     at_the_forums: 29,
     thefts: 35,
@@ -85,7 +87,7 @@ fn a_browser_walks_through_the_web_apps_with_jwts_as_documented() {
 
 fn walk(app: &WebApp, mode: Mode) {
     let Some(command) = program() else { return };
-    let stage = Stage::new(app.name, mode, LIVES);
+    let stage = Stage::new(app.workflow.app, mode, app.lives);
     let agent = Walk::start(command, app, &stage).follow(&stage);
     assert_every_step_was_told(app, &stage);
     assert_countersign_was_told_of_the_browser(app, &stage, &agent);
@@ -114,13 +116,23 @@ fn program() -> Option<Command> {
 }
 
 /// The program while it runs. It is told to end when this is dropped, and takes its browser with it.
-struct Walk(Child);
+struct Walk {
+    program: Child,
+    /// Where it and its browser keep what they need for a while.
+    _temporary: TempDir,
+}
 
 impl Drop for Walk {
     fn drop(&mut self) {
-        if matches!(self.0.try_wait(), Ok(None)) {
-            signal(self.0.id(), Signal::TERM);
-            let _ = self.0.wait();
+        if matches!(self.program.try_wait(), Ok(None)) {
+            signal(self.program.id(), Signal::TERM);
+            // It has a browser to end first, and may be beyond that.
+            let begun = Instant::now();
+            while matches!(self.program.try_wait(), Ok(None)) && begun.elapsed() < Duration::from_secs(30) {
+                sleep(Duration::from_millis(50));
+            }
+            let _ = self.program.kill();
+            let _ = self.program.wait();
         }
     }
 }
@@ -128,22 +140,29 @@ impl Drop for Walk {
 impl Walk {
     fn start(mut command: Command, app: &WebApp, stage: &Stage) -> Self {
         let documented = stage.mode == Mode::AsDocumented;
+        let temporary = tempfile::tempdir().unwrap();
         let screenshots = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().join("screenshots");
         command
+            .env("TMPDIR", temporary.path())
             .env("APP_PORT", stage.app.address.rsplit(':').next().unwrap())
-            .env("APP_COOKIE", app.cookie)
+            .env("APP_COOKIE", app.workflow.cookie)
             .env("APP_AS_DOCUMENTED", if documented { "yes" } else { "no" })
-            .env("APP_SESSION_SECONDS", LIVES.session.trim_end_matches('s'))
+            .env("APP_SESSION_SECONDS", app.lives.session.trim_end_matches('s'))
             .env("LOGIN", LOGIN)
             .env("PASSWORD", PASSWORD)
             .env("SCREENSHOTS", screenshots)
-            .env("SCREENSHOTS_PREFIX", format!("{}{}", app.name, if documented { "-as-documented" } else { "" }));
-        Self(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap())
+            .env(
+                "SCREENSHOTS_PREFIX",
+                format!("{}{}", app.workflow.app, if documented { "-as-documented" } else { "" }),
+            );
+        let program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self { program, _temporary: temporary }
     }
 
     /// Does what the program asks for until it ends, and looks at what it saw. Gives the user agent of its browser.
     fn follow(mut self, stage: &Stage) -> String {
-        let (mut to, from) = (self.0.stdin.take().unwrap(), BufReader::new(self.0.stdout.take().unwrap()));
+        let program = &mut self.program;
+        let (mut to, from) = (program.stdin.take().unwrap(), BufReader::new(program.stdout.take().unwrap()));
         let mut lines = Vec::new();
         for line in from.lines().map(Result::unwrap) {
             println!("{line}");
@@ -155,10 +174,10 @@ impl Walk {
         }
         let failed: Vec<_> = lines.iter().filter(|line| line.starts_with("FAILED ")).map(String::as_str).collect();
         assert!(failed.is_empty(), "{}", failed.join("\n"));
-        assert_eq!(wait_for_end(&mut self.0), Some(0));
+        assert_eq!(wait_for_end(&mut self.program), Some(0));
         for page in PAGES {
             let about = |line: &&String| line.strip_prefix("ok ").is_some_and(|text| is_about(text, page));
-            assert_eq!(lines.iter().filter(about).count(), 7, "{page} was looked at from every side");
+            assert_eq!(lines.iter().filter(about).count(), 8, "{page} was looked at from every side");
         }
         lines.iter().find_map(|line| line.strip_prefix("note user agent ")).unwrap().to_owned()
     }
@@ -194,7 +213,7 @@ fn assert_every_step_was_told(app: &WebApp, stage: &Stage) {
 /// The browser's address and name went along with each login and each refresh.
 fn assert_countersign_was_told_of_the_browser(app: &WebApp, stage: &Stage, agent: &str) {
     assert!(agent.contains("Chrome/"), "{agent}");
-    for path in [app.login, "/api/jwt/refresh"] {
+    for path in [app.workflow.login, REFRESH] {
         let seen = stage.spy.seen();
         let told: Vec<_> = seen.iter().filter(|one| one.path == path).map(|one| one.told()).collect();
         assert!(told.len() >= 2, "{path}: {told:?}");

@@ -1,6 +1,7 @@
 //! `docs/WORKFLOWS.md`: its tables are made from the tests of the steps, and pinned. After a change,
 //! `COUNTERSIGN_TEST_UPDATE=1 cargo test --test workflows document` writes them; read the difference before it is kept.
 
+use crate::support::writes_pins;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -150,7 +151,7 @@ fn every_step_of_every_workflow_has_one_test_that_is_run() {
 fn the_page_s_tables_are_made_from_the_tests() {
     let found = fs::read_to_string(in_repository(PAGE)).unwrap();
     let expected = made(&found);
-    if std::env::var_os("COUNTERSIGN_TEST_UPDATE").is_some() {
+    if writes_pins() {
         fs::write(in_repository(PAGE), &expected).unwrap();
         return;
     }

@@ -6,6 +6,7 @@ mod browser;
 mod differences;
 mod document;
 mod mobile;
+mod newcomer;
 mod phone;
 mod scenes;
 mod spy;

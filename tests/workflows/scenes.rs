@@ -1,7 +1,6 @@
 //! The scenes of the two workflows in a browser: in each the person at the browser, or a thief, comes to the step that is looked at.
 
 use crate::stage::{FORUMS, Lives, STORE, Site, Stage, in_both_modes, sid, wait_until_expired};
-use crate::support::wait_until;
 use crate::visit::Visit;
 use crate::visitor::{ALICE, THIEF, Visitor};
 use std::thread::sleep;
@@ -104,14 +103,9 @@ impl Workflow {
 
     fn expired(&self, stage: &Stage, play: impl Fn(&Stage, &Visitor<'_>, &Before, &Visit<'_>)) {
         let visitor = Visitor::new(stage, ALICE);
-        let mut logged_in = None;
-        // An app that is held up for longer than the JWT of the login lives finds no use for it: then once more.
-        wait_until("a login", || {
-            let login = visitor.log_in(&STORE);
-            logged_in = (login.answer.status == 302).then(|| self.before(&visitor, &STORE, &login));
-            logged_in.is_some()
-        });
-        let (before, begun) = (logged_in.unwrap(), Instant::now());
+        let login = visitor.log_in(&STORE);
+        login.redirects_to(STORE.page);
+        let (before, begun) = (self.before(&visitor, &STORE, &login), Instant::now());
         stage.lengthen_lives(&STORE);
         if self.cookie == SESSIONS.cookie {
             // The app's own clock counts from before its answer.
@@ -154,25 +148,28 @@ impl Workflow {
 }
 
 /// A session of the app's own is used in the middle of its life, by its owner or by a thief, and again when it would have ended without
-/// that: the two visits. Where the machine stood still for so long that it may have ended, that tells nothing and is done again.
+/// that: the two visits. Where the machine stood still for so long that it may have ended, that tells nothing and is done again with one
+/// that lives twice as long.
 pub fn a_session_that_is_used(site: &Site, by_a_thief: bool, play: impl Fn(&Stage, [&Visit<'_>; 2]) + Sync) {
-    const LIFE: Duration = Duration::from_secs(3);
     in_both_modes(|mode| {
-        let stage = Stage::new(SESSIONS.app, mode, Lives { session: "3s", ..Lives::LONG });
-        for _ in 0..20 {
+        for session in ["3s", "6s", "12s", "24s", "48s", "96s"] {
+            let life = Duration::from_secs(session.trim_end_matches('s').parse().unwrap());
+            let stage = Stage::new(SESSIONS.app, mode, Lives { session, ..Lives::LONG });
             let (owner, user) = (Visitor::new(&stage, ALICE), Visitor::new(&stage, THIEF));
             let user = if by_a_thief { &user } else { &owner };
-            let before_the_login = Instant::now();
-            owner.log_in(site).redirects_to(site.page);
+            let login = owner.log_in(site);
             let begun = Instant::now();
+            login.redirects_to(site.page);
+            // The app begins its session behind this answer, and before its own.
+            let earliest = login.asked_once(SESSIONS.login).answered;
             user.plant(site, SESSIONS.cookie, &owner.cookie(site, SESSIONS.cookie));
-            sleep_until(begun + LIFE / 2);
+            sleep_until(begun + life / 2);
             let before_the_first = Instant::now();
             let first = user.get(site, site.page);
-            let in_time = before_the_login.elapsed() < LIFE;
-            sleep_until(begun + LIFE);
+            let in_time = earliest.elapsed() < life;
+            sleep_until(begun + life);
             let second = user.get(site, site.page);
-            if in_time && before_the_first.elapsed() < LIFE {
+            if in_time && before_the_first.elapsed() < life {
                 play(&stage, [&first, &second]);
                 return;
             }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// The path through it.
 pub struct Spy {
@@ -31,12 +32,14 @@ pub struct Exchange {
     pub path: String,
     request: Request,
     pub answer: Answer,
+    /// When the answer was there, and not yet passed on.
+    pub answered: Instant,
 }
 
 impl Exchange {
     fn of(request: Request, answer: Answer) -> Self {
         let method = request.head[0].split(' ').next().unwrap().to_owned();
-        Self { method, path: request.path().to_owned(), request, answer }
+        Self { method, path: request.path().to_owned(), request, answer, answered: Instant::now() }
     }
 
     pub fn header(&self, name: &str) -> Option<String> {

@@ -108,6 +108,8 @@ impl Stage {
         let spy = Spy::before(&server.url);
         let mut flags: Vec<String> =
             ["--listen", "127.0.0.1:0", "--issuer", ISSUER, "--countersign", spy.url()].map(str::to_owned).to_vec();
+        // No step of a workflow fails because the machine is slow: an answer that is lost comes with the end of its connection.
+        flags.extend(["--timeout", "60s"].map(str::to_owned));
         if mode == Mode::AsDocumented {
             flags.push("--as-documented".to_owned());
         }

@@ -322,6 +322,14 @@ pub fn is_installed(program: &str, packages: &str) -> bool {
     found
 }
 
+/// Whether what is pinned is written anew, which tests nothing: not where `COUNTERSIGN_TEST_STRICT` wants everything tested.
+pub fn writes_pins() -> bool {
+    let [strict, writes] =
+        ["STRICT", "UPDATE"].map(|what| std::env::var_os(format!("COUNTERSIGN_TEST_{what}")).is_some());
+    assert!(!(strict && writes), "COUNTERSIGN_TEST_STRICT wants compared what COUNTERSIGN_TEST_UPDATE writes");
+    writes
+}
+
 /// Says why a trial is left out, or fails where `COUNTERSIGN_TEST_STRICT` lets none be.
 pub fn left_out<T>(why: &str) -> Option<T> {
     assert!(std::env::var_os("COUNTERSIGN_TEST_STRICT").is_none(), "{why}");
@@ -331,7 +339,7 @@ pub fn left_out<T>(why: &str) -> Option<T> {
 
 /// Waits until something that must come has come.
 pub fn wait_until(what: &str, mut come: impl FnMut() -> bool) {
-    for _ in 0..600 {
+    for _ in 0..2400 {
         if come() {
             return;
         }
@@ -468,7 +476,7 @@ pub fn signal(pid: u32, signal: Signal) {
 /// Waits until a process has ended, and gives its exit code.
 pub fn wait_for_end(child: &mut Child) -> Option<i32> {
     let begin = Instant::now();
-    while begin.elapsed() < Duration::from_secs(60) {
+    while begin.elapsed() < Duration::from_secs(120) {
         if let Some(status) = child.try_wait().unwrap() {
             return status.code();
         }

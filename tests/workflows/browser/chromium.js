@@ -11,6 +11,8 @@ const chrome = require('selenium-webdriver/chrome');
 
 const CHROMIUM = '/usr/bin/chromium';
 const CHROMEDRIVER = '/usr/bin/chromedriver';
+/** The file with what chromedriver and Chromium complain of: the end of it is worth reading when a walk is broken off. */
+const COMPLAINTS = 'complaints';
 
 const FLAGS = [
   '--headless',
@@ -20,8 +22,10 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--no-first-run',
-  // Two names on this machine, and no others: whatever else it would like to ask, it cannot.
-  '--host-resolver-rules=MAP store.example.com 127.0.0.1, MAP forums.example.com 127.0.0.1, MAP * ~NOTFOUND',
+  // A container has little of that memory, and a page that finds none left is gone.
+  '--disable-dev-shm-usage',
+  // Three names on this machine, and no others: whatever else it would like to ask, it cannot.
+  '--host-resolver-rules=MAP store.example.com 127.0.0.1, MAP forums.example.com 127.0.0.1, MAP www.example.com 127.0.0.1, MAP * ~NOTFOUND',
 ];
 
 /** Starts chromedriver at a port that it picks itself, so that two of them never want the same one. */
@@ -30,8 +34,11 @@ function launch(home) {
   for (const name of Object.keys(env).filter((name) => /_proxy$/i.test(name))) {
     delete env[name];
   }
+  const complaints = fs.openSync(path.join(home, COMPLAINTS), 'w');
   // In a process group of its own, so that whatever is left of the browser can be ended with it.
-  return spawn(CHROMEDRIVER, ['--port=0'], { env, stdio: ['ignore', 'pipe', 'ignore'], detached: true });
+  const child = spawn(CHROMEDRIVER, ['--port=0'], { env, stdio: ['ignore', 'pipe', complaints], detached: true });
+  fs.closeSync(complaints);
+  return child;
 }
 
 /** Waits until it says where it listens, which is on loopback only. */
@@ -77,17 +84,32 @@ async function endGroup(child) {
   }
 }
 
+/** Whoever started this wants it to end, or is gone, or it went wrong in a way that nobody thought of: the browser does not stay. */
+function leaveWith(clear) {
+  const leave = () => clear().finally(() => process.exit(1));
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.on(signal, leave);
+  }
+  process.stdin.on('end', leave);
+  for (const output of [process.stdout, process.stderr]) {
+    output.on('error', leave);
+  }
+  process.on('uncaughtException', (error) => {
+    console.error(error);
+    leave();
+  });
+}
+
 /** Lets `visit` have a browser, and takes it away whatever comes of the visit. */
 async function withBrowser(visit) {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'countersign-browser-'));
   const child = launch(home);
-  const clear = async () => {
-    await endGroup(child);
-    fs.rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  let cleared = null;
+  const clear = () => {
+    cleared ??= endGroup(child).then(() => fs.rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 }));
+    return cleared;
   };
-  for (const signal of ['SIGTERM', 'SIGINT']) {
-    process.once(signal, () => clear().finally(() => process.exit(1)));
-  }
+  leaveWith(clear);
   try {
     const driver = await connect(await address(child), home);
     try {
@@ -95,6 +117,11 @@ async function withBrowser(visit) {
     } finally {
       await driver.quit();
     }
+  } catch (error) {
+    if (cleared === null) {
+      console.error(fs.readFileSync(path.join(home, COMPLAINTS), 'utf8').slice(-4000));
+    }
+    throw error;
   } finally {
     await clear();
   }

@@ -45,11 +45,11 @@ class Page {
       await this.picture(`${name}-${size.width}`);
       await report.see(`${name} fits into ${size.width}`, () => this.fits(size.width));
       await report.see(`${name} at ${size.width}: axe-core finds nothing serious`, () => this.judge(`${name} at ${size.width}`));
+      await report.see(`${name} at ${size.width}: Tab comes to everything, and shows where it is`, () => this.tabs());
     }
     await this.inTheDark(true);
     await report.see(`${name} in the dark: axe-core finds nothing serious`, () => this.judge(`${name} in the dark`));
     await this.inTheDark(false);
-    await report.see(`${name}: Tab comes to everything, and shows where it is`, () => this.tabs());
     await report.see(`${name}: the console is silent`, () => this.console(expected));
   }
 
