@@ -15,7 +15,10 @@ fn from(server: &Server, address: &str) -> Answer {
 /// Asks until it is refused. A budget of one a second is filled up again while a busy machine asks; it is never filled as quickly as it is asked.
 fn refused(ask: impl Fn() -> Answer) -> Answer {
     let answers = std::iter::repeat_with(ask).take(1000);
-    answers.into_iter().find(|answer| answer.status == 429).expect("a thousand requests were let in, one after the other")
+    answers
+        .into_iter()
+        .find(|answer| answer.status == 429)
+        .expect("a thousand requests were let in, one after the other")
 }
 
 #[test]
@@ -39,9 +42,8 @@ fn a_request_that_is_too_many_is_refused_before_its_body_is_read() {
     let server = server("http.per_network");
     refused(|| from(&server, "203.0.113.9"));
     // More than a body may have: whoever reads it answers 413.
-    let answer = refused(|| {
-        server.send("POST", "/oauth2/token", &[("X-Forwarded-For", "203.0.113.9")], &vec![b'x'; 100_000])
-    });
+    let answer =
+        refused(|| server.send("POST", "/oauth2/token", &[("X-Forwarded-For", "203.0.113.9")], &vec![b'x'; 100_000]));
     assert_eq!(answer.text("error"), "rate_limited");
 }
 
