@@ -100,6 +100,10 @@ metrics! {
     hash_seconds: Histogram in SECONDS,
     /// Password hashes computed, verifications and dummies included.
     hashes_total: IntCounter,
+    /// 1 for what computes Argon2id: the vectors of the fast implementation (avx512, avx2, sse2, neon, scalar), or reference.
+    hash_kernel: IntGaugeVec["kernel"],
+    /// Hashes for which the fast implementation of Argon2id gave another answer than the reference. It is off since the first one.
+    hash_kernel_differences_total: IntCounter,
     /// Password hashes waiting.
     hash_queue_depth: IntGauge,
     /// Seconds a password hash waited for a thread.
@@ -146,6 +150,8 @@ metrics! {
     signing_key_age_seconds: IntGaugeVec["alg"],
     /// Entries under the journal's Merkle root.
     checkpoint_size: IntGauge,
+    /// Requests refused because a network or a client makes too many, by which of the two.
+    rate_limited_total: IntCounterVec["by"],
     /// Requests by route, method and class of status.
     http_requests_total: IntCounterVec["route", "method", "class"],
     /// Seconds from a request's head to its answer, by route.

@@ -3,7 +3,7 @@
 
 use super::vital::Vital;
 use crate::clock::Stopwatch;
-use crate::crypto::{DEEP, Kernel, Params, Policy, WeakPassword, wipe_stack};
+use crate::crypto::{DEEP, FastArgon2, Kernel, Params, Policy, WeakPassword, wipe_stack};
 use crate::domain::ids::ClientId;
 use crate::domain::time::Span;
 use crate::domain::verifier::Scheme;
@@ -113,6 +113,7 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     limits: HasherLimits,
+    fast: Arc<FastArgon2>,
     metrics: Arc<Metrics>,
 }
 
@@ -139,12 +140,14 @@ impl Shared {
 }
 
 impl Hasher {
-    /// Starts the threads.
+    /// Starts the threads. `fast`: whether Argon2id is computed by the fast crate.
     ///
     /// # Errors
     /// Where no thread can be started.
-    pub fn start(limits: HasherLimits, metrics: Arc<Metrics>) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), limits, metrics });
+    pub fn start(limits: HasherLimits, fast: FastArgon2, metrics: Arc<Metrics>) -> std::io::Result<Self> {
+        metrics.hash_kernel.with_label_values(&[fast.name().as_str()]).set(1);
+        let (queue, wake, fast) = (Mutex::default(), Condvar::new(), Arc::new(fast));
+        let shared = Arc::new(Shared { queue, wake, limits, fast, metrics });
         for number in 0..limits.threads.max(1) {
             let shared = shared.clone();
             std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || {
@@ -212,7 +215,7 @@ impl Hasher {
 }
 
 fn work(shared: &Shared) {
-    let mut kernel = Kernel::new(shared.limits.params);
+    let mut kernel = Kernel::with(shared.limits.params, shared.fast.clone());
     #[expect(clippy::cast_precision_loss, reason = "deadlines are a few seconds")]
     let deadline = shared.limits.deadline.0 as f64 / 1000.0;
     while let Some(waiting) = next(shared) {
@@ -232,10 +235,25 @@ fn work(shared: &Shared) {
             shared.metrics.hash_seconds.observe(hashing.seconds());
             shared.metrics.hashes_total.inc();
         }
+        if kernel.has_differed() {
+            differed(shared);
+        }
         let _ = waiting.answer.send(Ok(done));
         drop((waiting.job, waiting.password));
         wipe_stack::<DEEP>();
     }
+}
+
+/// Tells that the fast implementation computed another hash than the reference. What it computed since the last comparison is in doubt: right
+/// passwords may have been refused, and hashes that it made may open for nobody.
+fn differed(shared: &Shared) {
+    tracing::error!(
+        "the two implementations of Argon2id differ: the fast one is switched off until the next start; set hash.kernel = \"reference\" \
+         and have the processor and memory of this machine checked"
+    );
+    shared.metrics.hash_kernel_differences_total.inc();
+    shared.metrics.hash_kernel.reset();
+    shared.metrics.hash_kernel.with_label_values(&[shared.fast.name().as_str()]).set(1);
 }
 
 fn next(shared: &Shared) -> Option<Waiting> {
@@ -289,8 +307,8 @@ mod tests {
 
     fn stopped_pool(queue: usize) -> Hasher {
         let limits = HasherLimits { threads: 1, queue, deadline: Span::seconds(60), params: CHEAP };
-        let shared =
-            Arc::new(Shared { queue: Mutex::default(), wake: Condvar::new(), limits, metrics: Arc::default() });
+        let (queue, wake, fast) = (Mutex::default(), Condvar::new(), Arc::new(FastArgon2::off()));
+        let shared = Arc::new(Shared { queue, wake, limits, fast, metrics: Arc::default() });
         Hasher { _stop: Arc::new(StopOnDrop(shared.clone())), shared }
     }
 
@@ -322,7 +340,7 @@ mod tests {
     async fn what_waited_past_its_deadline_is_dropped_without_a_hash() {
         let metrics = Arc::<Metrics>::default();
         let limits = HasherLimits { threads: 1, queue: 16, deadline: Span(-1), params: CHEAP };
-        let pool = Hasher::start(limits, metrics.clone()).unwrap();
+        let pool = Hasher::start(limits, FastArgon2::off(), metrics.clone()).unwrap();
         let password = Zeroizing::new(b"x".to_vec());
         let shed = pool.run(Job::Hash([0; 16]), password, Share::Operator).await;
         assert!(matches!(shed, Err(Shed::Deadline)));
@@ -333,7 +351,7 @@ mod tests {
     #[actix::test]
     async fn a_password_is_hashed_and_verified() {
         let limits = HasherLimits { threads: 2, queue: 16, deadline: Span::seconds(60), params: CHEAP };
-        let pool = Hasher::start(limits, Arc::default()).unwrap();
+        let pool = Hasher::start(limits, FastArgon2::off(), Arc::default()).unwrap();
         let password = || Zeroizing::new(b"correct horse".to_vec());
         let Ok(Done::Hashed(phc)) = pool.run(Job::Hash([1; 16]), password(), Share::Operator).await else {
             panic!("not hashed")

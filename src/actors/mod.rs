@@ -43,7 +43,7 @@ pub use administration::{
 };
 pub use api_keys::{ApiKeys, AuthenticatedKey};
 pub use archivist::{archive, run as archive_as_sealed};
-pub use asker::{Asker, Person, Used, cut};
+pub use asker::{Asker, Person, Used, cut, network};
 pub use attempts::AttemptsTable;
 pub use brakes::{Brakes, Cost, Reach};
 pub use clients::{AuthenticatedClient, Clients};

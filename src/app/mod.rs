@@ -25,7 +25,7 @@ use crate::actors::{
 };
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, KeepInStore};
-use crate::crypto::{Params, Policy};
+use crate::crypto::{FastArgon2, Params, Policy};
 use crate::domain::account::BudgetLimits;
 use crate::domain::command::Command;
 use crate::domain::ids::{Owner, RequestId, StreamId};
@@ -109,7 +109,9 @@ impl App {
             issuer,
             tenant: config.fusionauth.tenant,
         });
-        let hasher = Hasher::start(hasher_limits(config), metrics).map_err(|error| StartError::new(&error))?;
+        let limits = hasher_limits(config);
+        let hasher = Hasher::start(limits, fast_argon2(config, limits.params, &*core.entropy), metrics)
+            .map_err(|error| StartError::new(&error))?;
         let arbiters: Vec<Arbiter> = (0..config.http.workers.max(1)).map(|_| Arbiter::new()).collect();
         let (services, tasks) = wire(&core, config, &hasher, opened.history, &arbiters);
         let store = opened.data.as_ref().map(|data| SledHome::new(data.store(), config.store_cache_bytes));
@@ -281,6 +283,21 @@ fn hasher_limits(config: &Config) -> HasherLimits {
         deadline: span(config.hash.deadline),
         params: Params { m_kib: config.hash.memory_kib, t: config.hash.iterations, p: config.hash.parallelism },
     }
+}
+
+/// Tries the fast implementation of Argon2id, unless the configuration wants the reference.
+fn fast_argon2(config: &Config, params: Params, entropy: &dyn Entropy) -> FastArgon2 {
+    if !config.hash.fast {
+        return FastArgon2::off();
+    }
+    let fast = FastArgon2::tried(params, entropy);
+    if !fast.is_on() {
+        tracing::error!(
+            "the fast implementation of Argon2id does not give the answers of the reference on this machine, and is not used: have its \
+             processor and memory checked"
+        );
+    }
+    fast
 }
 
 /// A duration of the configuration as a span of the rules.

@@ -181,6 +181,7 @@ pub fn door_settings(config: &Config, issuer: String, metrics: bool) -> DoorSett
         max_body: config.http.max_body,
         body_timeout: config.http.body_timeout,
         max_in_flight: config.http.max_in_flight,
+        rates: http::Rates { network: config.http.per_network, client: config.http.per_client },
         metrics,
         fusionauth: config.fusionauth,
     }

@@ -154,6 +154,18 @@ pub static KEYS: &[Key] = &[
         "Requests being answered at the same time; further ones get 503.",
     ),
     key(
+        "http.per_network",
+        Kind::Count(0, 1_000_000, "requests a second"),
+        "0",
+        "Requests of one network (/24 of IPv4, /48 of IPv6); further ones get 429. 0: as many as come. The peer counts, and that is mostly an app's backend.",
+    ),
+    key(
+        "http.per_client",
+        Kind::Count(0, 1_000_000, "requests a second"),
+        "0",
+        "Requests of one client that has authenticated; further ones get 429. 0: as many as come.",
+    ),
+    key(
         "http.max_head",
         Kind::Size(4 * KIB, 64 * KIB),
         "32KiB",
@@ -187,6 +199,12 @@ pub static KEYS: &[Key] = &[
         "Hashes that may wait for a thread; further ones get 503.",
     ),
     key("hash.deadline", seconds(1, 60), "2s", "How long a hash may wait; then 503."),
+    key(
+        "hash.kernel",
+        Kind::Choice(&["auto", "reference"]),
+        "auto",
+        "Which implementation computes Argon2id: the fast one where a trial at the start finds that it gives the answers of the reference, or the reference always.",
+    ),
     key("hash.memory_kib", Kind::Count(8, 262_144, "KiB"), "19456", "Memory of one Argon2id hash."),
     key("hash.iterations", Kind::Count(1, 16, "passes"), "2", "Passes of one Argon2id hash over its memory."),
     key("hash.parallelism", Kind::Count(1, 4, "lanes"), "1", "Lanes of one Argon2id hash."),

@@ -26,6 +26,7 @@ use raw::{Given, Raw};
 use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -128,6 +129,10 @@ pub struct HttpConfig {
     pub max_connections: usize,
     /// Requests being answered at the same time.
     pub max_in_flight: usize,
+    /// Requests a second of a network; `None`: as many as come.
+    pub per_network: Option<NonZeroU32>,
+    /// Requests a second of a client; `None`: as many as come.
+    pub per_client: Option<NonZeroU32>,
     /// Request line and headers, in bytes.
     pub max_head: usize,
     /// A request's body, in bytes.
@@ -155,6 +160,8 @@ pub struct HashConfig {
     pub queue: usize,
     /// How long one may wait.
     pub deadline: Duration,
+    /// Whether the fast implementation of Argon2id is tried at the start.
+    pub fast: bool,
     /// Argon2id's memory, in KiB.
     pub memory_kib: u32,
     /// Argon2id's passes.
@@ -436,6 +443,8 @@ fn http(raw: &Raw) -> Result<HttpConfig, ConfigError> {
         workers: raw.count("http.workers")?.map_or_else(|| processors().min(512), |count| count as usize),
         max_connections: raw.sure_count("http.max_connections")?,
         max_in_flight: raw.sure_count("http.max_in_flight")?,
+        per_network: NonZeroU32::new(raw.sure_count("http.per_network")?),
+        per_client: NonZeroU32::new(raw.sure_count("http.per_client")?),
         max_head: raw.size("http.max_head")? as usize,
         max_body: raw.size("http.max_body")? as usize,
         head_timeout: raw.time("http.head_timeout")?,
@@ -453,6 +462,7 @@ fn hash(raw: &Raw) -> Result<HashConfig, ConfigError> {
         threads: raw.count("hash.threads")?.map_or_else(|| processors().min(1024), |count| count as usize),
         queue: raw.sure_count("hash.queue")?,
         deadline: raw.time("hash.deadline")?,
+        fast: raw.choice("hash.kernel")? == 0,
         memory_kib: raw.sure_count("hash.memory_kib")?,
         iterations: raw.sure_count("hash.iterations")?,
         parallelism: raw.sure_count("hash.parallelism")?,

@@ -17,7 +17,7 @@ mod stack;
 
 pub use access_token::{AccessTokenError, Claims, Typ, UnverifiedAccessToken, VerifyingKey, mint};
 pub use keyring::{KeyRefusal, Keyring, RefreshPart, SigningPart};
-pub use password::{Kernel, Params, PasswordHashError, Policy, WeakPassword, is_weaker, phc_of, scheme_of};
+pub use password::{FastArgon2, Kernel, Params, PasswordHashError, Policy, WeakPassword, is_weaker, phc_of, scheme_of};
 pub use refresh_token::{RefreshKey, RefreshToken, UnverifiedRefreshToken};
 pub use sealing::{
     DataKey, KeyKind, KeyRecord, MasterKey, NameKey, RawKey, SealError, SealKey, UnwrapError, normalise_login,

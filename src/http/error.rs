@@ -51,6 +51,8 @@ pub enum Why {
     Starting,
     /// More requests under way than allowed.
     TooMany,
+    /// The network or the client makes more requests than it may: the seconds until it may make one again.
+    RateLimited(u64),
     /// A browser asks for a page that belongs to no public client.
     OriginNotAllowed,
     /// There is no such page.
@@ -133,6 +135,7 @@ impl HttpError {
             Why::MustChange(_) => Denial::PasswordChangeRequired.code(),
             Why::Starting => "starting",
             Why::TooMany => "too_many",
+            Why::RateLimited(_) => "rate_limited",
             other => answer(other).error,
         }
     }
@@ -238,6 +241,7 @@ fn answer(why: &Why) -> Answer {
         },
         Why::Starting => later("the server is starting: GET /health/ready says how far it is"),
         Why::TooMany => later("the server has more requests than it can take: try again later"),
+        Why::RateLimited(_) => plain(StatusCode::TOO_MANY_REQUESTS, "rate_limited", RATE_LIMITED),
         Why::OriginNotAllowed => plain(StatusCode::FORBIDDEN, "origin_not_allowed", NO_SUCH_ORIGIN),
         Why::NotFound => plain(StatusCode::NOT_FOUND, "not_found", "there is nothing here: see /openapi.json"),
         Why::NotDone(why) => not_done(why),
@@ -255,6 +259,8 @@ fn answer(why: &Why) -> Answer {
 
 const TOO_LONG: &str =
     "this is too much for one record, which has 4 KiB: use fewer or shorter roles, scopes, origins or clients";
+const RATE_LIMITED: &str =
+    "this network or client makes more requests than the server's operator lets it: wait as long as Retry-After says";
 const KEY_REUSED: &str = "this Idempotency-Key was used for another request: draw a new one for each";
 const KEY_IN_USE: &str = "a request with this Idempotency-Key is under way: ask again for its answer";
 
@@ -427,7 +433,9 @@ impl ResponseError for HttpError {
         if let Why::MethodNotAllowed(allowed) = self.why {
             response.insert_header((ALLOW, allowed));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if let Why::RateLimited(seconds) = self.why {
+            response.insert_header((RETRY_AFTER, seconds.to_string()));
+        } else if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, RETRY_SECONDS));
         }
         let body = match self.shape {

@@ -8,6 +8,7 @@ pub mod error;
 mod form;
 pub mod fusionauth;
 pub mod inside;
+mod limits;
 mod oauth;
 mod observe;
 mod openapi;
@@ -17,6 +18,7 @@ pub mod transport;
 mod who;
 
 pub use error::answer_to;
+pub use limits::Rates;
 pub use openapi::document as openapi_document;
 
 use crate::actors::Services;
@@ -51,6 +53,8 @@ pub struct DoorSettings {
     pub body_timeout: Duration,
     /// Requests under way at once.
     pub max_in_flight: usize,
+    /// Requests a second that a network and a client may make.
+    pub rates: Rates,
     /// Whether `/metrics` is served here.
     pub metrics: bool,
     /// What FusionAuth's clients find.
@@ -68,6 +72,7 @@ pub struct Doors {
     answered: admin::Answered,
     entropy: Arc<dyn Entropy>,
     in_flight: Arc<Semaphore>,
+    limits: limits::RateLimits,
     origins: cors::Origins,
     stopping: AtomicBool,
     replayed: AtomicU64,
@@ -81,6 +86,7 @@ impl Doors {
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         Arc::new(Self {
             services: OnceLock::new(),
+            limits: limits::RateLimits::new(settings.rates, metrics.clone()),
             settings,
             metrics,
             answered: admin::Answered::default(),

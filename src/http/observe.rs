@@ -1,7 +1,7 @@
 //! Around every request: its id, its place in the metrics, its line in the diagnostics, and the bound on how many there are.
 
-use super::Doors;
 use super::error::{HttpError, Why};
+use super::{Doors, who};
 use crate::clock::Stopwatch;
 use crate::domain::ids::RequestId;
 use crate::domain::time::Timestamp;
@@ -31,14 +31,15 @@ pub async fn observe<B: MessageBody + 'static>(
     let method = method_label(request.method());
     let watch = Stopwatch::start();
     // Questions about the server itself are answered however busy it is.
-    let has_place = is_about_the_server(request.path()) || take_place(&request, &doors);
-    let mut response = if !has_place {
-        request.error_response(HttpError::plain(Why::TooMany, Some(id))).map_into_right_body()
-    } else {
-        // The query is left out: clients that err put tokens there.
-        let span = tracing::info_span!("request", request_id = %id, method, path = without_code(request.path()));
-        // A handler's error is a response by now.
-        next.call(request).instrument(span).await?.map_into_left_body()
+    let place = if is_about_the_server(request.path()) { Ok(()) } else { take_place(&request, &doors) };
+    let mut response = match place {
+        Err(why) => request.error_response(HttpError::plain(why, Some(id))).map_into_right_body(),
+        Ok(()) => {
+            // The query is left out: clients that err put tokens there.
+            let span = tracing::info_span!("request", request_id = %id, method, path = without_code(request.path()));
+            // A handler's error is a response by now.
+            next.call(request).instrument(span).await?.map_into_left_body()
+        }
     };
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -47,10 +48,15 @@ pub async fn observe<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// Takes a place among the requests under way, if there is one. It is given back with the request, which may outlive its caller.
-fn take_place(request: &ServiceRequest, doors: &Doors) -> bool {
-    let place = doors.in_flight.clone().try_acquire_owned();
-    place.map(|place| request.extensions_mut().insert(place)).is_ok()
+/// Takes a place among the requests under way, if there is one and the peer's network may have it. It is given back with the request, which may
+/// outlive its caller. Of a request that gets none nothing more is read.
+fn take_place(request: &ServiceRequest, doors: &Doors) -> Result<(), Why> {
+    if doors.settings.rates.network.is_some() {
+        doors.limits.of_network(who::peer(request.request(), doors)).map_err(Why::RateLimited)?;
+    }
+    let place = doors.in_flight.clone().try_acquire_owned().map_err(|_| Why::TooMany)?;
+    request.extensions_mut().insert(place);
+    Ok(())
 }
 
 fn new_request_id(doors: &Doors) -> RequestId {

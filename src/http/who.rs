@@ -95,6 +95,12 @@ pub fn request_id(request: &HttpRequest) -> Option<RequestId> {
     request.extensions().get::<RequestId>().copied()
 }
 
+/// The peer of a request: the socket's other end, or who stands before configured proxies.
+pub fn peer(request: &HttpRequest, doors: &Doors) -> Option<IpAddr> {
+    let socket = request.peer_addr().map(|address| address.ip().to_canonical());
+    resolve(socket, &forwarded(&headers(request)), &doors.settings.trusted_proxies).0
+}
+
 /// What a request shows of who asks, before anybody was authenticated.
 pub struct Caller {
     request_id: RequestId,
@@ -221,6 +227,7 @@ pub async fn authenticate(
     };
     let secret = credentials.secret.as_ref().map(|secret| secret.as_str());
     let client = services.clients.authenticate(&id, state, secret, &caller.unproven()).await.map_err(Why::Refused)?;
+    doors.limits.of_client(client.id.as_str()).map_err(Why::RateLimited)?;
     let asker = caller.through(&client.state.value, client.by_secret);
     Ok((client, asker))
 }

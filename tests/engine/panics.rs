@@ -5,7 +5,7 @@ use actix::prelude::*;
 use countersign::actors::{
     Core, DirectoryLimits, Hasher, HasherLimits, Job, Refused, Resident, Residents, Share, Unavailable,
 };
-use countersign::crypto::Params;
+use countersign::crypto::{FastArgon2, Params};
 use countersign::domain::time::Span;
 use futures_util::FutureExt;
 use futures_util::task::{ArcWake, waker};
@@ -153,7 +153,7 @@ fn die(part: &str) {
             "hasher" => {
                 let params = Params { m_kib: 65_536, t: 3, p: 1 };
                 let limits = HasherLimits { threads: 1, queue: 1, deadline: Span::minutes(1), params };
-                let hasher = Hasher::start(limits, Arc::default()).unwrap();
+                let hasher = Hasher::start(limits, FastArgon2::off(), Arc::default()).unwrap();
                 trap(|| hasher.run(Job::Hash([0; 16]), Zeroizing::new(Vec::new()), Share::Operator));
             }
             _ => {

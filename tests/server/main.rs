@@ -29,6 +29,7 @@ mod histories;
 mod import;
 mod key;
 mod languages;
+mod limits;
 mod markdown;
 mod openapi;
 mod operations;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::entropy::SeededEntropy;
 
 const CHEAP: Params = Params { m_kib: 32, t: 1, p: 1 };
 
@@ -114,8 +115,8 @@ fn a_kernel_gives_the_same_answers_whatever_it_hashed_before() {
 fn the_arena_is_wiped() {
     let mut kernel = Kernel::new(Params { m_kib: 256, t: 2, p: 1 });
     assert_eq!(kernel.verify(b"password", ARGON2ID[0].1), Ok(true));
-    assert!(!kernel.arena.is_empty());
-    assert!(kernel.arena.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
+    assert!(!kernel.reference.arena.is_empty());
+    assert!(kernel.reference.arena.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
 }
 
 #[test]
@@ -123,13 +124,13 @@ fn a_hash_of_more_than_is_kept_does_not_touch_the_arena() {
     let own = Params { m_kib: 256, t: 1, p: 1 };
     let mut kernel = Kernel::new(own);
     kernel.hash(b"password", &[1; 16], own).unwrap();
-    let before = (kernel.arena.as_ptr(), kernel.arena.len());
+    let before = (kernel.reference.arena.as_ptr(), kernel.reference.arena.len());
     kernel.hash(b"password", &[1; 16], Params { m_kib: 32 * 1024 + 8, t: 1, p: 1 }).unwrap();
-    assert_eq!((kernel.arena.as_ptr(), kernel.arena.len()), before);
+    assert_eq!((kernel.reference.arena.as_ptr(), kernel.reference.arena.len()), before);
     kernel.hash(b"password", &[1; 16], Params { m_kib: 512, t: 1, p: 1 }).unwrap();
-    assert_eq!(kernel.arena.len(), 512, "less than that stays where it is");
+    assert_eq!(kernel.reference.arena.len(), 512, "less than that stays where it is");
     kernel.hash(b"password", &[1; 16], own).unwrap();
-    assert_eq!(kernel.arena.len(), 512);
+    assert_eq!(kernel.reference.arena.len(), 512);
 }
 
 #[test]
@@ -226,4 +227,59 @@ fn a_dummy_does_the_work_of_its_scheme_and_answers_no() {
         assert_eq!(scheme::dummy(&scheme, 7), scheme::dummy(&scheme, 7));
         assert_ne!(scheme::dummy(&scheme, 7), scheme::dummy(&scheme, 8));
     }
+}
+
+/// The fast crate with a fault: the answer to one password is another.
+struct Faulty(Fast, &'static [u8]);
+
+impl Compute for Faulty {
+    fn compute(&mut self, input: Input<'_>, kept: u32, out: &mut [u8]) -> Result<(), PasswordHashError> {
+        self.0.compute(input, kept, out)?;
+        out[0] ^= u8::from(input.password == self.1);
+        Ok(())
+    }
+}
+
+#[test]
+fn both_crates_give_the_known_answers_and_agree() {
+    let entropy = SeededEntropy::new(8);
+    assert!(argon2id::agrees(&mut Fast::default(), CHEAP, &entropy));
+    assert!(argon2id::agrees(&mut Reference::default(), CHEAP, &entropy));
+    let on = Arc::new(FastArgon2::tried(CHEAP, &entropy));
+    assert!(on.is_on());
+    assert_ne!(on.name(), "reference");
+    let mut kernel = Kernel::with(CHEAP, on);
+    for (password, phc) in ARGON2ID {
+        assert_eq!(kernel.verify(password.as_bytes(), phc), Ok(true), "{phc}");
+        assert_eq!(kernel.verify(b"Password", phc), Ok(false), "{phc}");
+    }
+}
+
+#[test]
+fn a_crate_that_fails_one_known_answer_or_one_random_hash_is_not_used() {
+    let entropy = SeededEntropy::new(8);
+    assert!(!argon2id::agrees(&mut Faulty(Fast::default(), b"password"), CHEAP, &entropy));
+    // An empty password is drawn in one of many trials.
+    let found =
+        (0..64).any(|seed| !argon2id::agrees(&mut Faulty(Fast::default(), b""), CHEAP, &SeededEntropy::new(seed)));
+    assert!(found, "no trial noticed it");
+}
+
+#[test]
+fn the_first_difference_gives_the_answer_of_the_reference_and_switches_the_fast_crate_off_everywhere() {
+    let switch = Arc::new(FastArgon2::tried(CHEAP, &SeededEntropy::new(8)));
+    let mut kernel = Kernel::with(CHEAP, switch.clone());
+    let mut other = Kernel::with(CHEAP, switch.clone());
+    let right = Kernel::new(CHEAP).hash(b"tin whistle", &[5; 16], CHEAP).unwrap();
+    for _ in 1..COMPARED {
+        assert_eq!(kernel.verify(b"tin whistle", &right), Ok(true));
+    }
+    kernel.fast = Box::new(Faulty(Fast::default(), b"tin whistle"));
+    assert!(!kernel.has_differed());
+    assert_eq!(kernel.hash(b"tin whistle", &[5; 16], CHEAP).unwrap(), right, "the thousandth is made by both");
+    assert!(kernel.has_differed() && !kernel.has_differed(), "told once");
+    assert!(!switch.is_on());
+    assert_eq!(switch.name(), "reference");
+    assert_eq!(kernel.verify(b"tin whistle", &right), Ok(true));
+    assert_eq!(other.verify(b"tin whistle", &right), Ok(true));
 }

@@ -120,6 +120,7 @@ pub(super) fn shaped(why: &Why) -> (StatusCode, Option<String>) {
         | Why::InsufficientScope(_)
         | Why::Starting
         | Why::TooMany
+        | Why::RateLimited(_)
         | Why::OriginNotAllowed
         | Why::KeyReused
         | Why::KeyInUse => general(answer(why)),
