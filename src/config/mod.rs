@@ -5,6 +5,7 @@
 
 pub mod bootstrap;
 mod fusionauth;
+mod hash;
 pub mod keys;
 mod raw;
 mod secret;
@@ -16,6 +17,7 @@ mod values;
 mod tests;
 
 pub use fusionauth::{DeadRefresh, FusionauthConfig};
+pub use hash::HashConfig;
 pub use raw::Source;
 pub use secret::Secret;
 pub use tls::TlsConfig;
@@ -151,25 +153,6 @@ pub struct HttpConfig {
     pub stop_timeout: Duration,
 }
 
-/// `hash.*`: password hashing.
-#[derive(Debug, Clone)]
-pub struct HashConfig {
-    /// Threads that hash.
-    pub threads: usize,
-    /// Hashes that may wait.
-    pub queue: usize,
-    /// How long one may wait.
-    pub deadline: Duration,
-    /// Whether the fast implementation of Argon2id is tried at the start.
-    pub fast: bool,
-    /// Argon2id's memory, in KiB.
-    pub memory_kib: u32,
-    /// Argon2id's passes.
-    pub iterations: u32,
-    /// Argon2id's lanes.
-    pub parallelism: u32,
-}
-
 /// `passwords.*`: what may be chosen; attempts per hour and login.
 #[derive(Debug, Clone)]
 pub struct PasswordsConfig {
@@ -299,7 +282,7 @@ impl Config {
             http: http(&raw)?,
             tls: tls::read(&raw)?,
             metrics_listen: raw.socket("metrics.listen")?,
-            hash: hash(&raw)?,
+            hash: hash::read(&raw)?,
             passwords: passwords(&raw)?,
             sessions: sessions(&raw)?,
             journal: journal(&raw)?,
@@ -453,19 +436,6 @@ fn http(raw: &Raw) -> Result<HttpConfig, ConfigError> {
         write_timeout: raw.time("http.write_timeout")?,
         keep_alive: raw.time("http.keep_alive")?,
         stop_timeout: raw.time("http.stop_timeout")?,
-    })
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "each key has a range far below the word size")]
-fn hash(raw: &Raw) -> Result<HashConfig, ConfigError> {
-    Ok(HashConfig {
-        threads: raw.count("hash.threads")?.map_or_else(|| processors().min(1024), |count| count as usize),
-        queue: raw.sure_count("hash.queue")?,
-        deadline: raw.time("hash.deadline")?,
-        fast: raw.choice("hash.kernel")? == 0,
-        memory_kib: raw.sure_count("hash.memory_kib")?,
-        iterations: raw.sure_count("hash.iterations")?,
-        parallelism: raw.sure_count("hash.parallelism")?,
     })
 }
 

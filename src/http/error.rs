@@ -251,14 +251,13 @@ fn answer(why: &Why) -> Answer {
         Why::Faults(_) => plain(StatusCode::BAD_REQUEST, "invalid_request", "some fields are wrong"),
         Why::NotSupported(what) => plain(StatusCode::NOT_IMPLEMENTED, "not_supported", what),
         Why::KeyInUse => plain(StatusCode::CONFLICT, "idempotency_in_progress", KEY_IN_USE),
-        Why::MethodNotAllowed(_) => {
-            plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "use another method: see /openapi.json")
-        }
+        Why::MethodNotAllowed(_) => plain(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", OTHER_METHOD),
     }
 }
 
 const TOO_LONG: &str =
     "this is too much for one record, which has 4 KiB: use fewer or shorter roles, scopes, origins or clients";
+const OTHER_METHOD: &str = "use another method: see /openapi.json";
 const RATE_LIMITED: &str =
     "this network or client makes more requests than the server's operator lets it: wait as long as Retry-After says";
 const KEY_REUSED: &str = "this Idempotency-Key was used for another request: draw a new one for each";
