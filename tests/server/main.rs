@@ -20,6 +20,7 @@ mod cors;
 mod crash;
 mod damage;
 mod demo;
+mod diagnostics;
 mod doors;
 mod events;
 mod flood;
