@@ -20,6 +20,7 @@ mod cors;
 mod crash;
 mod damage;
 mod demo;
+mod deploy;
 mod doors;
 mod events;
 mod flood;
