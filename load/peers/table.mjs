@@ -23,7 +23,7 @@ function figures(name, scenario) {
   const run = json(`${name}.json`);
   if (!run) return undefined;
   const all = run.phases.flatMap((phase) => phase.operations);
-  const operation = all.find((one) => one.operation === scenario.replace('-', ' ') || one.operation === scenario);
+  const operation = all.find((one) => one.operation.replace(/[ _]/g, '-') === scenario);
   const failed = all.reduce((sum, one) => sum + one.failed_us.count + one.refused_us.count, 0);
   const cpu = /([0-9]+) µs a request/.exec(read(`${name}.txt`));
   return { ...operation, failed, cpu: cpu && Number(cpu[1]), doubts: run.doubts };
