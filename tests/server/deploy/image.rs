@@ -163,8 +163,10 @@ fn the_image_holds_the_program_its_libraries_and_next_to_nothing_else() {
 fn each_step_of_the_dockerfile_is_a_script_beside_it() {
     let text = dockerfile();
     let instructions = instructions(&text);
-    let about = |what: &str| instructions.iter().filter(move |(name, _)| *name == what).map(|(_, about)| *about);
-    let runs: Vec<&str> = about("RUN").collect();
+    let about = |what: &str| -> Vec<&str> {
+        instructions.iter().filter(|(name, _)| *name == what).map(|(_, about)| *about).collect()
+    };
+    let runs = about("RUN");
     assert_eq!(runs, ["ops/docker/build", "ops/docker/rootfs target/release/countersign /image"]);
     for run in runs {
         let script = repository().join(run.split(' ').next().unwrap());
@@ -173,11 +175,11 @@ fn each_step_of_the_dockerfile_is_a_script_beside_it() {
     let manifest = fs::read_to_string(repository().join("Cargo.toml")).unwrap();
     let rust = manifest.lines().find_map(|line| line.strip_prefix("rust-version = ")).unwrap().trim_matches('"');
     let base = format!("docker.io/library/rust:{rust}-bookworm AS build");
-    assert_eq!(about("FROM").collect::<Vec<_>>(), [base.as_str(), "scratch"]);
-    assert_eq!(about("USER").collect::<Vec<_>>(), [format!("{USER}:{USER}")]);
-    assert_eq!(about("ENTRYPOINT").collect::<Vec<_>>(), ["[\"/usr/local/bin/countersign\"]"]);
+    assert_eq!(about("FROM"), [base.as_str(), "scratch"]);
+    assert_eq!(about("USER"), [format!("{USER}:{USER}")]);
+    assert_eq!(about("ENTRYPOINT"), ["[\"/usr/local/bin/countersign\"]"]);
     let copied = ["/image/system/ /", "/image/volumes/ /"];
-    assert!(copied.iter().all(|copy| about("COPY").any(|line| line.ends_with(copy))), "{text}");
+    assert!(copied.iter().all(|copy| about("COPY").iter().any(|line| line.ends_with(copy))), "{text}");
 }
 
 /// With a cargo that only tells what it was asked, and where: the program itself is built by the suite already.

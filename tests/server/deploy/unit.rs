@@ -22,10 +22,12 @@ fn unit_below(root: &Path, drop_ins: &[&str]) -> PathBuf {
     for target in ["sysinit", "basic", "shutdown", "multi-user", "network-online", "time-sync"] {
         fs::write(units.join(format!("{target}.target")), "[Unit]\nDefaultDependencies=no\n").unwrap();
     }
-    let program = root.join("usr/local/bin/countersign");
-    fs::create_dir_all(program.parent().unwrap()).unwrap();
-    fs::write(&program, "").unwrap();
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    for program in ["usr/local/bin/countersign", "bin/kill"] {
+        let program = root.join(program);
+        fs::create_dir_all(program.parent().unwrap()).unwrap();
+        fs::write(&program, "").unwrap();
+        fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    }
     units.join("countersign.service")
 }
 
