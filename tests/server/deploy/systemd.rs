@@ -33,6 +33,13 @@ systemctl daemon-reload
 systemctl restart countersign
 ";
 
+/// Takes a call away that the server makes.
+const ONE_CALL_LESS: &str = r"
+printf '[Service]\nSystemCallFilter=~setpriority\n' >/etc/systemd/system/countersign.service.d/zz.conf
+systemctl daemon-reload
+systemctl start countersign || true
+";
+
 /// A systemd with all that it started. They are killed when it is dropped.
 struct Booted {
     dir: TempDir,
@@ -224,6 +231,13 @@ fn systemd_starts_the_unit_as_it_stands_and_people_log_in_with_every_restriction
     assert!(accounts.contains("alice@example.com"), "{accounts}");
     let strangers = booted.run("find /var/lib/countersign ! -user countersign -o -perm /077 -type f").unwrap();
     assert_eq!(strangers, "", "files that are not the server's own");
+
+    // That a call beyond the filter would have been seen: with one call less it is killed at every start.
+    booted.run(ONE_CALL_LESS).unwrap();
+    booted.wait("it is killed and started again", |booted| booted.show("NRestarts") != "0");
+    let log = booted.log("trial/systemd.log");
+    assert!(log.contains("code=killed, status=31/SYS"), "{log}");
+    booted.run("systemctl stop countersign; systemctl reset-failed countersign || true").unwrap();
 
     booted
         .run("echo 'no_such_key = 1' >/etc/countersign/countersign.toml; systemctl start countersign || true")
