@@ -112,8 +112,9 @@ fn the_image_serves_as_its_own_user_from_a_read_only_root_and_stops_in_good_orde
     let image = image();
     let bootstrap = image.path().join("root/etc/countersign/bootstrap.toml");
     fs::write(&bootstrap, BOOTSTRAP).unwrap();
-    fs::set_permissions(&bootstrap, Permissions::from_mode(0o400)).unwrap();
-    chown(&bootstrap, Some(USER), Some(USER)).unwrap();
+    // As Kubernetes mounts a secret: root's own, for the group of the user to read.
+    fs::set_permissions(&bootstrap, Permissions::from_mode(0o440)).unwrap();
+    chown(&bootstrap, Some(0), Some(USER)).unwrap();
     let given = arguments();
     let mut all: Vec<&str> = given.iter().map(String::as_str).collect();
 
