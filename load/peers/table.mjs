@@ -1,10 +1,10 @@
 // The generator's outputs side by side.
 //
-//   node table.mjs DIR VERSIONS SERVERS CONNECTIONS HASH
+//   node table.mjs DIR VERSIONS SERVERS CONNECTIONS HASH LOAD-AVERAGE
 import { existsSync, readFileSync } from 'node:fs';
-import { cpus, loadavg } from 'node:os';
+import { cpus } from 'node:os';
 
-const [dir, versions, servers, connections, hash] = process.argv.slice(2);
+const [dir, versions, servers, connections, hash, before] = process.argv.slice(2);
 const argon2id = `Argon2id ${hash}`;
 // What is not measured, but decides what the figures mean.
 const about = {
@@ -29,7 +29,7 @@ function figures(name, scenario) {
   return { ...operation, failed, cpu: cpu && Number(cpu[1]), doubts: run.doubts };
 }
 
-console.log(`${versions}\n${cpus().length} × ${cpus()[0].model}, load average at the end ${loadavg()[0].toFixed(2)}\n`);
+console.log(`${versions}\n${cpus().length} × ${cpus()[0].model}, load average before the run ${before}\n`);
 const doubts = [];
 for (const scenario of ['login', 'refresh', 'client-credentials', 'introspect']) {
   const widths = [22, 10, 14, 10, 10, 9, 9];

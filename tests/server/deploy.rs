@@ -1,6 +1,7 @@
 //! The files of `ops` with which a server is put on a machine, used as they stand.
 
 mod image;
+mod install;
 mod peers;
 mod systemd;
 mod unit;

@@ -229,6 +229,8 @@ fn systemd_starts_the_unit_as_it_stands_and_people_log_in_with_every_restriction
     assert_eq!((booted.show("Result"), booted.show("ExecMainStatus")), ("success".to_owned(), "0".to_owned()));
     let accounts = booted.run("countersign-offline account list").unwrap();
     assert!(accounts.contains("alice@example.com"), "{accounts}");
+    let made = booted.run("countersign-offline api-key create ops --permissions admin").unwrap();
+    assert!(made.lines().any(|line| line.starts_with("key ")), "{made}");
     let strangers = booted.run("find /var/lib/countersign ! -user countersign -o -perm /077 -type f").unwrap();
     assert_eq!(strangers, "", "files that are not the server's own");
 
