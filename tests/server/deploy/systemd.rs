@@ -4,7 +4,6 @@
 use super::{BOOTSTRAP, get, is_active, is_root, login, refresh, repository, said};
 use crate::support::{is_installed, wait_until};
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -72,7 +71,7 @@ impl Booted {
             "echo $$ >\"$1/cgroup.procs\"; shift; exec unshare --mount --pid --fork --kill-child --cgroup --ipc --uts \"$@\"",
         );
         command.arg("sh").arg(&cgroup).arg(repository().join("tests/server/deploy/boot")).arg(dir.path());
-        command.arg(env!("CARGO_BIN_EXE_countersign")).arg(repository()).process_group(0);
+        command.arg(env!("CARGO_BIN_EXE_countersign")).arg(repository());
         let log = fs::File::create(dir.path().join("boot.log")).unwrap();
         let outside = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         let mut booted = Self { dir, cgroup, outside, init: String::new() };
