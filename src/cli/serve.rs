@@ -73,7 +73,10 @@ fn take_level_again(diagnostics: &Diagnostics, common: Common) {
             tracing::warn!(level = config.log.level.as_str(), "SIGHUP: `log.level` was read again, and is in force");
         }
         Err(failure) => {
-            tracing::warn!("SIGHUP: `log.level` stays as it is, for the configuration cannot be used: {}", failure.text)
+            tracing::warn!(
+                "SIGHUP: `log.level` stays as it is, for the configuration cannot be used: {}",
+                failure.text
+            );
         }
     }
 }

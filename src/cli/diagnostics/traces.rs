@@ -111,7 +111,7 @@ impl HttpClient for Collector {
                 );
             }
             Err(error) => {
-                tracing::warn!(%error, "a batch of traces was not sent, and is lost: look at `trace.otlp_endpoint`")
+                tracing::warn!(%error, "a batch of traces was not sent, and is lost: look at `trace.otlp_endpoint`");
             }
             Ok(_) => {}
         }
