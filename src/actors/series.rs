@@ -7,8 +7,7 @@ use crate::domain::client::Grant;
 use crate::domain::denial::Denial;
 use crate::domain::ids::ClientId;
 use crate::domain::session::{RefreshHow, RevokeReason};
-use crate::metrics::Metrics;
-use prometheus::IntCounterVec;
+use crate::metrics::{Metrics, stand};
 
 /// Clients whose counters stand there from the start. Those of others come with what they count.
 pub const CLIENTS: usize = 200;
@@ -53,27 +52,26 @@ const CLIENT_REFUSED: [Denial; 5] = [
 
 /// Makes the counters whose labels are known at the start.
 pub fn begin(metrics: &Metrics, clients: &[ClientId]) {
-    let stand = |counter: &IntCounterVec, code: &str| drop(counter.with_label_values(&[code]));
     for why in Unavailable::ALL {
-        stand(&metrics.unavailable_total, why.code());
+        stand(&metrics.unavailable_total, &[why.code()]);
     }
     for shed in Shed::ALL {
-        stand(&metrics.hash_shed_total, shed.code());
+        stand(&metrics.hash_shed_total, &[shed.code()]);
     }
     for reason in RevokeReason::ALL {
-        stand(&metrics.revocations_total, reason.code());
+        stand(&metrics.revocations_total, &[reason.code()]);
     }
     for grant in Grant::ALL {
-        stand(&metrics.tokens_issued_total, grant.as_str());
+        stand(&metrics.tokens_issued_total, &[grant.as_str()]);
     }
     for denial in CLIENT_REFUSED {
-        stand(&metrics.client_refusals_total, denial.code());
+        stand(&metrics.client_refusals_total, &[denial.code()]);
     }
     for denial in [Denial::ApiKeyUnknown, Denial::ApiKeyDisabled] {
-        stand(&metrics.api_key_refusals_total, denial.code());
+        stand(&metrics.api_key_refusals_total, &[denial.code()]);
     }
     // A token that is not ours names no client.
-    drop(metrics.refreshes_total.with_label_values(&["-", Denial::BadTag.code()]));
+    stand(&metrics.refreshes_total, &["-", Denial::BadTag.code()]);
     for client in clients.iter().take(CLIENTS) {
         of_client(metrics, client);
     }
@@ -83,9 +81,9 @@ pub fn begin(metrics: &Metrics, clients: &[ClientId]) {
 pub fn of_client(metrics: &Metrics, client: &ClientId) {
     let refreshes = RefreshHow::ALL.iter().map(|how| how.code()).chain(REFRESH_REFUSED.map(Denial::code));
     for outcome in refreshes {
-        drop(metrics.refreshes_total.with_label_values(&[client.as_str(), outcome]));
+        stand(&metrics.refreshes_total, &[client.as_str(), outcome]);
     }
     for outcome in ["ok"].into_iter().chain(LOGIN_REFUSED.map(Denial::code)) {
-        drop(metrics.logins_total.with_label_values(&[client.as_str(), outcome]));
+        stand(&metrics.logins_total, &[client.as_str(), outcome]);
     }
 }

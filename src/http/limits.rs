@@ -5,7 +5,7 @@
 //! place shares some.
 
 use crate::actors::network;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, stand};
 use governor::clock::{Clock, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::keyed::HashMapStateStore;
@@ -42,7 +42,7 @@ impl RateLimits {
     pub fn new(rates: Rates, metrics: Arc<Metrics>) -> Self {
         let [networks, clients] = [rates.network, rates.client].map(|rate| rate.map(|rate| Budgets::new(rate, KEPT)));
         for by in ["network", "client"] {
-            drop(metrics.rate_limited_total.with_label_values(&[by]));
+            stand(&metrics.rate_limited_total, &[by]);
         }
         Self { networks, clients, metrics }
     }

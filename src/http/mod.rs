@@ -25,7 +25,7 @@ pub use openapi::document as openapi_document;
 use crate::actors::Services;
 use crate::config::FusionauthConfig;
 use crate::entropy::Entropy;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, stand};
 use actix_web::dev::{ServiceRequest, ServiceResponse, fn_service};
 use actix_web::middleware::from_fn;
 use actix_web::{App, FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
@@ -87,7 +87,7 @@ impl Doors {
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         // Counters stand there before they count: an alert waits for their rise.
         for why in [Why::Starting, Why::TooMany] {
-            drop(metrics.unavailable_total.with_label_values(&[HttpError::plain(why, None).code()]));
+            stand(&metrics.unavailable_total, &[HttpError::plain(why, None).code()]);
         }
         Arc::new(Self {
             services: OnceLock::new(),

@@ -5,10 +5,10 @@ mod traces;
 
 use super::Failure;
 use crate::config::{Config, LogConfig, LogFormat, LogLevel};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, stand};
 use collapse::Collapse;
-use prometheus::IntCounter;
 use std::io::{self, Write};
+use std::sync::Arc;
 use traces::Traces;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
@@ -50,7 +50,7 @@ impl Diagnostics {
     ///
     /// # Errors
     /// Where a thread cannot be started, or traces cannot be sent.
-    pub fn start(config: &Config, metrics: &Metrics) -> Result<Self, Failure> {
+    pub fn start(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, Failure> {
         let (level, handle) = reload::Layer::new(targets(config.log.level));
         let collapse = Collapse::default();
         let (layer, traces) = match &config.trace {
@@ -62,7 +62,7 @@ impl Diagnostics {
         };
         let lines = lines(config.log.format, level.and(collapse.clone()));
         // A second start in one process keeps the first.
-        let _ = tracing_subscriber::registry().with(lines).with(Counted::new(metrics)).with(layer).try_init();
+        let _ = tracing_subscriber::registry().with(lines).with(Counted::new(metrics.clone())).with(layer).try_init();
         let started = Self { level: handle, collapse, _traces: traces };
         started.be(config.log.level);
         started.collapse.keep_telling().map_err(Failure::new)?;
@@ -90,25 +90,25 @@ where
 }
 
 /// Counts what is wrong, whether a line of it is written or not.
-struct Counted {
-    errors: IntCounter,
-    warnings: IntCounter,
-}
+struct Counted(Arc<Metrics>);
 
 impl Counted {
-    fn new(metrics: &Metrics) -> Self {
-        let of = |level| metrics.diagnostics_total.with_label_values(&[level]);
-        Self { errors: of("error"), warnings: of("warn") }
+    fn new(metrics: Arc<Metrics>) -> Self {
+        for level in ["error", "warn"] {
+            stand(&metrics.diagnostics_total, &[level]);
+        }
+        Self(metrics)
     }
 }
 
 impl<S: Subscriber> Layer<S> for Counted {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        match *event.metadata().level() {
-            Level::ERROR => self.errors.inc(),
-            Level::WARN => self.warnings.inc(),
-            _ => {}
-        }
+        let level = match *event.metadata().level() {
+            Level::ERROR => "error",
+            Level::WARN => "warn",
+            _ => return,
+        };
+        self.0.diagnostics_total.with_label_values(&[level]).inc();
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {

@@ -12,7 +12,7 @@ mod tests;
 
 pub use files::{Pair, TlsError, TlsFiles};
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, stand};
 use files::provider;
 use handshake::Outcome;
 use rustls::ServerConfig;
@@ -52,7 +52,7 @@ impl Tls {
         let pair = Pair::read(&files)?;
         metrics.tls_certificate_expires_seconds.set(pair.ends_at);
         for outcome in Outcome::ALL {
-            drop(metrics.tls_handshakes_total.with_label_values(&[outcome.code()]));
+            stand(&metrics.tls_handshakes_total, &[outcome.code()]);
         }
         let current = Arc::new(Current(RwLock::new(pair.certified)));
         let acceptor = TlsAcceptor::from(Arc::new(settings(current.clone())?));
