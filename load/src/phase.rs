@@ -260,7 +260,11 @@ impl Hall {
 /// # Errors
 /// Where somebody cannot be logged in.
 pub fn log_everybody_in(target: &Target, users: &mut Vec<User>) -> Result<(), String> {
-    const AT_ONCE: usize = 32;
+    /// Few enough that hashes do not wait past their deadline on a slow machine.
+    const AT_ONCE: usize = 8;
+    if users.iter().all(|user| user.refresh.is_some()) {
+        return Ok(());
+    }
     let runtime = Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let (without, with): (Vec<_>, Vec<_>) = users.drain(..).partition(|user| user.refresh.is_none());
     *users = with;
@@ -274,12 +278,9 @@ pub fn log_everybody_in(target: &Target, users: &mut Vec<User>) -> Result<(), St
             let (left, here, floor) = (left.clone(), here.clone(), floor.clone());
             tokio::task::spawn_local(async move {
                 let mut lane = Lane::new(floor.target.address, floor.target.timeout);
-                let mut chance = fastrand::Rng::with_seed(0);
                 loop {
                     let Some(mut user) = left.borrow_mut().pop() else { break };
-                    let due = floor.began.elapsed();
-                    let mut visit = Visit { floor: &floor, lane: &mut lane, user: &mut user, arrival: due, due };
-                    visit.perform(Scenario::Login, &mut chance).await;
+                    log_one_in(&floor, &mut lane, &mut user).await;
                     here.borrow_mut().push(user);
                 }
             })
@@ -302,4 +303,18 @@ pub fn log_everybody_in(target: &Target, users: &mut Vec<User>) -> Result<(), St
         floor.began.elapsed().as_secs_f64()
     ));
     Ok(())
+}
+
+/// Tries a few times: others may be at work on the machine.
+async fn log_one_in(floor: &Floor, lane: &mut Lane, user: &mut User) {
+    const TRIES: u32 = 5;
+    for attempt in 0..TRIES {
+        tokio::time::sleep(Duration::from_millis(500) * attempt).await;
+        let due = floor.began.elapsed();
+        let mut visit = Visit { floor, lane, user, arrival: due, due };
+        visit.perform(Scenario::Login, &mut fastrand::Rng::with_seed(0)).await;
+        if user.refresh.is_some() {
+            return;
+        }
+    }
 }

@@ -130,7 +130,7 @@ impl Report {
 
     fn table(&self) -> String {
         let mut text = format!(
-            "{:<16}{:<20}{:>9}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}\n",
+            "{:<20}{:<20}{:>9}{:>10}{:>9}{:>9}{:>9}{:>9}{:>9}\n",
             "phase", "what", "number", "/s", "p50", "p90", "p99", "p99.9", "max"
         );
         for measured in &self.phases {
@@ -150,7 +150,7 @@ impl Report {
             if measured.tally.lag.count() > 0 {
                 text.push_str(&row(name, "  sent late by", &measured.tally.lag, None));
             }
-            let _ = writeln!(text, "{name:<16}  {}", usage(measured));
+            let _ = writeln!(text, "{name:<20}  {}", usage(measured));
         }
         text
     }
@@ -172,7 +172,7 @@ fn row(phase: &str, what: &str, latencies: &Latencies, rate: Option<f64>) -> Str
     let rate = rate.map_or(String::new(), |rate| format!("{rate:.1}"));
     let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|part| length(latencies.quantile(part)));
     let (count, max) = (latencies.count(), length(latencies.max()));
-    format!("{phase:<16}{what:<20}{count:>9}{rate:>10}{p50:>9}{p90:>9}{p99:>9}{p999:>9}{max:>9}\n")
+    format!("{phase:<20}{what:<20}{count:>9}{rate:>10}{p50:>9}{p90:>9}{p99:>9}{p999:>9}{max:>9}\n")
 }
 
 /// Processor time, and what was not sent.
@@ -202,7 +202,7 @@ fn usage(measured: &Measured) -> String {
 }
 
 fn phase_json(measured: &Measured) -> Value {
-    let Measured { phase, at, tally, server, generator } = measured;
+    let Measured { phase, at, tally, alone, server, generator } = measured;
     let Phase { name, scenario, load, warm_up, bounds, threads, seed, .. } = phase;
     let load = match load {
         Load::Open { rate, arrivals } => json!({"rate": rate, "arrivals": format!("{arrivals:?}").to_lowercase()}),
@@ -215,7 +215,7 @@ fn phase_json(measured: &Measured) -> Value {
         "bounds": {"connections": bounds.connections, "in_flight": bounds.in_flight},
         "due": tally.due, "unsent": tally.unsent, "no_user": tally.no_user, "sent_late_us": latencies_json(&tally.lag),
         "chains": {"lost": tally.chains.lost, "forked": tally.chains.forked, "stolen": tally.chains.stolen, "caught": tally.chains.caught},
-        "server_cpu_s": server, "generator_cpu_s": generator.map(|cpu| cpu.all),
+        "alone": alone, "server_cpu_s": server, "generator_cpu_s": generator.map(|cpu| cpu.all),
         "operations": operations.collect::<Vec<_>>(),
     })
 }

@@ -50,7 +50,9 @@ pub struct Measured {
     pub at: Duration,
     /// What was counted.
     pub tally: Tally,
-    /// What the server's process used meanwhile, from the warming up to the last answer; of phases side by side, for all of them.
+    /// Whether nothing else ran at the same time.
+    pub alone: bool,
+    /// What the server's process used meanwhile, from the warming up to the last answer; for all phases that ran at the same time.
     pub server: Option<Cpu>,
     /// What the generator itself used.
     pub generator: Option<Cpu>,
@@ -67,9 +69,9 @@ impl Measured {
         self.tally.seconds.iter().map(|second| second.done).sum()
     }
 
-    /// Processor time of the server for each request that was done, in seconds.
+    /// Processor time of the server for each request that was done, in seconds; `None` where others shared in it.
     pub fn server_cpu_each(&self) -> Option<f64> {
-        self.server.filter(|_| self.all_done() > 0).map(|cpu| cpu.all / self.all_done() as f64)
+        self.server.filter(|_| self.alone && self.all_done() > 0).map(|cpu| cpu.all / self.all_done() as f64)
     }
 }
 
@@ -103,7 +105,7 @@ impl Runner {
         let (at, before) = (self.began.elapsed(), self.cpu());
         let tally = phase.run(&self.target, &mut self.users)?;
         let (server, generator) = used_since(before, self.cpu());
-        let measured = Measured { phase, at, tally, server, generator };
+        let measured = Measured { phase, at, tally, alone: true, server, generator };
         self.measured.push(measured.clone());
         Ok(measured)
     }
@@ -123,7 +125,7 @@ impl Runner {
         });
         let (server, generator) = used_since(before, self.cpu());
         self.users.append(&mut theirs);
-        let measured = |phase, tally| Measured { phase, at, tally, server, generator };
+        let measured = |phase, tally| Measured { phase, at, tally, alone: false, server, generator };
         let both = (measured(one, of_one?), measured(other, of_other?));
         self.measured.extend([both.0.clone(), both.1.clone()]);
         Ok(both)
