@@ -194,6 +194,8 @@ pub struct Tally {
     pub lag: Latencies,
     /// Due in the window.
     pub due: u64,
+    /// Due, and sent late because all connections were busy. It counts in their latencies, and may not be the server's fault.
+    pub waited: u64,
     /// Due, and never sent: too many were under way.
     pub unsent: u64,
     /// Due, and never sent: every virtual user had a request under way.
@@ -241,6 +243,7 @@ impl Tally {
             seconds: Vec::new(),
             lag: Latencies::default(),
             due: 0,
+            waited: 0,
             unsent: 0,
             no_user: 0,
             in_flight: 0,
@@ -318,6 +321,7 @@ impl Tally {
         }
         self.lag.add(&other.lag);
         self.due += other.due;
+        self.waited += other.waited;
         self.unsent += other.unsent;
         self.no_user += other.no_user;
         self.in_flight += other.in_flight;

@@ -138,11 +138,13 @@ fn measure(
         pool: common.pool(processors)?,
     };
     let worked = work(&mut floor);
+    let kernel = server::hash_kernel(floor.runner.target.address);
     // What it was busy with is not our business any more, and the machine is free again for whoever reads this.
     drop(server);
     let phases = floor.runner.together();
     let doubts = ratios::doubts(&phases);
-    let parameters = parameters(common, processors);
+    let mut parameters = parameters(common, processors);
+    parameters.insert("kernel", kernel.unwrap_or_else(|| "unknown".to_owned()));
     tell(common, &Report { title: title.to_owned(), facts, parameters, phases, ratios: worked?, doubts }, &floor.runner)
 }
 

@@ -187,6 +187,7 @@ impl Hall {
         }
         self.under_way.set(self.under_way.get() + 1);
         let Some(lane) = self.lanes.borrow_mut().pop().or_else(|| self.another_lane()) else {
+            tally.waited += u64::from(is_measured);
             self.waiting.borrow_mut().push_back(due);
             return None;
         };

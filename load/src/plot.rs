@@ -144,10 +144,13 @@ fn curves(svg: &mut String, scales: &Scales, measured: &Measured, number: usize)
         let points = answered.map(|(index, second)| (x(index), scales.latency(second.quantile(part))));
         curve(svg, points, colour);
     }
+    let ends = (measured.phase.warm_up + measured.phase.span).as_secs_f64().ceil() as usize;
     let done: Count = |second| second.done;
     for (count, colour) in [(done, DONE), (|second| second.refused, REFUSED), (|second| second.failed, FAILED)] {
         if seconds().any(|(_, second)| count(second) > 0) {
-            curve(svg, seconds().map(|(index, second)| (x(index), scales.throughput(count(second)))), colour);
+            // The last answers trickle in after the end of the schedule.
+            let scheduled = seconds().take_while(|(index, _)| *index < ends);
+            curve(svg, scheduled.map(|(index, second)| (x(index), scales.throughput(count(second)))), colour);
         }
     }
 }

@@ -4,7 +4,6 @@
 use crate::figures::{Latencies, Operation};
 use crate::machine::Cpu;
 use crate::phase::{Load, log_everybody_in};
-use crate::progress::say;
 use crate::report::{Ratio, length};
 use crate::runner::{Measured, Plan, Runner};
 use crate::scenario::Scenario;
@@ -110,7 +109,7 @@ impl Hashes<'_> {
         let output = Command::new(program).arg("hashes").args(arguments).output();
         let output = output.map_err(|error| format!("{}: {error}", program.display()))?;
         let said = String::from_utf8_lossy(&output.stdout);
-        say(said.trim_end());
+        println!("raw: {}", said.trim_end());
         let rate = said.split(' ').next().and_then(|word| word.parse().ok()).filter(|_| output.status.success());
         rate.ok_or_else(|| format!("{} hashes: {}", program.display(), String::from_utf8_lossy(&output.stderr)))
     }
@@ -187,6 +186,9 @@ pub fn doubts(measured: &[Measured]) -> Vec<String> {
                 "{} requests were due and not sent, because {} were under way",
                 tally.unsent, phase.bounds.in_flight
             ));
+        }
+        if tally.waited > 0 {
+            doubt(format!("{} requests waited for one of {} connections", tally.waited, phase.bounds.connections));
         }
         if tally.no_user > 0 {
             doubt(format!(

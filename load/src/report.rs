@@ -213,7 +213,7 @@ fn phase_json(measured: &Measured) -> Value {
         "name": name, "scenario": scenario.name(), "load": load, "began_s": at.as_secs_f64(), "warm_up_s": warm_up.as_secs_f64(),
         "measured_s": tally.window.seconds(), "threads": threads, "seed": seed,
         "bounds": {"connections": bounds.connections, "in_flight": bounds.in_flight},
-        "due": tally.due, "unsent": tally.unsent, "no_user": tally.no_user, "sent_late_us": latencies_json(&tally.lag),
+        "due": tally.due, "waited": tally.waited, "unsent": tally.unsent, "no_user": tally.no_user, "sent_late_us": latencies_json(&tally.lag),
         "chains": {"lost": tally.chains.lost, "forked": tally.chains.forked, "stolen": tally.chains.stolen, "caught": tally.chains.caught},
         "alone": alone, "server_cpu_s": server, "generator_cpu_s": generator.map(|cpu| cpu.all),
         "operations": operations.collect::<Vec<_>>(),

@@ -137,14 +137,13 @@ impl Visit<'_> {
         }
     }
 
-    /// Begins a chain. The session before, if there was one, is left to end by itself.
+    /// Begins a chain. The session before, if there was one, is left to end by itself; where the login is refused it is gone on with.
     async fn log_in(&mut self) -> bool {
         let request = self.floor.target.login(self.user);
         let answer = self.ask(Operation::Login, request, has_tokens).await;
         let tokens = answer.as_ref().and_then(tokens_of);
-        match &tokens {
-            Some(tokens) => self.user.logged_in(tokens),
-            None => self.user.over(),
+        if let Some(tokens) = &tokens {
+            self.user.logged_in(tokens);
         }
         tokens.is_some()
     }

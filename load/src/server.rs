@@ -8,7 +8,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fmt::Write;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -113,12 +114,10 @@ impl Server {
         if started.is_err() {
             let _ = fs::remove_dir_all(&dir);
         }
-        say(&format!(
-            "the server has started with {} accounts in {:.1} s",
-            settings.accounts,
-            began.elapsed().as_secs_f64()
-        ));
-        started
+        let server = started?;
+        let (accounts, seconds) = (settings.accounts, began.elapsed().as_secs_f64());
+        say(&format!("the server has started with {accounts} accounts in {seconds:.1} s"));
+        Ok(server)
     }
 
     /// Starts this program again as a server that only answers.
@@ -196,10 +195,31 @@ fn end(pid: u32) {
 pub fn end_all() {
     for (pid, dir) in running().drain(..) {
         end(pid);
+        let began = Instant::now();
+        while began.elapsed() < STOP && is_alive(pid) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         if let Some(dir) = dir {
             let _ = fs::remove_dir_all(dir);
         }
     }
+}
+
+/// Whether a process of ours has not ended yet: one that has, and that nobody waited for, is a zombie.
+fn is_alive(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+/// What a server at an address computes hashes with, as its metrics say.
+pub fn hash_kernel(address: SocketAddr) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
+    let mut said = String::new();
+    stream.read_to_string(&mut said).ok()?;
+    let mut kernels = said.lines().filter_map(|line| line.strip_prefix("countersign_hash_kernel{kernel=\"")?.split_once("\"} "));
+    kernels.find(|(_, is_on)| is_on.trim() == "1").map(|(name, _)| name.to_owned())
 }
 
 /// A directory that only we may look into.

@@ -118,6 +118,7 @@ fn what_is_due_beyond_the_bounds_is_counted_and_not_sent() {
     let tally = phase.run(&target, &mut users(400)).unwrap();
     assert_eq!(tally.due, 400);
     assert!(tally.unsent > 0);
+    assert!(tally.waited > 0, "four connections were busy before ten requests were under way");
     assert_eq!(ends(&tally, Operation::Noop)[0] + tally.unsent, 400);
 }
 
