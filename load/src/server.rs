@@ -218,7 +218,8 @@ pub fn hash_kernel(address: SocketAddr) -> Option<String> {
     stream.write_all(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
     let mut said = String::new();
     stream.read_to_string(&mut said).ok()?;
-    let mut kernels = said.lines().filter_map(|line| line.strip_prefix("countersign_hash_kernel{kernel=\"")?.split_once("\"} "));
+    let mut kernels =
+        said.lines().filter_map(|line| line.strip_prefix("countersign_hash_kernel{kernel=\"")?.split_once("\"} "));
     kernels.find(|(_, is_on)| is_on.trim() == "1").map(|(name, _)| name.to_owned())
 }
 
