@@ -1,9 +1,9 @@
 //! The engine without doors, with a clock set by hand.
 
 use countersign::actors::{
-    Asker, AuthenticatedClient, LoginAsk, NewAccount, NewClient, NewPassword, Person, RefreshAsk, Services,
+    Asker, AuthenticatedClient, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, RefreshAsk, Services,
 };
-use countersign::app::{self, App, Start, Stopped, World};
+use countersign::app::{self, App, OpenedJournal, Start, Stopped, World};
 use countersign::clock::{Clock, ManualClock};
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{Kernel, Params};
@@ -55,10 +55,15 @@ pub fn config(dir: &Path, settings: &[(&str, &str)]) -> Config {
 impl Engine {
     /// Starts it, with a client and accounts where the journal is new. Must be called inside an actix system.
     pub async fn start(config: &Config, clock: &ManualClock) -> Self {
+        Self::start_on(config, clock, |world| app::open(config, Start::default(), world, |_, _| ()).unwrap()).await
+    }
+
+    /// The same, on a journal that somebody else opens.
+    pub async fn start_on(config: &Config, clock: &ManualClock, open: impl FnOnce(&World) -> OpenedJournal) -> Self {
         let metrics = Arc::new(Metrics::new());
         let entropy = Arc::new(SystemEntropy);
         let world = World { clock: Arc::new(clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
-        let opened = app::open(config, Start::default(), &world, |_, _| ()).unwrap();
+        let opened = open(&world);
         let created = opened.created;
         let issuer = "http://127.0.0.1:8080".to_owned();
         let app = App::start(opened, config, issuer, metrics.clone(), entropy).unwrap();
@@ -74,9 +79,14 @@ impl Engine {
 
     /// Logs an account in, and gives its refresh token.
     pub async fn login(&self, account: u64, asker: Asker) -> String {
+        self.begin(account, asker).await.refresh_token.unwrap()
+    }
+
+    /// Logs an account in.
+    pub async fn begin(&self, account: u64, asker: Asker) -> Issued {
         let (login, password) = (login_id(account), Zeroizing::new(PASSWORD.as_bytes().to_vec()));
         let issued = self.services.logins.login(&self.client, LoginAsk::new(login, password, None, asker)).await;
-        issued.unwrap().refresh_token.unwrap()
+        issued.unwrap()
     }
 
     /// Redeems a refresh token, and gives the next one.

@@ -1,10 +1,13 @@
 //! What `scripts/measure` and `load/run` run: makes journals with a long history through the running engine, and measures appends while
-//! others work, and raw hashes.
+//! others work, memory, what is written, and raw hashes.
 //!
 //! ```text
 //! measure history --dir DIR --events N --live N      a data directory with a history of about N events, and N open sessions
 //! measure store --dir DIR                            what the store of a stopped data directory holds
 //! measure appends --dir DIR --seconds N --rounds N   appends with and without sealing and scrubbing beside them, in turns
+//! measure accounts --dir DIR                         a data directory with a client and 1,000 accounts
+//! measure idle --dir DIR --sessions N                memory of a session, asleep and awake
+//! measure written --dir DIR --seconds N              bytes written to the disk for a byte of event
 //! measure hashes --seconds N --threads N --memory KIB --passes N --lanes N   raw Argon2id hashes a second, by the server's kernel
 //! ```
 
@@ -12,7 +15,10 @@ mod appends;
 mod engine;
 mod hashes;
 mod history;
+mod idle;
+mod process;
 mod store;
+mod written;
 
 use countersign::crypto::Params;
 use std::collections::HashMap;
@@ -58,6 +64,9 @@ fn main() {
         "appends" => {
             appends::measure(&arguments.dir(), arguments.number("seconds", 10), arguments.number("rounds", 5));
         }
+        "accounts" => history::only_accounts(&arguments.dir()),
+        "idle" => idle::measure(&arguments.dir(), arguments.number("sessions", 1_000_000)),
+        "written" => written::measure(&arguments.dir(), arguments.number("seconds", 20)),
         "hashes" => {
             let (m_kib, t, p) =
                 (arguments.small("memory", 19_456), arguments.small("passes", 2), arguments.small("lanes", 1));
@@ -65,7 +74,9 @@ fn main() {
             hashes::measure(Params { m_kib, t, p }, threads, seconds);
         }
         _ => {
-            eprintln!("usage: measure history|store|appends|hashes …; see the head of benches/measure/main.rs");
+            eprintln!(
+                "usage: measure history|store|appends|accounts|idle|written|hashes …; see the head of benches/measure/main.rs"
+            );
             std::process::exit(2);
         }
     }
