@@ -1,8 +1,8 @@
 //! R8: durable appends by the journal's writer, over a bare loop that writes as many bytes of lines and syncs.
 
 use crate::chain::Chain;
-use crate::pairs::{Bench, Pair, Work, micros};
-use crate::rig::{Rig, of_this_process, of_this_thread};
+use crate::pairs::{Bench, Pair, Work, micros, of_this_process, of_this_thread};
+use crate::rig::Rig;
 use countersign::domain::time::Span;
 use rustix::fs::{FallocateFlags, fallocate};
 use std::cell::RefCell;
@@ -75,12 +75,12 @@ impl Appends {
         let decide = |chain: &mut Chain| {
             let commits = (0..rounds).map(|_| {
                 rig.clock.advance(Span(1));
-                chain.next(&rig.engine, &rig.clock)
+                chain.next(rig.engine(), &rig.clock)
             });
             commits.collect::<Vec<_>>()
         };
         let shares: Vec<_> = chains.iter_mut().map(decide).collect();
-        let writer = &rig.engine.services.core.writer;
+        let writer = &rig.engine().services.core.writer;
         rig.system.block_on(async {
             let (all, askers, began) = (of_this_process(), of_this_thread(), Instant::now());
             let hands = shares.into_iter().map(|commits| {

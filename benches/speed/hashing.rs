@@ -23,7 +23,7 @@ pub fn measure(bench: &mut Bench) {
             goal,
             baseline: format!("argon2-rust 1.1.0 by itself ({vectors})"),
             parameters: format!(
-                "Argon2id {m_kib}/{t}/{p}, one thread, memory kept between hashes and wiped after each by both"
+                "Argon2id {m_kib}/{t}/{p}, processor time of one thread, memory kept between hashes and wiped after each by both"
             ),
             turn: 1,
             span: Duration::from_secs(10),

@@ -1,8 +1,9 @@
 //! Two things measured in turns, and the ratio of their rates.
 
 use criterion::{Criterion, SamplingMode};
+use rustix::time::{ClockId, clock_gettime};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Samples of each benchmark, each with turns of both.
 const SAMPLES: usize = 30;
@@ -10,18 +11,33 @@ const SAMPLES: usize = 30;
 /// Does something so many times, and tells how long that took; getting ready for it is not counted.
 pub type Work = Box<dyn FnMut(u64) -> Duration>;
 
-/// The same thing again and again.
+/// Processor time of this thread: what one thread computes is measured by it, and who else is on the machine takes no part in it.
+pub fn of_this_thread() -> Duration {
+    time(ClockId::ThreadCPUTime)
+}
+
+/// Of the whole process.
+pub fn of_this_process() -> Duration {
+    time(ClockId::ProcessCPUTime)
+}
+
+fn time(clock: ClockId) -> Duration {
+    let time = clock_gettime(clock);
+    Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// The same thing again and again, by the processor time that it takes.
 pub fn repeat(mut once: impl FnMut() + 'static) -> Work {
     Box::new(move |times| {
-        let began = Instant::now();
+        let began = of_this_thread();
         (0..times).for_each(|_| once());
-        began.elapsed()
+        of_this_thread() - began
     })
 }
 
 /// Two things that are compared.
 pub struct Pair {
-    /// Its name: that of its ratio, then what of it.
+    /// Its name: that of its ratio, a slash, and what of it.
     pub id: String,
     /// The least that the ratio of the rates should be, where there is a goal.
     pub goal: Option<f64>,
@@ -84,10 +100,11 @@ impl Bench {
     pub fn compare(&mut self, pair: &Pair, prepare: impl FnOnce() -> (Work, Work)) -> bool {
         let (mut prepare, mut works) = (Some(prepare), None);
         let mut samples: Vec<Sample> = Vec::new();
-        let mut group = self.criterion.benchmark_group("");
+        let (group, name) = pair.id.split_once('/').expect("a name has two parts");
+        let mut group = self.criterion.benchmark_group(group);
         group.sample_size(SAMPLES).sampling_mode(SamplingMode::Flat).measurement_time(pair.span);
         group.warm_up_time(pair.span.min(Duration::from_secs(2)));
-        group.bench_function(&pair.id, |bencher| {
+        group.bench_function(name, |bencher| {
             bencher.iter_custom(|times| {
                 let works = works.get_or_insert_with(|| prepare.take().expect("this is done once")());
                 let sample = turns(times, pair.turn, works);

@@ -58,14 +58,14 @@ pub fn measure(bench: &mut Bench) {
 fn history() -> tempfile::TempDir {
     let rig = Rig::start(&[]);
     let mut chains: Vec<_> = rig.log_in(SESSIONS).into_iter().map(|(chain, _)| chain).collect();
-    let writer = rig.engine.services.core.writer.clone();
+    let writer = rig.engine().services.core.writer.clone();
     let mut written = 0;
     while written < EVENTS {
         let commits: Vec<_> = chains
             .iter_mut()
             .map(|chain| {
                 rig.clock.advance(Span(1));
-                chain.next(&rig.engine, &rig.clock)
+                chain.next(rig.engine(), &rig.clock)
             })
             .collect();
         let appended = commits.into_iter().map(|commit| writer.append(commit));

@@ -2,6 +2,7 @@
 
 use crate::chain::Chain;
 use crate::engine::{Engine, asker, config};
+use crate::pairs::of_this_thread;
 use actix_rt::SystemRunner;
 use countersign::app::{Start, start_journal};
 use countersign::clock::{Clock, ManualClock, SystemClock};
@@ -11,7 +12,6 @@ use countersign::journal::files::data_dir::DataDir;
 use countersign::journal::files::real_disk::RealDisk;
 use countersign::journal::store::{Change, Pair};
 use countersign::journal::{LocalEngine, SledHome, SledStore, Store, StoreError, StoreHome};
-use rustix::time::{ClockId, clock_gettime};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,11 +30,21 @@ pub fn directory() -> TempDir {
 
 /// See the module.
 pub struct Rig {
-    pub engine: Engine,
     pub clock: ManualClock,
     pub spent: Arc<Spent>,
     pub system: SystemRunner,
-    dir: TempDir,
+    /// `None` only while this is dropped.
+    engine: Option<Engine>,
+    dir: Option<TempDir>,
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        // In good order: a journal whose directory is taken away ends the process.
+        if let Some(engine) = self.engine.take() {
+            self.system.block_on(async { drop(engine.stop()) });
+        }
+    }
 }
 
 impl Rig {
@@ -55,15 +65,20 @@ impl Rig {
             opened.data = Some(data);
             opened
         }));
-        Self { engine, clock, spent, system, dir }
+        Self { clock, spent, system, engine: Some(engine), dir: Some(dir) }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine {
+        self.engine.as_ref().expect("it runs until this is dropped")
     }
 
     /// Sessions of different accounts, with their refresh tokens.
     pub fn log_in(&self, sessions: u64) -> Vec<(Chain, String)> {
         let begin = async |number: u64| {
             let asker = asker(&self.clock, number << 8);
-            let issued = self.engine.begin(number, asker.clone()).await;
-            let chain = Chain::of(&self.engine, issued.session.unwrap(), asker);
+            let issued = self.engine().begin(number, asker.clone()).await;
+            let chain = Chain::of(self.engine(), issued.session.unwrap(), asker);
             (chain, issued.refresh_token.unwrap())
         };
         self.system.block_on(async {
@@ -77,13 +92,13 @@ impl Rig {
 
     /// The open segment.
     pub fn segment(&self) -> PathBuf {
-        self.dir.path().join("journal/00000000000000000001.jsonl")
+        let dir = self.dir.as_ref().expect("it is there until this is dropped");
+        dir.path().join("journal/00000000000000000001.jsonl")
     }
 
     /// Stops the engine, and keeps its directory.
-    pub fn stop(self) -> TempDir {
-        drop(self.engine.stop());
-        self.dir
+    pub fn stop(mut self) -> TempDir {
+        self.dir.take().expect("it is there until this is dropped")
     }
 }
 
@@ -91,21 +106,6 @@ impl Rig {
 pub fn open<H: StoreHome>(disk: RealDisk, home: &mut H) -> LocalEngine<RealDisk, H::Store> {
     let master = MasterKey::generate(&SeededEntropy::new(1));
     LocalEngine::open(disk, home, master, "countersign/speed", ROLL_AT, &SystemEntropy).unwrap().0
-}
-
-/// Processor time of this thread.
-pub fn of_this_thread() -> Duration {
-    time(ClockId::ThreadCPUTime)
-}
-
-/// Of the whole process.
-pub fn of_this_process() -> Duration {
-    time(ClockId::ProcessCPUTime)
-}
-
-fn time(clock: ClockId) -> Duration {
-    let time = clock_gettime(clock);
-    Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
 }
 
 /// Processor time that the callers of a store spend in it, while that is counted: asking the clock costs as much as some calls.
