@@ -1,12 +1,12 @@
 //! R9: the states made again from all events, over a bare scan of the same segments.
 
-use crate::pairs::{Bench, Pair, Work};
+use crate::pairs::{Bench, Pair, Work, of_this_process};
 use crate::rig::{Rig, directory, open};
 use countersign::domain::time::Span;
 use countersign::journal::files::check::check_all;
 use countersign::journal::files::real_disk::RealDisk;
 use countersign::journal::{Journal, MemoryStore, SledHome, StoreError, StoreHome};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Events that are replayed.
 const EVENTS: u64 = 100_000;
@@ -31,11 +31,11 @@ pub fn measure(bench: &mut Bench) {
             let disk = RealDisk::new(dir.path());
             let scanned = disk.clone();
             let baseline: Work = Box::new(move |times| {
-                let began = Instant::now();
+                let began = of_this_process();
                 for _ in 0..times {
                     check_all(&scanned, |_| (), &mut |_, _, error| Err(error.into())).unwrap();
                 }
-                began.elapsed()
+                of_this_process() - began
             });
             let ours: Work = Box::new(move |times| {
                 // Kept until here, or it would be removed.
@@ -82,9 +82,9 @@ where
     H::Store: 'static,
 {
     let engine = open(disk.clone(), home);
-    let began = Instant::now();
+    let began = of_this_process();
     let (journal, caught_up) = Journal::open(Box::new(engine), "main", |_, _| ()).unwrap();
-    let lasted = began.elapsed();
+    let lasted = of_this_process() - began;
     assert!(caught_up.from == 1 && caught_up.to >= EVENTS && journal.head() == caught_up.to);
     lasted
 }
