@@ -13,6 +13,8 @@ use countersign::domain::ids::RequestId;
 use countersign::domain::time::Timestamp;
 use countersign::entropy::{Entropy, SystemEntropy, uuid_v7};
 use countersign::metrics::Metrics;
+use futures_util::StreamExt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -89,6 +91,11 @@ impl Engine {
         issued.unwrap()
     }
 
+    /// Makes accounts beyond the first [`ACCOUNTS`], so that there are `accounts`.
+    pub async fn add_accounts(&self, accounts: u64) {
+        create_accounts(&self.services, ACCOUNTS..accounts).await;
+    }
+
     /// Redeems a refresh token, and gives the next one.
     pub async fn refresh(&self, token: &str, asker: Asker) -> String {
         self.services
@@ -112,18 +119,28 @@ impl Engine {
 }
 
 async fn prepare(services: &Services) {
-    let operator = Asker::server(RequestId(uuid_v7(&SystemEntropy, Timestamp(1_800_000_000_000))));
+    let operator = operator();
     let settings = ClientSettings::new(ClientType::Confidential, Profile::Standard);
     let secret = Some(Zeroizing::new(SECRET.to_owned()));
     let client = NewClient { id: "store".parse().unwrap(), secret, enabled: true, settings };
     assert!(services.administration.create_client(&client, &operator).await.unwrap());
+    create_accounts(services, 0..ACCOUNTS).await;
+}
+
+async fn create_accounts(services: &Services, numbers: Range<u64>) {
+    const TOGETHER: usize = 64;
+    let operator = &operator();
     let cheap = Params { m_kib: 64, t: 1, p: 1 };
-    let phc = Kernel::new(cheap).hash(PASSWORD.as_bytes(), &[7; 16], cheap).unwrap();
-    for account in 0..ACCOUNTS {
-        let password = NewPassword::Hash(phc.clone());
-        let new = NewAccount::new(login_id(account), password);
-        services.administration.create_account(new, &operator).await.unwrap();
-    }
+    let phc = &Kernel::new(cheap).hash(PASSWORD.as_bytes(), &[7; 16], cheap).unwrap();
+    let creations = numbers.map(|account| async move {
+        let new = NewAccount::new(login_id(account), NewPassword::Hash(phc.clone()));
+        services.administration.create_account(new, operator).await.unwrap();
+    });
+    futures_util::stream::iter(creations).buffer_unordered(TOGETHER).collect::<()>().await;
+}
+
+fn operator() -> Asker {
+    Asker::server(RequestId(uuid_v7(&SystemEntropy, Timestamp(1_800_000_000_000))))
 }
 
 fn login_id(account: u64) -> String {

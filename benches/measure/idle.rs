@@ -10,6 +10,9 @@ use std::rc::Rc;
 /// Logins and introspections at a time.
 const TOGETHER: u64 = 64;
 
+/// Sessions of an account: fewer than end the oldest.
+const OF_AN_ACCOUNT: u64 = 50;
+
 /// Opens `sessions` sessions, the first tenth of which are not counted: caches and tables fill up with them. Then wakes them all.
 pub fn measure(dir: &Path, sessions: u64) {
     let clock = ManualClock::new(countersign::clock::SystemClock.wall());
@@ -17,6 +20,7 @@ pub fn measure(dir: &Path, sessions: u64) {
     let config = config(dir, &many);
     actix_rt::System::new().block_on(async {
         let engine = Rc::new(Engine::start(&config, &clock).await);
+        engine.add_accounts(sessions / OF_AN_ACCOUNT).await;
         // Their tokens are ours, not the engine's: they have their place before anything is measured.
         let tokens: Rc<[Cell<Token>]> = (0..sessions).map(|_| Cell::new(Token::default())).collect();
         touch(&tokens);
@@ -27,11 +31,10 @@ pub fn measure(dir: &Path, sessions: u64) {
         let asleep = resident(std::process::id());
         each(&engine, &clock, &tokens).await;
         let awake = resident(std::process::id());
-        let is_awake = engine.metrics.awake.with_label_values(&["session"]).get();
-        println!("resident with {tenth} sessions {few} bytes, with {sessions} {asleep}, and with {is_awake} of them awake {awake}");
+        println!("resident with {tenth} sessions {few} bytes, with {sessions} {asleep}, all awake {awake}");
         let counted = (sessions - tenth) as f64;
         println!("a session asleep: {:.0} bytes (at most 300)", (asleep as f64 - few as f64) / counted);
-        println!("a session awake:  {:.0} bytes more (at most 1536)", (awake as f64 - asleep as f64) / is_awake as f64);
+        println!("a session awake:  {:.0} bytes more (at most 1536)", (awake as f64 - asleep as f64) / sessions as f64);
         drop(Rc::try_unwrap(engine).unwrap_or_else(|_| panic!("somebody still works")).stop());
     });
 }
@@ -54,11 +57,12 @@ fn touch(tokens: &[Cell<Token>]) {
 async fn log_in(engine: &Rc<Engine>, clock: &ManualClock, tokens: &Rc<[Cell<Token>]>, numbers: std::ops::Range<u64>) {
     let next = Rc::new(Cell::new(numbers.start));
     let hands = (0..TOGETHER).map(|_| {
+        let accounts = ACCOUNTS.max(tokens.len() as u64 / OF_AN_ACCOUNT);
         let (engine, clock, tokens, next, end) =
             (engine.clone(), clock.clone(), tokens.clone(), next.clone(), numbers.end);
         actix_rt::spawn(async move {
             while let Some(number) = take(&next, end) {
-                let token = engine.login(draw() % ACCOUNTS, asker(&clock, draw())).await;
+                let token = engine.login(number % accounts, asker(&clock, draw())).await;
                 tokens[usize::try_from(number).unwrap()].set(Token(token.as_bytes().try_into().unwrap()));
             }
         })
