@@ -189,6 +189,28 @@ fn every_crate_has_its_reason() {
     none("crates that docs/decisions/0006-crates.md does not tell of:", &silent.collect::<Vec<_>>());
 }
 
+/// What nobody can measure again is a claim.
+#[test]
+fn every_ratio_of_the_performance_page_has_a_command_that_its_script_takes() {
+    let page = std::fs::read_to_string(root().join("docs/PERFORMANCE.md")).unwrap();
+    let rows: Vec<_> = page.lines().filter(|line| line.starts_with("| R")).collect();
+    let mut findings = Vec::new();
+    for row in &rows {
+        let command = row.split('`').find(|word| word.starts_with("load/run ") || word.starts_with("scripts/measure "));
+        let takes = command.and_then(|command| command.split_once(' ')).is_some_and(|(script, what)| {
+            let text = std::fs::read_to_string(root().join(script)).unwrap();
+            let mut arms = text.lines().filter_map(|line| line.trim().split_once(')')).map(|(arm, _)| arm.split(" | "));
+            arms.any(|mut names| names.any(|name| name == what))
+        });
+        findings.extend((!takes).then(|| (*row).to_owned()));
+    }
+    for ratio in "R1 R2 R4 R5 R6 R6v R7 R7i R8 R9 R10 R11 R12 R14 R15".split(' ') {
+        let is_there = rows.iter().any(|row| row.starts_with(&format!("| {ratio} |")));
+        findings.extend((!is_there).then(|| format!("{ratio} has no row")));
+    }
+    none("ratios of docs/PERFORMANCE.md without a command:", &findings);
+}
+
 /// A test that is skipped or tried again until it passes says nothing.
 #[test]
 fn no_test_is_ignored_and_none_is_retried() {

@@ -1,9 +1,9 @@
 //! The engine without doors, with a clock set by hand.
 
 use countersign::actors::{
-    Asker, AuthenticatedClient, LoginAsk, NewAccount, NewClient, NewPassword, Person, RefreshAsk, Services,
+    Asker, AuthenticatedClient, Issued, LoginAsk, NewAccount, NewClient, NewPassword, Person, RefreshAsk, Services,
 };
-use countersign::app::{self, App, Start, Stopped, World};
+use countersign::app::{self, App, OpenedJournal, Start, Stopped, World};
 use countersign::clock::{Clock, ManualClock};
 use countersign::config::{Config, Flags, Sources};
 use countersign::crypto::{Kernel, Params};
@@ -13,6 +13,8 @@ use countersign::domain::ids::RequestId;
 use countersign::domain::time::Timestamp;
 use countersign::entropy::{Entropy, SystemEntropy, uuid_v7};
 use countersign::metrics::Metrics;
+use futures_util::StreamExt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -55,10 +57,15 @@ pub fn config(dir: &Path, settings: &[(&str, &str)]) -> Config {
 impl Engine {
     /// Starts it, with a client and accounts where the journal is new. Must be called inside an actix system.
     pub async fn start(config: &Config, clock: &ManualClock) -> Self {
+        Self::start_on(config, clock, |world| app::open(config, Start::default(), world, |_, _| ()).unwrap()).await
+    }
+
+    /// The same, on a journal that somebody else opens.
+    pub async fn start_on(config: &Config, clock: &ManualClock, open: impl FnOnce(&World) -> OpenedJournal) -> Self {
         let metrics = Arc::new(Metrics::new());
         let entropy = Arc::new(SystemEntropy);
         let world = World { clock: Arc::new(clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
-        let opened = app::open(config, Start::default(), &world, |_, _| ()).unwrap();
+        let opened = open(&world);
         let created = opened.created;
         let issuer = "http://127.0.0.1:8080".to_owned();
         let app = App::start(opened, config, issuer, metrics.clone(), entropy).unwrap();
@@ -74,9 +81,19 @@ impl Engine {
 
     /// Logs an account in, and gives its refresh token.
     pub async fn login(&self, account: u64, asker: Asker) -> String {
+        self.begin(account, asker).await.refresh_token.unwrap()
+    }
+
+    /// Logs an account in.
+    pub async fn begin(&self, account: u64, asker: Asker) -> Issued {
         let (login, password) = (login_id(account), Zeroizing::new(PASSWORD.as_bytes().to_vec()));
         let issued = self.services.logins.login(&self.client, LoginAsk::new(login, password, None, asker)).await;
-        issued.unwrap().refresh_token.unwrap()
+        issued.unwrap()
+    }
+
+    /// Makes accounts beyond the first [`ACCOUNTS`], so that there are `accounts`.
+    pub async fn add_accounts(&self, accounts: u64) {
+        create_accounts(&self.services, ACCOUNTS..accounts).await;
     }
 
     /// Redeems a refresh token, and gives the next one.
@@ -102,18 +119,28 @@ impl Engine {
 }
 
 async fn prepare(services: &Services) {
-    let operator = Asker::server(RequestId(uuid_v7(&SystemEntropy, Timestamp(1_800_000_000_000))));
+    let operator = operator();
     let settings = ClientSettings::new(ClientType::Confidential, Profile::Standard);
     let secret = Some(Zeroizing::new(SECRET.to_owned()));
     let client = NewClient { id: "store".parse().unwrap(), secret, enabled: true, settings };
     assert!(services.administration.create_client(&client, &operator).await.unwrap());
+    create_accounts(services, 0..ACCOUNTS).await;
+}
+
+async fn create_accounts(services: &Services, numbers: Range<u64>) {
+    const TOGETHER: usize = 64;
+    let operator = &operator();
     let cheap = Params { m_kib: 64, t: 1, p: 1 };
-    let phc = Kernel::new(cheap).hash(PASSWORD.as_bytes(), &[7; 16], cheap).unwrap();
-    for account in 0..ACCOUNTS {
-        let password = NewPassword::Hash(phc.clone());
-        let new = NewAccount::new(login_id(account), password);
-        services.administration.create_account(new, &operator).await.unwrap();
-    }
+    let phc = &Kernel::new(cheap).hash(PASSWORD.as_bytes(), &[7; 16], cheap).unwrap();
+    let creations = numbers.map(|account| async move {
+        let new = NewAccount::new(login_id(account), NewPassword::Hash(phc.clone()));
+        services.administration.create_account(new, operator).await.unwrap();
+    });
+    futures_util::stream::iter(creations).buffer_unordered(TOGETHER).collect::<()>().await;
+}
+
+fn operator() -> Asker {
+    Asker::server(RequestId(uuid_v7(&SystemEntropy, Timestamp(1_800_000_000_000))))
 }
 
 fn login_id(account: u64) -> String {

@@ -59,6 +59,13 @@ pub fn make(dir: &Path, events: u64, live: u64) {
     stopped.compact();
 }
 
+/// Makes a data directory with accounts that have never logged in.
+pub fn only_accounts(dir: &Path) {
+    let clock = ManualClock::new(countersign::clock::SystemClock.wall());
+    let config = config(dir, &[]);
+    actix_rt::System::new().block_on(async { Engine::start(&config, &clock).await.stop() }).compact();
+}
+
 /// One session from login to logout; now and then its person moves.
 async fn live_through(engine: &Engine, clock: &ManualClock) {
     let mut place = draw();

@@ -1,16 +1,26 @@
-//! What `scripts/measure` runs: makes journals with a long history through the running engine, and measures appends while others work.
+//! What `scripts/measure` and `load/run` run: makes journals with a long history through the running engine, and measures appends while
+//! others work, memory, what is written, and raw hashes.
 //!
 //! ```text
 //! measure history --dir DIR --events N --live N      a data directory with a history of about N events, and N open sessions
 //! measure store --dir DIR                            what the store of a stopped data directory holds
 //! measure appends --dir DIR --seconds N --rounds N   appends with and without sealing and scrubbing beside them, in turns
+//! measure accounts --dir DIR                         a data directory with a client and 1,000 accounts
+//! measure idle --dir DIR --sessions N                memory of a session, asleep and awake
+//! measure written --dir DIR --seconds N              bytes written to the disk for a byte of event
+//! measure hashes --seconds N --threads N --memory KIB --passes N --lanes N   raw Argon2id hashes a second, by the server's kernel
 //! ```
 
 mod appends;
 mod engine;
+mod hashes;
 mod history;
+mod idle;
+mod process;
 mod store;
+mod written;
 
+use countersign::crypto::Params;
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -32,6 +42,10 @@ impl Arguments {
         PathBuf::from(self.0.get("dir").expect("--dir DIR"))
     }
 
+    fn small(&self, name: &str, default: u32) -> u32 {
+        u32::try_from(self.number(name, default.into())).unwrap_or_else(|_| panic!("--{name} is too large"))
+    }
+
     fn number(&self, name: &str, default: u64) -> u64 {
         self.0.get(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("--{name} is no number")))
     }
@@ -50,8 +64,19 @@ fn main() {
         "appends" => {
             appends::measure(&arguments.dir(), arguments.number("seconds", 10), arguments.number("rounds", 5));
         }
+        "accounts" => history::only_accounts(&arguments.dir()),
+        "idle" => idle::measure(&arguments.dir(), arguments.number("sessions", 1_000_000)),
+        "written" => written::measure(&arguments.dir(), arguments.number("seconds", 20)),
+        "hashes" => {
+            let (m_kib, t, p) =
+                (arguments.small("memory", 19_456), arguments.small("passes", 2), arguments.small("lanes", 1));
+            let (threads, seconds) = (arguments.number("threads", 1), arguments.number("seconds", 10));
+            hashes::measure(Params { m_kib, t, p }, threads, seconds);
+        }
         _ => {
-            eprintln!("usage: measure history|store|appends --dir DIR …; see the head of benches/measure/main.rs");
+            eprintln!(
+                "usage: measure history|store|appends|accounts|idle|written|hashes …; see the head of benches/measure/main.rs"
+            );
             std::process::exit(2);
         }
     }

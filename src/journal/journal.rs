@@ -87,7 +87,7 @@ pub struct CaughtUp {
 pub struct Journal {
     engine: Box<dyn Engine>,
     node: String,
-    heads: HashMap<StreamId, Arc<Folded>>,
+    heads: HashMap<StreamId, Option<Arc<Folded>>>,
     hot: Arc<Hot>,
     last_at: Timestamp,
     /// Up to where everything that is over is archived.
@@ -272,7 +272,7 @@ impl Journal {
         if self.heads.len() + heads.len() > HEADS_KEPT {
             self.heads.clear();
         }
-        self.heads.extend(heads);
+        self.heads.extend(heads.into_iter().map(|(stream, head)| (stream, Some(head))));
     }
 
     /// Checks a commit against the heads, which include every commit taken before it, and prepares what it writes.
@@ -312,15 +312,14 @@ impl Journal {
 
     fn head_of(&mut self, stream: &StreamId) -> Result<Option<Arc<Folded>>, EngineError> {
         if let Some(head) = self.heads.get(stream) {
-            return Ok(Some(head.clone()));
+            return Ok(head.clone());
         }
         let head = read_folded(&*self.engine.store(), stream)?;
-        if let Some(head) = &head {
-            if self.heads.len() >= HEADS_KEPT {
-                self.heads.clear();
-            }
-            self.heads.insert(stream.clone(), head.clone());
+        if self.heads.len() >= HEADS_KEPT {
+            self.heads.clear();
         }
+        // That there is none is kept, too: every refresh asks for the brakes, which most servers have never pulled.
+        self.heads.insert(stream.clone(), head.clone());
         Ok(head)
     }
 }

@@ -55,6 +55,9 @@ use types::Stored;
 /// The most bytes that an entry may have.
 pub const MAX_EVENT_BYTES: usize = 4096;
 
+/// Bytes that most entries fit into. A vector that grows is copied, and its old place wiped, each time.
+const MOST_ENTRIES: usize = 1024;
+
 /// An entry of the journal.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Envelope {
@@ -181,7 +184,8 @@ pub fn encode(envelope: &Envelope) -> Result<Vec<u8>, SchemaError> {
         data,
         prev: envelope.prev.map(Text),
     };
-    let bytes = serde_json::to_vec(&entry).map_err(|why| unwritable(why.to_string()))?;
+    let mut bytes = Vec::with_capacity(MOST_ENTRIES);
+    serde_json::to_writer(&mut bytes, &entry).map_err(|why| unwritable(why.to_string()))?;
     if bytes.len() > MAX_EVENT_BYTES {
         return Err(SchemaError::EventTooLong { event_type, bytes: bytes.len() });
     }
