@@ -106,12 +106,20 @@ metrics! {
     hash_kernel_differences_total: IntCounter,
     /// Password hashes waiting.
     hash_queue_depth: IntGauge,
+    /// Password hashes that may wait. Fewer do where the last of them would miss its deadline.
+    hash_queue_limit: IntGauge,
+    /// Threads that compute password hashes.
+    hash_threads: IntGauge,
     /// Seconds a password hash waited for a thread.
     hash_wait_seconds: Histogram in SECONDS,
     /// Password hashes refused: queue full, share of one network used up, or waited too long.
     hash_shed_total: IntCounterVec["why"],
     /// The journal's last position.
     journal_position: IntGauge,
+    /// Commits waiting to be written.
+    journal_queue_depth: IntGauge,
+    /// Commits that may wait.
+    journal_queue_limit: IntGauge,
     /// Seconds from taking a commit into the queue to its acknowledgement.
     journal_append_seconds: Histogram in SECONDS,
     /// Seconds a batch took: write, sync and store.
@@ -130,10 +138,18 @@ metrics! {
     journal_scrubbed_total: IntCounter,
     /// Seconds since the sealed segment was read that was not read for the longest time.
     journal_unread_seconds: IntGauge,
+    /// Seconds within which every sealed segment is to be read again.
+    journal_scrub_interval_seconds: IntGauge,
+    /// Bytes of a torn write, never acknowledged, that were cut off the journal at this start.
+    journal_torn_bytes: IntGauge,
     /// Free bytes on the file system of the data directory.
     disk_free_bytes: IntGauge,
     /// 1 while the disk is so full that only what closes something is written, else 0.
     disk_low: IntGauge,
+    /// Free bytes below which only what closes something is written.
+    disk_low_water_bytes: IntGauge,
+    /// 1 where this start made the store anew from the journal, by why: damaged (it was put aside), missing (there was none).
+    store_rebuilt: IntGaugeVec["why"],
     /// Bytes of the store on disk.
     store_bytes: IntGauge,
     /// Sessions and accounts whose actor is awake, by kind.
@@ -148,8 +164,28 @@ metrics! {
     signing_seconds: HistogramVec["alg"] in SIGNING_SECONDS,
     /// Seconds since the active signing key became active, by algorithm.
     signing_key_age_seconds: IntGaugeVec["alg"],
+    /// Seconds after which a signing key is replaced.
+    signing_key_rotation_seconds: IntGauge,
     /// Entries under the journal's Merkle root.
     checkpoint_size: IntGauge,
+    /// Seconds since the anchor was written, which holds the root of what the journal had by then.
+    checkpoint_age_seconds: IntGauge,
+    /// 1 while requests should be sent here, as GET /health/ready says.
+    ready: IntGauge,
+    /// What readiness looks at, 1 where it is as it should be: recovered, journal, segments, disk, clock, staying.
+    ready_check: IntGaugeVec["check"],
+    /// Entries of the journal that this start has brought into the store.
+    start_replayed_entries: IntGauge,
+    /// Entries of the journal that this start is to bring into the store up to.
+    start_total_entries: IntGauge,
+    /// 1 while an operator lets nobody log in.
+    logins_braked: IntGauge,
+    /// Lines of the diagnostics by level, error and warn, those that were collapsed included.
+    diagnostics_total: IntCounterVec["level"],
+    /// Requests being answered.
+    http_in_flight: IntGauge,
+    /// Requests that may be answered at the same time.
+    http_in_flight_limit: IntGauge,
     /// Requests refused because a network or a client makes too many, by which of the two.
     rate_limited_total: IntCounterVec["by"],
     /// Requests by route, method and class of status.

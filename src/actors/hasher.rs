@@ -1,5 +1,6 @@
-//! The bounded pool of password hash threads. Work waits in one queue with a deadline: what waited too long is dropped
-//! *before* it is hashed, so under overload the pool does only work whose answer somebody still waits for.
+//! The bounded pool of password hash threads. Work waits in one queue with a deadline: what would wait longer is refused at
+//! once, and what waited too long all the same is dropped *before* it is hashed. So under overload the pool does only work whose
+//! answer somebody still waits for, and whoever cannot be served learns it in the instant.
 
 use super::vital::Vital;
 use crate::clock::Stopwatch;
@@ -9,6 +10,8 @@ use crate::domain::time::Span;
 use crate::domain::verifier::Scheme;
 use crate::metrics::Metrics;
 use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
@@ -76,13 +79,16 @@ pub enum Shed {
     Full,
     /// One network has a quarter of the queue.
     Share,
-    /// It waited too long.
+    /// It waited too long, or would.
     Deadline,
     /// The pool has stopped.
     Stopped,
 }
 
 impl Shed {
+    /// All of them: the bound of the metrics' labels.
+    pub const ALL: [Self; 4] = [Self::Full, Self::Share, Self::Deadline, Self::Stopped];
+
     /// The stable code in metrics.
     pub fn code(self) -> &'static str {
         match self {
@@ -113,8 +119,34 @@ struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
     limits: HasherLimits,
+    pace: Pace,
     fast: Arc<FastArgon2>,
     metrics: Arc<Metrics>,
+}
+
+/// How long a job takes: the mean in microseconds, in which each of the last sixteen weighs about as much. 0 before the first.
+#[derive(Default)]
+struct Pace(AtomicU64);
+
+impl Pace {
+    fn took(&self, seconds: f64) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a job takes between nothing and minutes"
+        )]
+        let micros = (seconds * 1e6) as u64;
+        // Of two threads that store at the same time one is forgotten, which moves a mean by little.
+        let mean = self.0.load(Relaxed);
+        self.0.store(if mean == 0 { micros } else { (mean * 15 + micros) / 16 }.max(1), Relaxed);
+    }
+
+    /// How many jobs so many threads do in that time; `None` before the first was done.
+    fn in_time(&self, time: Span, threads: usize) -> Option<usize> {
+        let mean = NonZeroU64::new(self.0.load(Relaxed))?;
+        let micros = u64::try_from(time.0).unwrap_or(0).saturating_mul(1000).saturating_mul(threads as u64);
+        usize::try_from(micros / mean).ok()
+    }
 }
 
 /// A handle to the pool. The pool stops when the last handle is gone.
@@ -146,8 +178,10 @@ impl Hasher {
     /// Where no thread can be started.
     pub fn start(limits: HasherLimits, fast: FastArgon2, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         metrics.hash_kernel.with_label_values(&[fast.name().as_str()]).set(1);
+        metrics.hash_threads.set(count(limits.threads.max(1)));
+        metrics.hash_queue_limit.set(count(limits.queue));
         let (queue, wake, fast) = (Mutex::default(), Condvar::new(), Arc::new(fast));
-        let shared = Arc::new(Shared { queue, wake, limits, fast, metrics });
+        let shared = Arc::new(Shared { queue, wake, limits, pace: Pace::default(), fast, metrics });
         for number in 0..limits.threads.max(1) {
             let shared = shared.clone();
             std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || {
@@ -188,8 +222,18 @@ impl Hasher {
         result
     }
 
+    /// How many jobs may wait, and why not more: the queue has no more places, or the last would miss its deadline. A job for each
+    /// thread may always wait, so that the mean goes on being learnt whatever it was.
+    fn room(&self) -> (usize, Shed) {
+        let HasherLimits { queue, deadline, .. } = self.shared.limits;
+        match self.shared.pace.in_time(deadline, self.threads()) {
+            Some(jobs) if jobs < queue => (jobs.max(self.threads()), Shed::Deadline),
+            _ => (queue, Shed::Full),
+        }
+    }
+
     fn admit(&self, waiting: Waiting) -> Result<(), Shed> {
-        let capacity = self.shared.limits.queue;
+        let (capacity, full) = self.room();
         let mut queue = self.shared.queue();
         if queue.stopped {
             return Err(Shed::Stopped);
@@ -197,7 +241,7 @@ impl Hasher {
         // An eighth is kept for people whom their accounts know.
         let reserved = if waiting.share == Share::Familiar { 0 } else { capacity / 8 };
         if queue.waiting.len() >= capacity - reserved {
-            return Err(Shed::Full);
+            return Err(full);
         }
         if let Share::Network(network) = &waiting.share {
             let held = queue.by_network.get(network).copied().unwrap_or(0);
@@ -212,6 +256,10 @@ impl Hasher {
         self.shared.wake.notify_one();
         Ok(())
     }
+}
+
+fn count(of: usize) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
 }
 
 fn work(shared: &Shared) {
@@ -231,8 +279,10 @@ fn work(shared: &Shared) {
         }
         let hashing = Stopwatch::start();
         let done = compute(&mut kernel, &waiting, shared.limits.params);
+        let seconds = hashing.seconds();
+        shared.pace.took(seconds);
         if !matches!(done, Done::Judged(_)) {
-            shared.metrics.hash_seconds.observe(hashing.seconds());
+            shared.metrics.hash_seconds.observe(seconds);
             shared.metrics.hashes_total.inc();
         }
         if kernel.has_differed() {
@@ -308,7 +358,7 @@ mod tests {
     fn stopped_pool(queue: usize) -> Hasher {
         let limits = HasherLimits { threads: 1, queue, deadline: Span::seconds(60), params: CHEAP };
         let (queue, wake, fast) = (Mutex::default(), Condvar::new(), Arc::new(FastArgon2::off()));
-        let shared = Arc::new(Shared { queue, wake, limits, fast, metrics: Arc::default() });
+        let shared = Arc::new(Shared { queue, wake, limits, pace: Pace::default(), fast, metrics: Arc::default() });
         Hasher { _stop: Arc::new(StopOnDrop(shared.clone())), shared }
     }
 
@@ -334,6 +384,32 @@ mod tests {
         assert_eq!((0..32).filter(|_| admit(&pool, client.clone()).is_ok()).count(), 14);
         assert_eq!((0..32).filter(|_| admit(&pool, Share::Familiar).is_ok()).count(), 2);
         assert_eq!(admit(&pool, Share::Familiar), Err(Shed::Full));
+    }
+
+    #[test]
+    fn no_more_wait_than_are_done_in_time() {
+        let pool = stopped_pool(256);
+        pool.shared.pace.took(3.0);
+        assert_eq!((0..32).filter(|_| admit(&pool, Share::Familiar).is_ok()).count(), 20, "60 s, and 3 s each");
+        assert_eq!(admit(&pool, Share::Familiar), Err(Shed::Deadline));
+    }
+
+    #[test]
+    fn a_job_for_each_thread_may_wait_however_long_the_last_one_took() {
+        let pool = stopped_pool(256);
+        pool.shared.pace.took(600.0);
+        assert_eq!(admit(&pool, Share::Operator), Ok(()));
+        assert_eq!(admit(&pool, Share::Familiar), Err(Shed::Deadline));
+    }
+
+    #[test]
+    fn the_mean_follows_the_jobs() {
+        let pace = Pace::default();
+        assert_eq!(pace.in_time(Span::seconds(2), 2), None);
+        pace.took(0.02);
+        assert_eq!(pace.in_time(Span::seconds(2), 2), Some(200));
+        (0..64).for_each(|_| pace.took(0.04));
+        assert!(matches!(pace.in_time(Span::seconds(2), 2), Some(100..=102)));
     }
 
     #[actix::test]

@@ -11,7 +11,7 @@ use crate::domain::time::Span;
 use crate::journal::{AppendError, Appended, Commit, EngineError, Journal};
 use crate::metrics::Metrics;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -71,6 +71,8 @@ pub struct Writer {
     queue: SyncSender<Request>,
     running: Arc<AtomicBool>,
     disk: DiskRoom,
+    marked_at: Arc<AtomicI64>,
+    metrics: Arc<Metrics>,
 }
 
 impl Writer {
@@ -88,6 +90,10 @@ impl Writer {
         let (queue, waiting) = sync_channel(limits.queue);
         let running = Arc::new(AtomicBool::new(true));
         let (runs, stuck, disk) = (running.clone(), running.clone(), DiskRoom::default());
+        let marked_at = Arc::new(AtomicI64::new(clock.boot().0));
+        metrics.journal_queue_limit.set(i64::try_from(limits.queue).unwrap_or(i64::MAX));
+        let handle =
+            Self { queue, running, disk: disk.clone(), marked_at: marked_at.clone(), metrics: metrics.clone() };
         let progress = Progress::default();
         let watching = watch(progress.clone(), limits.stuck_after, move |doing| {
             stuck.store(false, Ordering::Relaxed);
@@ -95,7 +101,7 @@ impl Writer {
             // The writer does not come back, and nobody else can write.
             fate.meet();
         })?;
-        let thread = WriterThread { journal, limits, fate, clock, metrics, waiting, progress, disk: disk.clone() };
+        let thread = WriterThread { journal, limits, fate, clock, metrics, waiting, progress, disk, marked_at };
         let joined = std::thread::Builder::new().name("journal-writer".to_owned()).spawn(move || {
             let vital = Vital("writer");
             // How it ended makes no difference any more.
@@ -104,7 +110,7 @@ impl Writer {
             drop(watching);
             drop(vital);
         })?;
-        Ok((Self { queue, running, disk }, joined))
+        Ok((handle, joined))
     }
 
     /// Appends a commit; answers when it is durable and can be looked up. A commit without events waits for a sync all the
@@ -115,9 +121,14 @@ impl Writer {
     pub async fn append(&self, commit: Commit) -> Result<Appended, WriteError> {
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { commit, queued: Stopwatch::start(), answer };
-        self.queue.try_send(Request::Append(waiting)).map_err(|error| match error {
-            TrySendError::Full(_) => WriteError::Busy,
-            TrySendError::Disconnected(_) => WriteError::Stopped,
+        // Before the writer can take it out again.
+        self.metrics.journal_queue_depth.inc();
+        self.queue.try_send(Request::Append(waiting)).map_err(|error| {
+            self.metrics.journal_queue_depth.dec();
+            match error {
+                TrySendError::Full(_) => WriteError::Busy,
+                TrySendError::Disconnected(_) => WriteError::Stopped,
+            }
         })?;
         Ok(answered.await.map_err(|_| WriteError::Stopped)??)
     }
@@ -125,6 +136,11 @@ impl Writer {
     /// Whether commits are taken.
     pub fn is_running(&self) -> bool {
         self.running.load(Ordering::Relaxed)
+    }
+
+    /// When the anchor was written for the last time, by the boot clock.
+    pub fn marked_at(&self) -> Span {
+        Span(self.marked_at.load(Ordering::Relaxed))
     }
 
     /// How the disk stands.
@@ -151,6 +167,7 @@ struct WriterThread {
     waiting: Receiver<Request>,
     progress: Progress,
     disk: DiskRoom,
+    marked_at: Arc<AtomicI64>,
 }
 
 impl WriterThread {
@@ -177,6 +194,7 @@ impl WriterThread {
             if self.clock.boot() - marked_at >= self.limits.anchor_interval {
                 self.during("writing the anchor", |journal| journal.mark(false))?;
                 marked_at = self.clock.boot();
+                self.marked_at.store(marked_at.0, Ordering::Relaxed);
                 self.show();
             }
             shedding = going && self.shed(is_lull)?;
@@ -233,6 +251,7 @@ impl WriterThread {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
+        self.metrics.journal_queue_depth.sub(i64::try_from(batch.len()).unwrap_or(0));
         let (commits, askers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.commit, (waiting.queued, waiting.answer))).unzip();
         let (before, writing) = (self.journal.head(), Stopwatch::start());

@@ -21,7 +21,7 @@ use crate::actors::Vital;
 use crate::actors::{
     AccountActor, Administration, ApiKeys, Asker, AttemptsTable, Brakes, Clients, Closer, Core, DirectoryLimits,
     Hasher, HasherLimits, Held, KeeperHandle, KeyMaintenance, Logins, Passwords, Refused, Residents, Services,
-    SessionActor, Sessions, Sweeper, Tokens, Vending, Writer, WriterLimits, archive_as_sealed,
+    SessionActor, Sessions, Sweeper, Tokens, Vending, Writer, WriterLimits, archive_as_sealed, begin_series,
 };
 use crate::clock::{Clock, Stopwatch};
 use crate::config::{Config, KeepInStore};
@@ -87,6 +87,10 @@ impl App {
             stuck_after: config.journal.stuck_after,
         };
         count_open_sessions(&reader, &metrics).map_err(|error| StartError::new(&error))?;
+        begin_series(&metrics, &reader.clients());
+        let rotation = config.keys.rotation_interval;
+        metrics.signing_key_rotation_seconds.set(rotation.0 / 1000);
+        metrics.journal_scrub_interval_seconds.set(span(config.journal.scrub_interval).0 / 1000);
         let (writer, writer_thread) =
             Writer::start(opened.journal, limits, opened.fate, opened.clock.clone(), metrics.clone())
                 .map_err(|error| StartError::new(&error))?;

@@ -33,16 +33,26 @@ impl Filter {
             found == wanted || found.split('.').next() == Some(wanted)
         };
         let at = text("at").parse::<Timestamp>().ok();
-        let data = &event["data"];
         (self.types.is_empty() || self.types.iter().any(of_type))
-            && self
-                .code
-                .as_ref()
-                .is_none_or(|code| [&data["class"], &data["reason"]].iter().any(|found| *found == code))
+            && self.code.as_ref().is_none_or(|code| codes(event).contains(&code.as_str()))
             && self.about.as_ref().is_none_or(|id| names(event, id))
             && self.from.is_none_or(|from| at.is_some_and(|at| at >= from))
             && self.to.is_none_or(|to| at.is_some_and(|at| at < to))
     }
+}
+
+/// The codes of an event: its class, its reason, what its type says behind the dot, and the outcome that its refresh has in
+/// the metrics. So each rise of a counter leads to its events.
+fn codes(event: &Value) -> Vec<&str> {
+    let data = &event["data"];
+    let kind = event["type"].as_str().unwrap_or_default();
+    let outcome = match kind {
+        "session.refreshed" => Some(if data["burned"].is_null() { "rotated" } else { "reissued" }),
+        "session.refresh_retried" => Some(if data["moved"] == true { "moved_retry" } else { "retried" }),
+        _ => None,
+    };
+    let named = kind.split_once('.').map(|(_, name)| name);
+    [data["class"].as_str(), data["reason"].as_str(), named, outcome].into_iter().flatten().collect()
 }
 
 /// Whether an event is of a stream, or says something of an id.
@@ -123,6 +133,18 @@ mod tests {
         let at: Timestamp = "2026-01-31T12:00:00.000Z".parse().unwrap();
         assert!(lets(Filter { from: Some(at), ..Filter::default() }));
         assert!(!lets(Filter { to: Some(at), ..Filter::default() }));
+    }
+
+    #[test]
+    fn each_outcome_of_a_refresh_in_the_metrics_leads_to_its_events() {
+        let found = |kind: &str, data: Value| codes(&json!({"type": kind, "data": data})).join(" ");
+        assert_eq!(found("session.refreshed", json!({})), "refreshed rotated");
+        assert_eq!(found("session.refreshed", json!({"burned": 3})), "refreshed reissued");
+        assert_eq!(found("session.refresh_retried", json!({"moved": false})), "refresh_retried retried");
+        assert_eq!(found("session.refresh_retried", json!({"moved": true})), "refresh_retried moved_retry");
+        assert_eq!(found("session.reuse_detected", json!({"class": "superseded"})), "superseded reuse_detected");
+        assert_eq!(found("session.ahead_of_journal", json!({})), "ahead_of_journal");
+        assert_eq!(found("system.history_lost", json!({})), "history_lost");
     }
 
     #[test]

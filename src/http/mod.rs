@@ -199,10 +199,9 @@ pub fn serve(
 /// # Errors
 /// Where the listener cannot be used.
 pub fn serve_metrics(listener: TcpListener, doors: &Arc<Doors>) -> std::io::Result<actix_web::dev::Server> {
-    let settings = DoorSettings { metrics: true, ..doors.settings.clone() };
-    let doors = Doors::new(settings, doors.metrics.clone(), doors.entropy.clone());
     let limits = transport::Limits { workers: 1, max_connections: METRICS_CONNECTIONS, ..transport::Limits::default() };
+    let doors = doors.clone();
     transport::serve(vec![listener], limits, None, move || {
-        App::new().app_data(web::Data::from(doors.clone())).route("/metrics", web::get().to(ops::metrics::metrics))
+        App::new().app_data(web::Data::from(doors.clone())).route("/metrics", web::get().to(ops::metrics::alone))
     })
 }

@@ -4,6 +4,7 @@ use super::super::asker::Asker;
 use super::super::clients::SECRET_FIELD;
 use super::super::closer::Scope;
 use super::super::core::{Refused, TRIES, Unavailable, commit};
+use super::super::series;
 use super::{Administration, NotDone, expect};
 use crate::crypto::sha256;
 use crate::domain::client::{self, ClientCommand, ClientEvent, ClientSettings, ClientType};
@@ -66,7 +67,11 @@ impl Administration {
         }];
         let context = asker.context(Some(&key), id, &*self.core.entropy);
         let commit = Commit { id, at: now, context, command: Some(Command::Server), proposals, keys: vec![record] };
-        Ok(self.core.append(commit).await?.is_some())
+        let made = self.core.append(commit).await?.is_some();
+        if self.core.reader.clients().len() <= series::CLIENTS {
+            series::of_client(&self.core.metrics, &new.id);
+        }
+        Ok(made)
     }
 
     pub(super) fn seal_secret(&self, id: CommitId, secret: &str) -> Sealed {

@@ -63,6 +63,9 @@ pub enum Grant {
 }
 
 impl Grant {
+    /// All of them: the bound of the metrics' labels.
+    pub const ALL: [Self; 3] = [Self::Password, Self::RefreshToken, Self::ClientCredentials];
+
     /// The value of `grant_type`.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! Health: *live* says that the process answers, *ready* that it should be sent requests.
 
 use crate::http::Doors;
+use crate::metrics::Metrics;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use std::sync::atomic::Ordering;
@@ -56,25 +57,49 @@ pub async fn live() -> HttpResponse {
     (status = 503, description = "They should not: the body says why, and how far a start has come.", body = Ready),
 ))]
 pub async fn ready(doors: web::Data<Doors>) -> HttpResponse {
-    let staying = !doors.stopping.load(Ordering::Relaxed);
-    let Ok(services) = doors.services() else {
-        return HttpResponse::ServiceUnavailable().json(Ready {
-            ready: false,
-            recovered: false,
-            journal: false,
-            segments: true,
-            disk: false,
-            clock: false,
-            staying,
-            replayed: Some(doors.replayed.load(Ordering::Relaxed)),
-            of: Some(doors.to_replay.load(Ordering::Relaxed)),
-        });
-    };
-    let clock = services.core.clock.read().believed;
-    let journal = services.core.writer.is_running();
-    let segments = services.core.keeper.fault().is_none();
-    let disk = !services.core.writer.disk().is_low();
-    let ready = clock && journal && segments && disk && staying;
-    let body = Ready { ready, recovered: true, journal, segments, disk, clock, staying, replayed: None, of: None };
-    if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+    let body = Ready::of(&doors);
+    if body.ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+}
+
+impl Ready {
+    /// How the server stands.
+    pub(super) fn of(doors: &Doors) -> Self {
+        let staying = !doors.stopping.load(Ordering::Relaxed);
+        let Ok(services) = doors.services() else {
+            return Self {
+                ready: false,
+                recovered: false,
+                journal: false,
+                segments: true,
+                disk: false,
+                clock: false,
+                staying,
+                replayed: Some(doors.replayed.load(Ordering::Relaxed)),
+                of: Some(doors.to_replay.load(Ordering::Relaxed)),
+            };
+        };
+        let clock = services.core.clock.read().believed;
+        let journal = services.core.writer.is_running();
+        let segments = services.core.keeper.fault().is_none();
+        let disk = !services.core.writer.disk().is_low();
+        let ready = clock && journal && segments && disk && staying;
+        Self { ready, recovered: true, journal, segments, disk, clock, staying, replayed: None, of: None }
+    }
+
+    /// Shows it in the metrics.
+    pub(super) fn show(&self, metrics: &Metrics) {
+        let Self { ready, recovered, journal, segments, disk, clock, staying, .. } = *self;
+        metrics.ready.set(i64::from(ready));
+        let checks = [
+            ("recovered", recovered),
+            ("journal", journal),
+            ("segments", segments),
+            ("disk", disk),
+            ("clock", clock),
+            ("staying", staying),
+        ];
+        for (check, good) in checks {
+            metrics.ready_check.with_label_values(&[check]).set(i64::from(good));
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! Metrics for Prometheus.
 
+use super::health::Ready;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
 use actix_web::{HttpResponse, web};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// All metrics, for Prometheus.
 ///
@@ -17,5 +19,30 @@ pub async fn metrics(doors: web::Data<Doors>) -> Result<HttpResponse, HttpError>
     if !doors.settings.metrics {
         return Err(HttpError::plain(Why::NotFound, None));
     }
-    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(doors.metrics.render()))
+    Ok(alone(doors).await)
+}
+
+/// The same on a listener of its own.
+pub async fn alone(doors: web::Data<Doors>) -> HttpResponse {
+    look(&doors);
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(doors.metrics.render())
+}
+
+/// Sets what nobody sets as it changes: how the server stands at this moment.
+fn look(doors: &Doors) {
+    let metrics = &doors.metrics;
+    Ready::of(doors).show(metrics);
+    let count = |of: usize| i64::try_from(of).unwrap_or(i64::MAX);
+    metrics.http_in_flight_limit.set(count(doors.settings.max_in_flight));
+    metrics.http_in_flight.set(count(doors.settings.max_in_flight - doors.in_flight.available_permits()));
+    let entries = |of: &AtomicU64| i64::try_from(of.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+    metrics.start_replayed_entries.set(entries(&doors.replayed));
+    metrics.start_total_entries.set(entries(&doors.to_replay));
+    let Ok(services) = doors.services() else { return };
+    let core = &services.core;
+    metrics.checkpoint_age_seconds.set((core.clock.boot() - core.writer.marked_at()).0 / 1000);
+    // What cannot be read stays as it was shown.
+    if let Ok(brakes) = services.brakes.state() {
+        metrics.logins_braked.set(i64::from(brakes.value.logins_refused_since.is_some()));
+    }
 }
