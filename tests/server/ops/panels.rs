@@ -1,0 +1,59 @@
+//! Every panel of every dashboard, asked of a real Prometheus that has watched a real server at work.
+
+use super::boards::{filled_in, panels};
+use super::prometheus::{Prometheus, RATE_INTERVAL};
+use crate::support::{ALICE, BOOTSTRAP, MACHINE, Plan, STORE, Server, wait_until};
+use std::collections::BTreeSet;
+
+/// How many times as fast as shipped the rules run.
+const TIMES: f64 = 30.0;
+/// Panels that show something only in an incident, or elsewhere, and when.
+const ONLY_IN_INCIDENTS: [(&str, &str); 3] = [
+    ("overview.json: When does the certificate end?", "where the server speaks TLS itself"),
+    ("overview.json: How do TLS handshakes end?", "where the server speaks TLS itself"),
+    ("journal.json: In how many days is the disk full, as it goes now?", "while the room shrinks"),
+];
+
+/// Something of everything that people, apps and strangers do.
+fn work(server: &Server) {
+    let first = server.login();
+    assert_eq!(first.status, 200, "{first:?}");
+    let second = server.refresh(&first.refresh());
+    assert_eq!(server.refresh(&first.refresh()).status, 200, "a lost answer is given again");
+    assert!(server.is_active(&second.access()));
+    server.login_as(ALICE.0, "not her password");
+    server.refresh("csr_forged");
+    server.post("/oauth2/token", Some((STORE.0, "not its secret")), &[("grant_type", "client_credentials")]);
+    server.post("/oauth2/token", Some(MACHINE), &[("grant_type", "client_credentials")]);
+    server.get_as("/admin/accounts", &[("Authorization", "Bearer a-key-that-nobody-has")]);
+    assert_eq!(server.post("/oauth2/revoke", Some(STORE), &[("token", &second.refresh())]).status, 200);
+}
+
+#[test]
+fn every_panel_of_every_dashboard_is_answered_and_shows_the_work_of_a_real_server() {
+    if !Prometheus::is_installed() {
+        return;
+    }
+    let server = Plan::new(BOOTSTRAP).set("passwords.strangers_total", "1000000").start();
+    let prometheus = Prometheus::start(TIMES, &server);
+    let mut waiting: BTreeSet<(String, String)> = BTreeSet::new();
+    for panel in panels() {
+        waiting.extend(panel.exprs.iter().map(|expr| (panel.name.clone(), filled_in(expr, RATE_INTERVAL))));
+    }
+    let all = waiting.len();
+    let is_excused = |name: &str| ONLY_IN_INCIDENTS.iter().any(|(known, _)| *known == name);
+    // Every one is answered, those as well that may show nothing.
+    for (name, expr) in waiting.iter().filter(|(name, _)| is_excused(name)) {
+        println!("{name}: {} series", prometheus.query(expr).len());
+    }
+    waiting.retain(|(name, _)| !is_excused(name));
+    for (name, why) in ONLY_IN_INCIDENTS {
+        assert!(panels().iter().any(|panel| panel.name == name), "{name} shows something {why}, and is gone");
+    }
+    wait_until("every panel shows something", || {
+        work(&server);
+        waiting.retain(|(_, expr)| prometheus.query(expr).is_empty());
+        println!("waiting for {} of {all}: {waiting:?}", waiting.len());
+        waiting.is_empty()
+    });
+}
