@@ -79,7 +79,7 @@ export const overview = build({
           title: 'Why were requests not decided (503)?',
           unit: 'reqps',
           good: 'nothing.',
-          bad: '`clock`: mend the clock. `disk`: free room. `busy`, `too_many`: more load than it carries. `store`, `fault`, `stopped`: read standard error.',
+          bad: '`clock`: mend the clock. `disk`: free room. `busy`, `too_many`: more load than it carries. `store`, `fault`: read standard error. `stopping`, `starting`: a load balancer that does not ask for readiness.',
           section: 'many-requests-fail',
           lines: [[rate('countersign_unavailable_total', OF, 'why'), '{{why}}']],
         }),

@@ -50,10 +50,14 @@ fn every_panel_of_every_dashboard_is_answered_and_shows_the_work_of_a_real_serve
     for (name, why) in ONLY_IN_INCIDENTS {
         assert!(panels().iter().any(|panel| panel.name == name), "{name} shows something {why}, and is gone");
     }
+    println!("{} of {all} queries must show something", waiting.len());
     wait_until("every panel shows something", || {
         work(&server);
+        let before = waiting.len();
         waiting.retain(|(_, expr)| prometheus.query(expr).is_empty());
-        println!("waiting for {} of {all}: {waiting:?}", waiting.len());
+        if waiting.len() < before && waiting.len() < 20 {
+            println!("still to come: {waiting:#?}");
+        }
         waiting.is_empty()
     });
 }
