@@ -1,6 +1,6 @@
 // Passwords: are there threads enough for the logins that come?
 
-import { OF, build, figure, graph, rate, share } from './kit';
+import { OF, build, counted, figure, graph, rate, share } from './kit';
 
 export const hashPool = build({
   uid: 'countersign-hash-pool',
@@ -59,7 +59,7 @@ export const hashPool = build({
           good: 'nothing.',
           bad: '`full`, `deadline`: more than the threads can do. `share`: one network of strangers wants more than its quarter, and the others are served.',
           section: 'logins-are-turned-away',
-          lines: [[rate('countersign_hash_shed_total', OF, 'why'), '{{why}}']],
+          lines: counted('countersign_hash_shed_total', OF, 'why'),
         }),
       ],
     ],

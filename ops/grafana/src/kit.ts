@@ -160,6 +160,22 @@ export function rate(counter: string, of: string, by: string): string {
   return `sum by (${by}) (rate(${counter}{${of}}[$__rate_interval]))`;
 }
 
+/**
+ * Lines of what was ever counted, by labels, and one of all: a line at 0 says that there is nothing, an empty graph that nobody was asked. What
+ * was never counted would only fill the legend.
+ */
+export function counted(counter: string, of: string, by: string, how: 'rate' | 'increase' = 'rate'): readonly Line[] {
+  const risen = `${how}(${counter}{${of}}[$__rate_interval])`;
+  const legend = by
+    .split(', ')
+    .map((label) => `{{${label}}}`)
+    .join(': ');
+  return [
+    [`sum(${risen})`, 'all'],
+    [`sum by (${by}) (${risen}) and sum by (${by}) (${counter}{${of}}) > 0`, legend],
+  ];
+}
+
 /** The question that a dashboard answers, and its panels in rows. */
 export interface Board {
   uid: string;

@@ -2,7 +2,7 @@
 
 import type * as cog from '@grafana/grafana-foundation-sdk/cog';
 import type * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
-import { OF, OF_CLIENT, build, figure, graph, note, rate, tail } from './kit';
+import { OF, OF_CLIENT, build, counted, figure, graph, note, tail } from './kit';
 
 /** A code of a refused refresh that may mean theft: what it is, and what else than theft it may be. */
 type Theft = readonly [code: string, what: string, innocent: string];
@@ -20,7 +20,7 @@ function theft([code, what, innocent]: Theft): cog.Builder<dashboard.Panel> {
     good: `nothing, or one now and then. It is ${what}; without a thief it is ${innocent}.`,
     bad: 'a burst, or a steady rise at one client: a database of tokens was copied, or an app does not keep what it is given. The sessions are ended already.',
     section: 'refresh-tokens-are-reused',
-    lines: [[`sum by (client, outcome) (increase(countersign_refreshes_total{${OF_CLIENT}, outcome="${code}"}[$__rate_interval]))`, '{{client}}: {{outcome}}']],
+    lines: counted('countersign_refreshes_total', `${OF_CLIENT}, outcome="${code}"`, 'client', 'increase'),
     codes: [code],
     width: 8,
   });
@@ -53,7 +53,7 @@ export const loginsAndTheft = build({
           good: 'nothing, ever.',
           bad: 'one is enough: the journal was cut, or a back-up was served without `journal restore`. Stop, and call somebody.',
           section: 'history-was-lost',
-          lines: [[`sum by (client, outcome) (increase(countersign_refreshes_total{${OF_CLIENT}, outcome=~"ahead_of_journal|history_lost"}[$__rate_interval]))`, '{{client}}: {{outcome}}']],
+          lines: counted('countersign_refreshes_total', `${OF_CLIENT}, outcome=~"ahead_of_journal|history_lost"`, 'client, outcome', 'increase'),
           codes: ['ahead_of_journal', 'history_lost'],
           width: 8,
         }),
@@ -63,7 +63,7 @@ export const loginsAndTheft = build({
           good: 'nothing. Forged tokens (`bad_tag`) are noise from outside: nothing is recorded of them.',
           bad: '`client_mismatch`, `wrong_door`: a client has tokens of another one.',
           section: 'refresh-tokens-are-reused',
-          lines: [[`sum by (client, outcome) (increase(countersign_refreshes_total{${OF}, client=~"$client|-", outcome=~"client_mismatch|wrong_door|bad_tag"}[$__rate_interval]))`, '{{client}}: {{outcome}}']],
+          lines: counted('countersign_refreshes_total', `${OF}, client=~"$client|-", outcome=~"client_mismatch|wrong_door|bad_tag"`, 'client, outcome', 'increase'),
           codes: ['client_mismatch', 'wrong_door'],
           width: 8,
         }),
@@ -73,7 +73,7 @@ export const loginsAndTheft = build({
           good: 'a hundredth of all refreshes, more from phones. The same token is given again, and nobody notices.',
           bad: 'a jump: a proxy or an app gives up before the answer is there. `reissued` is a client with `late_retry = "reissue"`.',
           section: 'slow-answers',
-          lines: [[rate('countersign_refreshes_total', `${OF_CLIENT}, outcome=~"retried|moved_retry|reissued"`, 'client, outcome'), '{{client}}: {{outcome}}']],
+          lines: counted('countersign_refreshes_total', `${OF_CLIENT}, outcome=~"retried|moved_retry|reissued"`, 'client, outcome'),
           codes: ['retried', 'moved_retry', 'reissued'],
           width: 8,
         }),
@@ -88,7 +88,7 @@ export const loginsAndTheft = build({
           good: 'as many as people use an app, divided by `access_ttl`.',
           bad: 'a cliff, or many times as many: an app that refreshes in a loop.',
           section: 'too-many-requests',
-          lines: [[rate('countersign_refreshes_total', `${OF_CLIENT}, outcome="rotated"`, 'client'), '{{client}}']],
+          lines: counted('countersign_refreshes_total', `${OF_CLIENT}, outcome="rotated"`, 'client'),
           codes: ['rotated'],
         }),
         graph({
@@ -97,7 +97,7 @@ export const loginsAndTheft = build({
           good: '`closed`: sessions that ended, and apps that come late.',
           bad: '`grant`, `account`, `client` after a change of yours; `busy`, `disk`, `clock`: the server could not decide.',
           section: 'many-requests-fail',
-          lines: [[rate('countersign_refreshes_total', `${OF_CLIENT}, outcome!~"rotated|retried|moved_retry|reissued"`, 'outcome'), '{{outcome}}']],
+          lines: counted('countersign_refreshes_total', `${OF_CLIENT}, outcome!~"rotated|retried|moved_retry|reissued"`, 'outcome'),
           codes: ['closed', 'grant', 'account', 'client'],
         }),
         graph({
@@ -106,7 +106,7 @@ export const loginsAndTheft = build({
           good: '`revoked`, `logout`, `session_cap`, `password_changed`: people.',
           bad: '`reuse`: theft, above. `all_revoked`, `network_braked`, `all_braked`, `client_brake`: an operator.',
           section: 'refresh-tokens-are-reused',
-          lines: [[rate('countersign_revocations_total', OF, 'reason'), '{{reason}}']],
+          lines: counted('countersign_revocations_total', OF, 'reason'),
           codes: ['reuse'],
           width: 24,
         }),
@@ -144,7 +144,7 @@ export const loginsAndTheft = build({
           good: 'the shape of every day.',
           bad: 'a cliff: nobody reaches the server, or the app is refused as a client.',
           section: 'nobody-answers',
-          lines: [[rate('countersign_logins_total', `${OF_CLIENT}, outcome="ok"`, 'client'), '{{client}}']],
+          lines: counted('countersign_logins_total', `${OF_CLIENT}, outcome="ok"`, 'client'),
         }),
         graph({
           title: 'Why are logins refused?',
@@ -152,7 +152,7 @@ export const loginsAndTheft = build({
           good: '`wrong_credentials`, less than a quarter of the logins.',
           bad: '`wrong_credentials` and `throttled` together: passwords are guessed. `busy`: the hash pool is full. `not_registered`: a change of registrations.',
           section: 'passwords-are-guessed',
-          lines: [[rate('countersign_logins_total', `${OF_CLIENT}, outcome!="ok"`, 'client, outcome'), '{{client}}: {{outcome}}']],
+          lines: counted('countersign_logins_total', `${OF_CLIENT}, outcome!="ok"`, 'client, outcome'),
           codes: ['wrong_credentials', 'throttled', 'not_registered'],
         }),
       ],

@@ -1,6 +1,6 @@
 // Does it work, for whom not, and what does the machine say?
 
-import { DOORS, OF, build, figure, graph, rate, share } from './kit';
+import { DOORS, OF, build, counted, figure, graph, rate, share } from './kit';
 
 const READY = { '0': 'no', '1': 'yes' };
 
@@ -81,7 +81,7 @@ export const overview = build({
           good: 'nothing.',
           bad: '`clock`: mend the clock. `disk`: free room. `busy`, `too_many`: more load than it carries. `store`, `fault`: read standard error. `stopping`, `starting`: a load balancer that does not ask for readiness.',
           section: 'many-requests-fail',
-          lines: [[rate('countersign_unavailable_total', OF, 'why'), '{{why}}']],
+          lines: counted('countersign_unavailable_total', OF, 'why'),
         }),
         graph({
           title: 'How long do 99 of 100 answers take?',
@@ -115,8 +115,8 @@ export const overview = build({
           title: 'How often does the server complain?',
           unit: 'short',
           good: 'nothing for hours.',
-          bad: 'each error is worth reading: standard error has the sentence, and what to do.',
-          section: 'not-ready',
+          bad: '`error`: each is worth reading. Standard error has the sentence, and what to do.',
+          section: 'the-server-complains',
           lines: [[`sum by (level) (increase(countersign_diagnostics_total{${OF}}[$__rate_interval]))`, '{{level}}']],
         }),
       ],
@@ -146,7 +146,7 @@ export const overview = build({
           good: 'nothing.',
           bad: '`client_secret_wrong`: an app was deployed with another secret, or somebody guesses one.',
           section: 'api-keys-are-refused',
-          lines: [[rate('countersign_client_refusals_total', OF, 'code'), '{{code}}']],
+          lines: counted('countersign_client_refusals_total', OF, 'code'),
           codes: ['client_secret_wrong'],
         }),
         graph({
@@ -155,7 +155,7 @@ export const overview = build({
           good: 'nothing.',
           bad: '`api_key_unknown`: somebody tries keys, and nothing of that is recorded. The others: a key that exists does what it may not.',
           section: 'api-keys-are-refused',
-          lines: [[rate('countersign_api_key_refusals_total', OF, 'code'), '{{code}}']],
+          lines: counted('countersign_api_key_refusals_total', OF, 'code'),
           codes: ['api_key_disabled', 'api_key_forbidden', 'api_key_elsewhere'],
         }),
       ],

@@ -133,6 +133,7 @@ fn a_clock_that_steps_is_found_and_so_is_one_that_is_mended() {
     prometheus.until_firing("CountersignClockNotBelieved", || ());
     assert_eq!(server.login().status, 503);
     prometheus.until_firing("CountersignNotReady", || ());
+    prometheus.until_firing("CountersignComplains", || ());
     clock.step(0);
     prometheus.until_quiet("CountersignClockNotBelieved", || ());
     login_ok(&server);
