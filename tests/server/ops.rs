@@ -7,6 +7,7 @@ mod documents;
 mod generated;
 mod panels;
 mod prometheus;
+mod refused;
 mod rules;
 mod slow_disk;
 mod went_back;

@@ -18,7 +18,7 @@ const SIZE: u64 = 64 * MIB;
 /// An eighth of the disk.
 pub const LOW_WATER: u64 = SIZE / 8;
 /// Below a quarter of the reserve, with room for what the store has not written yet.
-const STORE: u64 = MIB / 4 * 3;
+pub const STORE: u64 = MIB / 4 * 3;
 
 /// A mounted file system in memory; unmounted when dropped.
 pub struct SmallDisk {
@@ -70,7 +70,10 @@ impl SmallDisk {
         let ballast = File::options().create(true).append(true).open(self.path().join("lost+found")).unwrap();
         let taken = ballast.metadata().unwrap().len();
         let more = self.free().saturating_sub(free);
-        fallocate(&ballast, FallocateFlags::empty(), taken, more).unwrap();
+        // Nothing more to take is no error here, but one to the kernel.
+        if more > 0 {
+            fallocate(&ballast, FallocateFlags::empty(), taken, more).unwrap();
+        }
     }
 
     pub fn clear(&self) {

@@ -2,9 +2,9 @@
 
 use super::caused::{TIMES, login_ok};
 use super::prometheus::Prometheus;
-use crate::crash::full_disk::{LOW_WATER, SmallDisk};
+use crate::crash::full_disk::{self, LOW_WATER, SmallDisk};
 use crate::crash::shim::compile;
-use crate::support::{BOOTSTRAP, Plan, is_installed};
+use crate::support::{BOOTSTRAP, Plan, STORE, is_installed};
 
 /// What one sync of the slow disk takes.
 const SLOW: &str = "200";
@@ -38,6 +38,7 @@ fn a_disk_that_fills_up_is_found_before_it_is_full_and_when_it_is() {
     let server = Plan::new(BOOTSTRAP).at(disk.root()).start();
     let prometheus = Prometheus::start(TIMES_FOR_DAYS, &server);
     prometheus.until_it_has_read();
+    let mut sessions: Vec<_> = (0..5).map(|_| server.login().refresh()).collect();
     // Whatever the server itself needs must not make it full.
     let mut free = disk.free();
     let least = 2 * LOW_WATER;
@@ -52,7 +53,15 @@ fn a_disk_that_fills_up_is_found_before_it_is_full_and_when_it_is() {
     assert!(alert["annotations"]["description"].as_str().unwrap().contains("MiB are free."), "{alert}");
     assert_eq!(server.login().status, 503);
     prometheus.until_firing("CountersignNotReady", || ());
+    prometheus.until_firing("CountersignSessionsHeld", || {
+        disk.leave(full_disk::STORE);
+        // The reserve may have room for some.
+        if let Some(token) = sessions.pop() {
+            server.post("/oauth2/revoke", Some(STORE), &[("token", &token)]);
+        }
+    });
     disk.clear();
+    prometheus.until_quiet("CountersignSessionsHeld", || ());
     prometheus.until_quiet("CountersignDiskLow", || ());
     prometheus.until_quiet("CountersignNotReady", || ());
     login_ok(&server);
