@@ -4,7 +4,7 @@ use super::tree::{Text, root};
 
 /// Where files of ours are. A path that starts so, in a document or a settings file, names a file that exists.
 const FOLDERS: &[&str] =
-    &["src/", "tests/", "docs/", "scripts/", "benches/", "examples/", "load/", ".ci/", ".config/", ".cargo/"];
+    &["src/", "tests/", "docs/", "scripts/", "benches/", "examples/", "load/", "ops/", ".ci/", ".config/", ".cargo/"];
 
 /// One finding a link or file name that leads nowhere.
 pub fn dead_ends(file: &Text) -> Vec<String> {

@@ -38,10 +38,10 @@ export const journal = build({
         ),
         figure(
           {
-            title: 'Did this start have to rebuild the store?',
+            title: 'Was the store rebuilt?',
             unit: 'short',
             good: 'no.',
-            bad: 'yes: the store was damaged or gone. Nothing is lost, but ask why.',
+            bad: 'yes: at this start the store was damaged or gone. Nothing is lost, but ask why.',
             section: 'the-store-was-rebuilt',
             lines: [[`countersign_store_rebuilt{${OF}}`, '{{instance}}: {{why}}']],
             limit: 1,
@@ -49,10 +49,10 @@ export const journal = build({
           YES_IS_BAD,
         ),
         figure({
-          title: 'How many sessions are ended in memory only?',
+          title: 'How many sessions are held?',
           unit: 'short',
           good: '0.',
-          bad: 'more: do not restart the server before the disk has room.',
+          bad: 'more: they are ended in memory only. Do not restart the server before the disk has room.',
           section: 'sessions-are-held-in-memory',
           lines: [[`countersign_sessions_held{${OF}}`, '{{instance}}']],
           limit: 1,

@@ -12,6 +12,16 @@ export const overview = build({
     [
       'Does it work?',
       [
+        figure({
+          title: 'Which alerts fire?',
+          unit: 'short',
+          good: 'nothing. How long they have fired, Alertmanager knows.',
+          bad: 'each has its section in the runbook. Of several, begin with the one that names a cause: disk, clock, damage.',
+          section: 'before-you-begin',
+          lines: [['sum by (alertname, severity) (ALERTS{alertstate="firing", alertname=~"Countersign.*"})', '{{severity}}: {{alertname}}']],
+          limit: 1,
+          width: 24,
+        }),
         figure(
           {
             title: 'Is it ready?',

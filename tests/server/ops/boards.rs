@@ -12,6 +12,8 @@ pub struct Panel {
     pub name: String,
     pub description: String,
     pub unit: String,
+    /// Of 24.
+    pub width: u64,
     pub links: Vec<String>,
     pub exprs: Vec<String>,
     /// What a text says.
@@ -55,6 +57,7 @@ impl Panel {
             name: format!("{file}: {}", word(&panel["title"])),
             description: word(&panel["description"]),
             unit: word(&panel["fieldConfig"]["defaults"]["unit"]),
+            width: panel["gridPos"]["w"].as_u64().unwrap(),
             links: strings(&panel["links"], "url"),
             exprs: strings(&panel["targets"], "expr"),
             content: panel["options"]["content"].as_str().map(str::to_owned),

@@ -134,6 +134,8 @@ fn a_clock_that_steps_is_found_and_so_is_one_that_is_mended() {
     assert_eq!(server.login().status, 503);
     prometheus.until_firing("CountersignNotReady", || ());
     prometheus.until_firing("CountersignComplains", || ());
+    let shown = prometheus.query("sum by (alertname) (ALERTS{alertstate=\"firing\"})");
+    assert!(shown.iter().any(|line| line["metric"]["alertname"] == "CountersignClockNotBelieved"), "{shown:?}");
     clock.step(0);
     prometheus.until_quiet("CountersignClockNotBelieved", || ());
     login_ok(&server);

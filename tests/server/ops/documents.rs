@@ -111,6 +111,9 @@ fn every_panel_says_what_is_good_what_is_bad_and_where_to_read_on() {
             assert!(panel.description.contains(part), "{}: {}", panel.name, panel.description);
         }
         assert!(!panel.unit.is_empty() && !panel.exprs.is_empty(), "{}", panel.name);
+        // On a screen of 1280 pixels a column has 53, and a letter of a title about 8.
+        let (_, title) = panel.name.split_once(": ").unwrap();
+        assert!(title.chars().count() as u64 <= 6 * panel.width, "{} is cut off: {} wide", panel.name, panel.width);
         let [link] = &panel.links[..] else { panic!("{}: {:?}", panel.name, panel.links) };
         let place = link.strip_prefix("${runbook}#").unwrap();
         assert!(places.contains(place), "{}: {RUNBOOK} has no section #{place}", panel.name);

@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 /// How many times as fast as shipped the rules run.
 const TIMES: f64 = 30.0;
 /// Panels that show something only in an incident, or elsewhere, and when.
-const ONLY_IN_INCIDENTS: [(&str, &str); 3] = [
+const ONLY_IN_INCIDENTS: [(&str, &str); 4] = [
+    ("overview.json: Which alerts fire?", "while one fires"),
     ("overview.json: When does the certificate end?", "where the server speaks TLS itself"),
     ("overview.json: How do TLS handshakes end?", "where the server speaks TLS itself"),
     ("journal.json: In how many days is the disk full, as it goes now?", "while the room shrinks"),
