@@ -3,6 +3,7 @@
 
 mod boards;
 mod caused;
+mod certificate;
 mod documents;
 mod generated;
 mod panels;

@@ -36,7 +36,8 @@ impl Prometheus {
         let settings = format!(
             "global: {{ scrape_interval: {EVERY}, scrape_timeout: {EVERY}, evaluation_interval: {EVERY} }}\n\
              rule_files: [recording.yml, alerts.yml]\n\
-             scrape_configs:\n  - job_name: countersign\n    file_sd_configs: [{{ files: [targets.yml] }}]\n"
+             scrape_configs:\n  - job_name: countersign\n    tls_config: {{ insecure_skip_verify: true }}\n    \
+             file_sd_configs: [{{ files: [targets.yml] }}]\n"
         );
         fs::write(dir.path().join("prometheus.yml"), settings).unwrap();
         write_target(dir.path(), server);
@@ -136,8 +137,9 @@ impl Drop for Prometheus {
 }
 
 fn write_target(dir: &Path, server: &Server) {
-    let address = server.url.strip_prefix("http://").unwrap();
-    let target = format!("- targets: [\"{address}\"]\n  labels: {{ instance: {INSTANCE} }}\n");
+    let (scheme, address) = server.url.split_once("://").unwrap();
+    let labels = format!("{{ instance: {INSTANCE}, __scheme__: {scheme} }}");
+    let target = format!("- targets: [\"{address}\"]\n  labels: {labels}\n");
     // Renamed, so that it is never read half written.
     fs::write(dir.join("targets.next"), target).unwrap();
     fs::rename(dir.join("targets.next"), dir.join("targets.yml")).unwrap();
