@@ -19,6 +19,7 @@ use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::{AppendError, Appended, Commit, Keys, KeysError, Reader, StoreError};
 use crate::metrics::Metrics;
 use std::sync::Arc;
+use tracing::{Instrument, debug_span};
 use uuid::Uuid;
 
 /// How often a decision that lost a race is made again.
@@ -261,7 +262,7 @@ impl Core {
     /// # Errors
     /// [`Unavailable`]: nothing was written.
     pub async fn append(&self, commit: Commit) -> Result<Option<Appended>, Refused> {
-        match self.writer.append(commit).await {
+        match self.writer.append(commit).instrument(debug_span!("append")).await {
             Ok(appended) => Ok(Some(appended)),
             Err(WriteError::Append(AppendError::Conflict { .. })) => Ok(None),
             Err(WriteError::Append(AppendError::TooLong(_))) => Err(Denial::TooLong.into()),

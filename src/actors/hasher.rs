@@ -14,6 +14,7 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
+use tracing::{Instrument, debug_span};
 use zeroize::Zeroizing;
 
 /// The pool's bounds.
@@ -213,7 +214,7 @@ impl Hasher {
         let (answer, answered) = oneshot::channel();
         let admitted = self.admit(Waiting { job, password, share, queued: Stopwatch::start(), answer });
         let result = match admitted {
-            Ok(()) => answered.await.unwrap_or(Err(Shed::Stopped)),
+            Ok(()) => answered.instrument(debug_span!("hash")).await.unwrap_or(Err(Shed::Stopped)),
             Err(shed) => Err(shed),
         };
         if let Err(shed) = &result {

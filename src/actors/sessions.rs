@@ -19,6 +19,7 @@ use crate::domain::{Event, Expected, Proposal, system};
 use crate::journal::History;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use tracing::{Instrument, debug_span};
 
 /// Lost sessions whose unrecorded tokens are counted.
 const LOST_COUNTED: usize = 1024;
@@ -72,7 +73,7 @@ impl Sessions {
     pub async fn refresh(&self, token: &str, ask: RefreshAsk) -> Result<Issued, Refused> {
         // At a door that authenticates no client, the session's is known only where there is one.
         let asked = ask.bearer.client().cloned();
-        let answer = self.redeem(token, ask).await;
+        let answer = self.redeem(token, ask).instrument(debug_span!("redeem")).await;
         let asked = asked.as_ref().map_or("-", ClientId::as_str);
         let (label, outcome) = match &answer {
             Ok((_, redeemed)) => (redeemed.session.client.as_str(), redeemed.granted.how.code()),

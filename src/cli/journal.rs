@@ -3,7 +3,7 @@
 use super::diagnostics::print;
 use super::{Common, Failure, diagnostics, repair};
 use crate::app::{self, BackUpHow, DropKept, World};
-use crate::config::{Config, LogConfig, LogLevel};
+use crate::config::Config;
 use crate::domain::time::Timestamp;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
@@ -51,7 +51,7 @@ impl Source {
     fn load(self, master_key: Option<PathBuf>) -> Result<Config, Failure> {
         let Self { config, data_dir } = self;
         let config = Common { config, data_dir, master_key, listen: None }.load()?;
-        diagnostics::start(&LogConfig { level: LogLevel::Warn, ..config.log.clone() });
+        diagnostics::start(&config.log);
         Ok(config)
     }
 }

@@ -16,12 +16,14 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How to serve.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// An operator answers for the clock as it is.
     pub accept_clock: bool,
     /// Check every entry before serving.
     pub check_all: bool,
+    /// What is done at SIGHUP, besides reading the certificate again. May wait for a disk.
+    pub at_hangup: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 /// Serves until SIGTERM or SIGINT. `listening` is told the URL once requests are let in.
@@ -29,9 +31,10 @@ pub fn serve(
     config: &Config,
     bootstrap: Bootstrap,
     options: Options,
+    world: World,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    serve_until(config, bootstrap, options, listening, std::future::pending())
+    serve_until(config, bootstrap, options, world, listening, std::future::pending())
 }
 
 /// The same, and no longer than until `over`: for a server that is somebody's own.
@@ -39,10 +42,10 @@ pub fn serve_until(
     config: &Config,
     bootstrap: Bootstrap,
     options: Options,
+    world: World,
     listening: impl FnOnce(&str) -> Result<(), Failure>,
     over: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let world = World::real();
     let tls = certificate::open(config, &world)?;
     let listen = config.http.listen;
     let listener = bind(listen, "--listen ADDR, COUNTERSIGN__HTTP__LISTEN or http.listen")?;
@@ -91,6 +94,9 @@ async fn run(
     over: impl Future<Output = ()>,
 ) -> Result<Stopped, Failure> {
     let mut stop = Stop::new()?;
+    if let Some(hangup) = options.at_hangup.clone() {
+        at_hangup(hangup)?;
+    }
     let on_these_doors = bound.metrics.is_none() && config.http.listen.ip().is_loopback();
     let settings = door_settings(config, bound.issuer.clone(), on_these_doors);
     let doors = Doors::new(settings, world.metrics.clone(), world.entropy.clone());
@@ -106,7 +112,7 @@ async fn run(
         certificate::keep_fresh(tls, world.clock.clone())?;
     }
     let opened = tokio::select! {
-        opened = open(config, options, &world, &doors) => opened?,
+        opened = open(config, &options, &world, &doors) => opened?,
         () = stop.asked() => end_at_once(super::OK),
     };
     let app =
@@ -139,11 +145,11 @@ async fn run(
 }
 
 /// Opens the journal on a thread of its own: it reads and may rebuild for long.
-async fn open(config: &Config, options: Options, world: &World, doors: &Arc<Doors>) -> Result<OpenedJournal, Failure> {
+async fn open(config: &Config, options: &Options, world: &World, doors: &Arc<Doors>) -> Result<OpenedJournal, Failure> {
     let (config, doors) = (config.clone(), doors.clone());
     let world = World { clock: world.clock.clone(), entropy: world.entropy.clone(), metrics: world.metrics.clone() };
+    let start = Start { accept_clock: options.accept_clock, check_all: options.check_all, ..Start::default() };
     let opened = actix_rt::task::spawn_blocking(move || {
-        let start = Start { accept_clock: options.accept_clock, check_all: options.check_all, ..Start::default() };
         app::open(&config, start, &world, |replayed, of| doors.progress(replayed, of))
     });
     match opened.await {
@@ -225,6 +231,20 @@ impl Stop {
         self.asked().await;
         end_at_once(super::FAILED)
     }
+}
+
+/// Does something at each SIGHUP, for as long as the server runs.
+fn at_hangup(what: Arc<dyn Fn() + Send + Sync>) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| Failure::new(format!("signals: {error}")))?;
+    actix_rt::spawn(async move {
+        while hangup.recv().await.is_some() {
+            let what = what.clone();
+            if let Err(error) = actix_rt::task::spawn_blocking(move || what()).await {
+                tracing::error!(%error, "what is done at SIGHUP");
+            }
+        }
+    });
+    Ok(())
 }
 
 /// Ends the process without waiting for anybody: an operator asked twice, or nothing was let in yet that could be waited for.

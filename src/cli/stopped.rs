@@ -1,7 +1,7 @@
 //! What every command asks for that works on the data directory of a stopped server.
 
 use super::{Common, Failure, diagnostics};
-use crate::config::{Config, LogConfig, LogLevel};
+use crate::config::Config;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ impl Stopped {
     pub fn load(self) -> Result<Config, Failure> {
         let Self { config, data_dir, master_key } = self;
         let config = Common { config, data_dir, master_key, listen: None }.load()?;
-        diagnostics::start(&LogConfig { level: LogLevel::Warn, ..config.log.clone() });
+        diagnostics::start(&config.log);
         Ok(config)
     }
 }

@@ -30,8 +30,8 @@ pub enum Standard {
 pub enum Kind {
     /// A file or directory.
     Path,
-    /// The address that stands in tokens.
-    Issuer,
+    /// An address to which paths are appended.
+    Url,
     /// A UUID.
     Uuid,
     /// An IP address and a port.
@@ -65,7 +65,7 @@ impl Kind {
     pub fn allowed(&self) -> String {
         match self {
             Self::Path => "a path".into(),
-            Self::Issuer => "an https or http URL without trailing slash, query and fragment".into(),
+            Self::Url => "an https or http URL without trailing slash, query and fragment".into(),
             Self::Uuid => "a UUID".into(),
             Self::Socket => "an IP address and a port, such as \"127.0.0.1:8080\"".into(),
             Self::Networks => "a list of networks, such as [\"10.0.0.0/8\"]".into(),
@@ -123,7 +123,7 @@ pub static KEYS: &[Key] = &[
     ),
     derived(
         "issuer",
-        Kind::Issuer,
+        Kind::Url,
         "the listening URL",
         "The `iss` of every token and the address under which clients reach this server.",
     ),
@@ -327,6 +327,18 @@ pub static KEYS: &[Key] = &[
         "log.level",
         Kind::Choice(&["error", "warn", "info", "debug", "trace"]),
         "info",
-        "Least severe diagnostics that are written.",
+        "Least severe diagnostics that are written; read again from the file at SIGHUP.",
+    ),
+    derived(
+        "trace.otlp_endpoint",
+        Kind::Url,
+        "none",
+        "Address of a collector that takes traces by OTLP over HTTP; `/v1/traces` is appended.",
+    ),
+    key(
+        "trace.sample",
+        Kind::Count(0, 1000, "of a thousand"),
+        "1000",
+        "Requests that are traced; one whose caller traces it (`traceparent`) is traced as the caller says.",
     ),
 ];

@@ -11,6 +11,7 @@ mod raw;
 mod secret;
 mod show;
 mod tls;
+mod trace;
 mod values;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use hash::HashConfig;
 pub use raw::Source;
 pub use secret::Secret;
 pub use tls::TlsConfig;
+pub use trace::TraceConfig;
 
 use crate::domain::time::Span;
 use ipnet::IpNet;
@@ -111,6 +113,8 @@ pub struct Config {
     pub fusionauth: FusionauthConfig,
     /// Diagnostics.
     pub log: LogConfig,
+    /// Where traces are sent, if anywhere.
+    pub trace: Option<TraceConfig>,
     /// Values that are allowed but unwise: sentences to show at start.
     pub warnings: Vec<String>,
     effective: Vec<show::Effective>,
@@ -278,7 +282,7 @@ impl Config {
         let data_dir = raw.path("data_dir")?.unwrap_or_default();
         let master_key = master_key(&mut raw, key_text, &data_dir)?;
         let mut config = Self {
-            issuer: raw.issuer("issuer")?,
+            issuer: raw.url("issuer")?,
             http: http(&raw)?,
             tls: tls::read(&raw)?,
             metrics_listen: raw.socket("metrics.listen")?,
@@ -293,6 +297,7 @@ impl Config {
             },
             fusionauth: fusionauth::read(&raw)?,
             log: log(&raw)?,
+            trace: trace::read(&raw)?,
             warnings: Vec::new(),
             effective: Vec::new(),
             data_dir,

@@ -1,7 +1,7 @@
 //! From files, environment and flags to one value per key, each with where it came from.
 
 use super::keys::{KEYS, Key, Kind, Standard};
-use super::values::{byte_size, issuer, line_of, nearest, network};
+use super::values::{byte_size, line_of, nearest, network, url};
 use super::{ConfigError, Flags};
 use crate::domain::time::Span;
 use figment::providers::{Format, Toml};
@@ -118,8 +118,8 @@ impl Raw {
         })
     }
 
-    pub(super) fn issuer(&self, name: &str) -> Result<Option<String>, ConfigError> {
-        self.read(name, |_, text| issuer(text).map(|()| text.to_owned()))
+    pub(super) fn url(&self, name: &str) -> Result<Option<String>, ConfigError> {
+        self.read(name, |_, text| url(text).map(|()| text.to_owned()))
     }
 
     pub(super) fn uuid(&self, name: &str) -> Result<Uuid, ConfigError> {

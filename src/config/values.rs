@@ -86,8 +86,9 @@ impl Place<'_> {
     }
 }
 
-/// Checks the `iss` of our tokens (RFC 8414 section 2: a URL without query and fragment).
-pub(super) fn issuer(text: &str) -> Result<(), String> {
+/// Checks an address to which paths are appended, such as the `iss` of our tokens (RFC 8414 section 2: a URL without query and
+/// fragment).
+pub(super) fn url(text: &str) -> Result<(), String> {
     match place(text) {
         Some(place) if !matches!(place.scheme, "http" | "https") => {
             Err("it must begin with https:// or http://".into())
@@ -194,7 +195,7 @@ mod tests {
     #[test]
     fn an_issuer_is_a_plain_address() {
         for good in ["https://auth.example.com", "http://127.0.0.1:8080", "http://[::1]:80", "https://a.b/tenant/x"] {
-            assert_eq!(issuer(good), Ok(()), "{good}");
+            assert_eq!(url(good), Ok(()), "{good}");
         }
         for bad in [
             "",
@@ -213,7 +214,7 @@ mod tests {
             "HTTPS://a",
             "https://a:",
         ] {
-            assert!(issuer(bad).is_err(), "{bad}");
+            assert!(url(bad).is_err(), "{bad}");
         }
     }
 

@@ -41,6 +41,9 @@ impl RateLimits {
     /// Full budgets.
     pub fn new(rates: Rates, metrics: Arc<Metrics>) -> Self {
         let [networks, clients] = [rates.network, rates.client].map(|rate| rate.map(|rate| Budgets::new(rate, KEPT)));
+        for by in ["network", "client"] {
+            drop(metrics.rate_limited_total.with_label_values(&[by]));
+        }
         Self { networks, clients, metrics }
     }
 

@@ -14,6 +14,7 @@ mod observe;
 mod openapi;
 mod ops;
 mod person;
+mod traced;
 pub mod transport;
 mod who;
 
@@ -84,6 +85,10 @@ impl Doors {
     pub fn new(settings: DoorSettings, metrics: Arc<Metrics>, entropy: Arc<dyn Entropy>) -> Arc<Self> {
         let in_flight = Arc::new(Semaphore::new(settings.max_in_flight));
         metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        // Counters stand there before they count: an alert waits for their rise.
+        for why in [Why::Starting, Why::TooMany] {
+            drop(metrics.unavailable_total.with_label_values(&[HttpError::plain(why, None).code()]));
+        }
         Arc::new(Self {
             services: OnceLock::new(),
             limits: limits::RateLimits::new(settings.rates, metrics.clone()),
@@ -123,11 +128,12 @@ impl Doors {
 
 /// All routes.
 pub fn routes(config: &mut web::ServiceConfig) {
-    admin::routes(config);
-    fusionauth::routes(config);
+    // A path is compared with one route after the other: first those that are asked most.
     oauth::routes(config);
-    person::routes(config);
     ops::routes(config);
+    fusionauth::routes(config);
+    person::routes(config);
+    admin::routes(config);
     config.service(shown("/openapi.json", openapi::serve));
     config.service(shown("/api-docs", api_page::home)).service(shown("/api-docs/{file}", api_page::file));
     config.default_service(fn_service(nothing_here));

@@ -1,7 +1,7 @@
 //! Around every request: its id, its place in the metrics, its line in the diagnostics, and the bound on how many there are.
 
 use super::error::{HttpError, Why};
-use super::{Doors, who};
+use super::{Doors, traced, who};
 use crate::clock::Stopwatch;
 use crate::domain::ids::RequestId;
 use crate::domain::time::Timestamp;
@@ -37,6 +37,7 @@ pub async fn observe<B: MessageBody + 'static>(
         Ok(()) => {
             // The query is left out: clients that err put tokens there.
             let span = tracing::info_span!("request", request_id = %id, method, path = without_code(request.path()));
+            traced::follow(&span, request.request());
             // A handler's error is a response by now.
             next.call(request).instrument(span).await?.map_into_left_body()
         }
@@ -44,7 +45,7 @@ pub async fn observe<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    count(&doors, &response, method, watch);
+    count(&doors, &response, id, method, watch);
     Ok(response)
 }
 
@@ -88,7 +89,7 @@ fn method_label(method: &actix_web::http::Method) -> &'static str {
     }
 }
 
-fn count<B>(doors: &Doors, response: &ServiceResponse<B>, method: &str, watch: Stopwatch) {
+fn count<B>(doors: &Doors, response: &ServiceResponse<B>, request_id: RequestId, method: &str, watch: Stopwatch) {
     // Only routes that exist become labels: anybody can ask for any path.
     let pattern = response.request().match_pattern();
     let route = pattern.as_deref().unwrap_or("none");
@@ -100,13 +101,18 @@ fn count<B>(doors: &Doors, response: &ServiceResponse<B>, method: &str, watch: S
         _ => "5xx",
     };
     doors.metrics.http_requests_total.with_label_values(&[route, method, class]).inc();
-    doors.metrics.http_request_seconds.with_label_values(&[route]).observe(watch.seconds());
+    let seconds = watch.seconds();
+    doors.metrics.http_request_seconds.with_label_values(&[route]).observe(seconds);
+    let status = response.status().as_u16();
+    tracing::debug!(%request_id, method, route, status, seconds, "answered");
     if let Some(error) = response.response().error().and_then(|error| error.as_error::<HttpError>()) {
         let unavailable = response.status().is_server_error();
         let code = error.code();
         if unavailable {
             doors.metrics.unavailable_total.with_label_values(&[code]).inc();
+            tracing::warn!(code, %request_id, status, route, "not decided");
+        } else {
+            tracing::info!(code, %request_id, status, route, "refused");
         }
-        tracing::debug!(code, status = response.status().as_u16(), route, "refused");
     }
 }

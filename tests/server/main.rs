@@ -20,6 +20,8 @@ mod cors;
 mod crash;
 mod damage;
 mod demo;
+mod deploy;
+mod diagnostics;
 mod doors;
 mod events;
 mod flood;

@@ -6,6 +6,7 @@ mod script;
 use super::diagnostics::{self, announce};
 use super::server::{Options, serve};
 use super::{Common, Failure};
+use crate::app::World;
 use crate::config::bootstrap::Bootstrap;
 use crate::entropy::{SystemEntropy, token};
 use attack::Attack;
@@ -99,13 +100,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut config = common.load()?;
     // Who tries a demo comes alone, and need not be told how many files the machine allows.
     config.http.max_connections = config.http.max_connections.min(100);
-    diagnostics::start(&crate::config::LogConfig { level: crate::config::LogLevel::Warn, ..config.log.clone() });
+    diagnostics::start(&config.log);
     let secrets = secrets(&directory, arguments.short_lived)?;
     let lifetimes = if arguments.short_lived { SHORT } else { USUAL };
     let file = bootstrap_file(&secrets, &lifetimes);
     let bootstrap = Bootstrap::parse(&file, PathBuf::from("."), &super::serve::environment).map_err(Failure::new)?;
     let program = std::env::current_exe().map_err(Failure::new)?;
-    let outcome = serve(&config, bootstrap, Options::default(), |url| {
+    let outcome = serve(&config, bootstrap, Options::default(), World::real(), |url| {
         announce(&script(url, &secrets, &lifetimes, &program, &directory, temporary.is_some()))
     });
     drop(temporary);

@@ -6,7 +6,7 @@ mod server;
 
 use super::{Common, Failure, diagnostics};
 use crate::app::World;
-use crate::config::{Config, LogConfig, LogLevel};
+use crate::config::Config;
 use clap::Args;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -119,7 +119,7 @@ impl Reach {
     fn stopped(self) -> Result<Config, Failure> {
         let Self { config, data_dir, master_key, .. } = self;
         let config = Common { config, data_dir, master_key, listen: None }.load()?;
-        diagnostics::start(&LogConfig { level: LogLevel::Warn, ..config.log.clone() });
+        diagnostics::start(&config.log);
         Ok(config)
     }
 }

@@ -20,7 +20,7 @@ use figment::value::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -121,7 +121,9 @@ impl Bootstrap {
         // Asked of the open file, so that the file that is checked is the file that is read.
         let mut file = File::open(path).map_err(cannot)?;
         let metadata = file.metadata().map_err(cannot)?;
-        if metadata.permissions().mode() & 0o077 != 0 {
+        // Systemd's credentials and mounted secrets are root's, for this process to read, and nobody may write them.
+        let handed = metadata.uid() == 0 && metadata.mode() & 0o7777 == 0o440;
+        if metadata.mode() & 0o077 != 0 && !handed {
             return Err(ConfigError(format!(
                 "the bootstrap file {shown} holds secrets but others than its owner may use it: run `chmod 600 {shown}`"
             )));

@@ -9,7 +9,7 @@ use super::real_disk::RealDisk;
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -196,12 +196,13 @@ impl DataDir {
     }
 }
 
-/// Refuses a file with a secret that others than its owner may read; the error says what to run.
+/// Refuses a file with a secret that others than its owner may read; the error says what to run. What root has given to this
+/// process to read and nobody may write (mode 0440) is none: systemd's credentials and mounted secrets look so.
 pub fn refuse_if_readable_by_others(path: &Path) -> Result<(), String> {
     let shown = path.display();
     let metadata = fs::metadata(path).map_err(|error| format!("could not look at {shown}: {error}"))?;
     let mode = metadata.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 {
+    if mode & 0o077 == 0 || (metadata.uid() == 0 && mode == 0o440) {
         return Ok(());
     }
     Err(format!("{shown} holds a secret but others may read it (mode {mode:04o}); run: chmod 600 {shown}"))
@@ -469,7 +470,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("master.key");
         fs::write(&path, "").unwrap();
-        for (mode, refused) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+        let roots = rustix::process::geteuid().is_root();
+        let modes = [(0o600, false), (0o400, false), (0o440, !roots), (0o640, true), (0o604, true), (0o444, true)];
+        for (mode, refused) in modes {
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             let result = refuse_if_readable_by_others(&path);
             assert_eq!(result.is_err(), refused, "{mode:o}");

@@ -42,7 +42,10 @@ impl Request {
         }
         let mut request = Self { head, body: String::new() };
         let length = request.header("Content-Length").map_or(0, |length| length.parse().unwrap());
-        reader.take(length).read_to_string(&mut request.body).ok()?;
+        let mut body = Vec::new();
+        reader.take(length).read_to_end(&mut body).ok()?;
+        // What is no text is looked through for text.
+        request.body = String::from_utf8_lossy(&body).into_owned();
         Some(request)
     }
 }

@@ -17,9 +17,10 @@ use super::super::Failure;
 use super::super::diagnostics::{self, announce};
 use super::super::server::{Options, serve_until};
 use super::{LOGIN, Remove, temporary_directory};
+use crate::app::World;
 use crate::audit::tail::line;
 use crate::config::bootstrap::Bootstrap;
-use crate::config::{Config, Flags, LogConfig, LogLevel, Sources};
+use crate::config::{Config, Flags, Sources};
 use crate::entropy::{SystemEntropy, token};
 use clap::ValueEnum;
 use doors::Doors;
@@ -87,7 +88,7 @@ pub fn run(attack: Attack, listen: String) -> Result<(), Failure> {
     let sources = Sources { file: None, env: std::iter::empty::<(String, String)>(), flags };
     let mut config = Config::load(sources).map_err(|error| Failure::usage(error.to_string()))?;
     config.http.max_connections = config.http.max_connections.min(100);
-    diagnostics::start(&LogConfig { level: LogLevel::Warn, ..config.log.clone() });
+    diagnostics::start(&config.log);
     let (secrets, play) = (Secrets::new(), attack.play());
     let file = bootstrap_file(&secrets, play);
     let bootstrap =
@@ -98,6 +99,7 @@ pub fn run(attack: Attack, listen: String) -> Result<(), Failure> {
         &config,
         bootstrap,
         Options::default(),
+        World::real(),
         |url| {
             let doors = Doors::new(url);
             playing = Some(std::thread::spawn(move || {

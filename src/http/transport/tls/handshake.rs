@@ -10,7 +10,7 @@ use tokio_rustls::server::TlsStream;
 
 /// How a handshake ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Outcome {
+pub(super) enum Outcome {
     /// In a connection.
     Ok,
     /// The peer speaks no TLS that we speak, or wants no certificate of ours.
@@ -29,7 +29,9 @@ impl Outcome {
         }
     }
 
-    fn code(self) -> &'static str {
+    pub(super) const ALL: [Self; 4] = [Self::Ok, Self::Failed, Self::Left, Self::CutOff];
+
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Failed => "failed",

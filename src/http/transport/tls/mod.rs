@@ -14,6 +14,7 @@ pub use files::{Pair, TlsError, TlsFiles};
 
 use crate::metrics::Metrics;
 use files::provider;
+use handshake::Outcome;
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -50,6 +51,9 @@ impl Tls {
         let stamps = Stamps::of(&files);
         let pair = Pair::read(&files)?;
         metrics.tls_certificate_expires_seconds.set(pair.ends_at);
+        for outcome in Outcome::ALL {
+            drop(metrics.tls_handshakes_total.with_label_values(&[outcome.code()]));
+        }
         let current = Arc::new(Current(RwLock::new(pair.certified)));
         let acceptor = TlsAcceptor::from(Arc::new(settings(current.clone())?));
         Ok(Self { files, seen: Mutex::new(Seen::new(stamps)), current, acceptor, metrics })
