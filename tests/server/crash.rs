@@ -1,15 +1,15 @@
 //! The process is killed, or asked to stop, in the middle of its work: nothing that was answered may be lost.
 
 mod check;
-mod clock;
+pub mod clock;
 mod failing_disk;
 mod flips;
-mod full_disk;
+pub mod full_disk;
 mod hung_disk;
 pub mod ledger;
 mod lying_disk;
 mod power_cut;
-mod shim;
+pub mod shim;
 
 use crate::random::{Random, seed};
 use crate::support::{Plan, Server, many};

@@ -35,6 +35,7 @@ mod limits;
 mod markdown;
 mod openapi;
 mod operations;
+mod ops;
 mod order;
 mod person;
 mod python;

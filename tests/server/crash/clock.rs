@@ -19,12 +19,12 @@ const TEN_YEARS: i64 = 3650 * DAY;
 const ACCESS_TTL: i64 = DAY;
 
 /// The library that sets a wall clock wrong, and what it reads.
-struct WallClock {
+pub struct WallClock {
     dir: TempDir,
 }
 
 impl WallClock {
-    fn build() -> Self {
+    pub fn build() -> Self {
         let clock = Self { dir: tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
         compile("step_clock.c", &clock.dir.path().join("step_clock.so"));
         fs::write(clock.numbers(), [0; 24]).unwrap();
@@ -35,7 +35,7 @@ impl WallClock {
         self.dir.path().join("numbers")
     }
 
-    fn under(&self, mut plan: Plan) -> Plan {
+    pub fn under(&self, mut plan: Plan) -> Plan {
         let text = |path: PathBuf| path.to_str().unwrap().to_owned();
         plan.env.push(("LD_PRELOAD".to_owned(), text(self.dir.path().join("step_clock.so"))));
         plan.env.push(("SHIM_CLOCK".to_owned(), text(self.numbers())));
@@ -48,7 +48,7 @@ impl WallClock {
     }
 
     /// Sets it wrong by so many seconds; 0 mends it.
-    fn step(&self, by: i64) {
+    pub fn step(&self, by: i64) {
         self.set(1, by);
     }
 

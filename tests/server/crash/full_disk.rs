@@ -16,18 +16,18 @@ use tempfile::TempDir;
 const MIB: u64 = 1024 * 1024;
 const SIZE: u64 = 64 * MIB;
 /// An eighth of the disk.
-const LOW_WATER: u64 = SIZE / 8;
+pub const LOW_WATER: u64 = SIZE / 8;
 /// Below a quarter of the reserve, with room for what the store has not written yet.
-const STORE: u64 = MIB / 4 * 3;
+pub const STORE: u64 = MIB / 4 * 3;
 
 /// A mounted file system in memory; unmounted when dropped.
-struct SmallDisk {
+pub struct SmallDisk {
     root: Arc<TempDir>,
 }
 
 impl SmallDisk {
     /// `None`, with the reason printed, where it cannot be mounted.
-    fn mount() -> Option<Self> {
+    pub fn mount() -> Option<Self> {
         let disk = Self { root: Arc::new(tempfile::tempdir().unwrap()) };
         fs::create_dir(disk.path()).unwrap();
         let size = format!("size={SIZE}");
@@ -39,6 +39,11 @@ impl SmallDisk {
         assert!(std::env::var_os("COUNTERSIGN_TEST_STRICT").is_none(), "{why}: {mounted:?}");
         println!("skipped: {why}");
         None
+    }
+
+    /// The directory whose `data` it is.
+    pub fn root(&self) -> Arc<TempDir> {
+        self.root.clone()
     }
 
     /// Where it is mounted: the data directory.
@@ -55,20 +60,23 @@ impl SmallDisk {
         assert!(status.unwrap().success());
     }
 
-    fn free(&self) -> u64 {
+    pub fn free(&self) -> u64 {
         let found = statvfs(self.path()).unwrap();
         found.f_bavail * found.f_frsize
     }
 
     /// Lets somebody else take all but so many bytes. What the server gives back meanwhile is taken as well.
-    fn leave(&self, free: u64) {
+    pub fn leave(&self, free: u64) {
         let ballast = File::options().create(true).append(true).open(self.path().join("lost+found")).unwrap();
         let taken = ballast.metadata().unwrap().len();
         let more = self.free().saturating_sub(free);
-        fallocate(&ballast, FallocateFlags::empty(), taken, more).unwrap();
+        // Nothing more to take is no error here, but one to the kernel.
+        if more > 0 {
+            fallocate(&ballast, FallocateFlags::empty(), taken, more).unwrap();
+        }
     }
 
-    fn clear(&self) {
+    pub fn clear(&self) {
         fs::remove_file(self.path().join("lost+found")).unwrap();
     }
 }
