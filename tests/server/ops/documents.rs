@@ -164,7 +164,9 @@ fn every_metric_that_is_named_exists_and_every_metric_that_exists_is_shown() {
         let missing = names.iter().filter(|name| !is_shown(name));
         findings.extend(missing.map(|name| format!("{place}: the server has no {name}")));
         let recorded = |name: &String| rules.contains(&format!("record: {name}\n"));
-        let unrecorded = named(said, "countersign:").into_iter().filter(|name| !recorded(name));
+        // A path of Rust has two colons: it is where a line of the diagnostics comes from.
+        let records = named(said, "countersign:").into_iter().filter(|name| !name.contains("::"));
+        let unrecorded = records.filter(|name| !recorded(name));
         findings.extend(unrecorded.map(|name| format!("{place}: no rule records {name}")));
     }
     let on_boards: BTreeSet<_> = named(&boards, "countersign_").iter().map(|name| family(name).to_owned()).collect();
