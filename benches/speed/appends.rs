@@ -140,7 +140,7 @@ fn tell(appends: &mut Appends) -> String {
     bare.rounds(rounds);
     let a_sync = (of_this_process() - before).as_secs_f64() / rounds as f64;
     let batches = appends.rig.engine().metrics.journal_batch_events.clone();
-    let (mut took, mut times) = (Took::default(), 0);
+    let (mut took, mut times) = (Took::default(), 0_u32);
     let (spent, beside, syncs) = (appends.rig.spent.clone(), background(), batches.get_sample_count());
     spent.count(true);
     let (counted, began) = (spent.so_far(), Instant::now());
@@ -152,7 +152,7 @@ fn tell(appends: &mut Appends) -> String {
         took.lasted += turn.lasted;
     }
     spent.count(false);
-    let events = writers * times as f64;
+    let events = writers * f64::from(times);
     let syncs = (batches.get_sample_count() - syncs) as f64 / events;
     let calls = (spent.so_far() - counted).as_secs_f64() / events;
     let beside = (background() - beside) / events;

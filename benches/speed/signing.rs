@@ -144,7 +144,7 @@ fn claims() -> Claims {
 
 fn sign(keys: Keys) -> (Work, Work) {
     let token = keys.token();
-    let message = token[..token.rfind('.').unwrap_or_default()].as_bytes().to_vec();
+    let message = token.as_bytes()[..token.rfind('.').unwrap_or_default()].to_vec();
     let (claims, Keys { ours, raw, .. }) = (claims(), keys);
     let kid = ours.kid().to_owned();
     let baseline = repeat(move || raw.sign(black_box(&message)));
