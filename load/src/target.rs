@@ -78,11 +78,16 @@ impl Target {
 
     /// The password grant.
     pub fn login(&self, user: &User) -> Request {
-        let mut form = format!("grant_type=password&username={}&password={}", encoded(&user.login), self.password);
+        let form = format!("grant_type=password&username={}&password={}", encoded(&user.login), self.password);
+        self.post(&self.paths.token, self.with_scope(form), Some((user, Who::Owner)))
+    }
+
+    /// A form that asks for the scope, where one is to be asked for.
+    fn with_scope(&self, mut form: String) -> String {
         if !self.scope.is_empty() {
             let _ = write!(form, "&scope={}", encoded(&self.scope));
         }
-        self.post(&self.paths.token, form, Some((user, Who::Owner)))
+        form
     }
 
     /// The refresh grant.
@@ -92,7 +97,8 @@ impl Target {
 
     /// The client's own grant.
     pub fn client_credentials(&self) -> Request {
-        self.post(&self.paths.token, "grant_type=client_credentials".to_owned(), None)
+        let form = self.with_scope("grant_type=client_credentials".to_owned());
+        self.post(&self.paths.token, form, None)
     }
 
     /// Is this token active?

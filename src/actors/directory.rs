@@ -50,6 +50,8 @@ struct Directory<R: Resident> {
     /// Ids by when they were last used, the longest unused first.
     by_use: BTreeMap<u64, (R::Id, Span)>,
     uses: u64,
+    /// How many it has shown in the metrics.
+    shown: i64,
     _vital: Vital,
 }
 
@@ -106,9 +108,11 @@ impl<R: Resident> Directory<R> {
         }
     }
 
-    fn show(&self) {
+    /// Shows its part of those awake: other directories show theirs.
+    fn show(&mut self) {
         let awake = i64::try_from(self.awake.len()).unwrap_or(i64::MAX);
-        self.core.metrics.awake.with_label_values(&[R::KIND]).set(awake);
+        self.core.metrics.awake.with_label_values(&[R::KIND]).add(awake - self.shown);
+        self.shown = awake;
     }
 }
 
@@ -171,6 +175,7 @@ impl<R: Resident> Residents<R> {
                 awake: HashMap::new(),
                 by_use: BTreeMap::new(),
                 uses: 0,
+                shown: 0,
                 _vital: Vital(R::KIND),
             })
         };
