@@ -15,13 +15,14 @@ use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::{Event, Expected, Proposal, Recorded};
 use countersign::entropy::{SystemEntropy, uuid_v7};
 use countersign::journal::{Commit, Versioned};
+use std::sync::Arc;
 
 /// See the module.
 pub struct Chain {
     pub id: SessionId,
     session: Versioned<Session>,
     gate: Versioned<Gate>,
-    client: Versioned<Client>,
+    client: Versioned<Arc<Client>>,
     brakes: Versioned<Brakes>,
     asker: Asker,
 }

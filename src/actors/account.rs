@@ -75,7 +75,7 @@ pub struct FinishLogin {
     /// The gate as it was before the password work.
     pub gate: Versioned<Gate>,
     /// The client as it was before the password work.
-    pub client: Versioned<Client>,
+    pub client: Versioned<Arc<Client>>,
     /// The brakes as they were before the password work.
     pub brakes: Versioned<Brakes>,
     /// Who asks.
@@ -100,7 +100,7 @@ pub struct LoggedIn {
     /// The gate it was decided on.
     pub gate: Gate,
     /// The client it was decided on.
-    pub client: Client,
+    pub client: Arc<Client>,
     /// Whether it comes from where the account was never used.
     pub new_context: bool,
 }

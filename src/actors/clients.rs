@@ -25,7 +25,7 @@ pub struct AuthenticatedClient {
     /// Its id.
     pub id: ClientId,
     /// Its state when it was authenticated.
-    pub state: Versioned<Client>,
+    pub state: Versioned<Arc<Client>>,
     /// Whether it showed a secret.
     pub by_secret: bool,
 }
@@ -49,7 +49,7 @@ impl Clients {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn find(&self, id: &str) -> Result<Option<(ClientId, Versioned<Client>)>, Refused> {
+    pub fn find(&self, id: &str) -> Result<Option<(ClientId, Versioned<Arc<Client>>)>, Refused> {
         let Ok(id) = id.parse::<ClientId>() else { return Ok(None) };
         Ok(self.core.reader.client(&id)?.map(|state| (id, state)))
     }
@@ -61,7 +61,7 @@ impl Clients {
     pub async fn authenticate(
         &self,
         id: &ClientId,
-        state: Versioned<Client>,
+        state: Versioned<Arc<Client>>,
         secret: Option<&str>,
         asker: &Asker,
     ) -> Result<AuthenticatedClient, Refused> {
@@ -95,10 +95,11 @@ impl Clients {
     /// Refuses something to a client that is known, and records it as far as refusals are recorded.
     pub async fn refuse(&self, id: &ClientId, denial: Denial, asker: &Asker) -> Refused {
         self.core.metrics.client_refusals_total.with_label_values(&[denial.code()]).inc();
-        let refuse = |_: &Versioned<Client>, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
-            let n = usage.refusals.number(denial, seen);
-            (client::refuse::<()>(usage, denial, context, seen), Command::RefuseClient { class: denial, n })
-        };
+        let refuse =
+            |_: &Versioned<Arc<Client>>, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
+                let n = usage.refusals.number(denial, seen);
+                (client::refuse::<()>(usage, denial, context, seen), Command::RefuseClient { class: denial, n })
+            };
         match self.decide(id, asker, refuse).await {
             Ok((answer, _)) => answer.err().map_or(Unavailable::Fault.into(), Refused::Denied),
             Err(refused) => refused,
@@ -120,16 +121,17 @@ impl Clients {
         let jti = self.core.token_id();
         let jitter = self.core.jitter(client.state.value.settings.access_ttl);
         let command = IssueToken { scope, jti, jitter, wall: self.core.clock.read().wall };
-        let issue = |state: &Versioned<Client>, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
-            // The secret may have been replaced since it was shown.
-            let decision = if state.value.secret == client.state.value.secret {
-                client::issue_token(&state.value, usage, &command, context, seen)
-            } else {
-                client::refuse(usage, Denial::ClientSecretWrong, context, seen)
+        let issue =
+            |state: &Versioned<Arc<Client>>, usage: &Usage, _: Timestamp, context: &Context, seen: &Seen<Denial>| {
+                // The secret may have been replaced since it was shown.
+                let decision = if state.value.secret == client.state.value.secret {
+                    client::issue_token(&state.value, usage, &command, context, seen)
+                } else {
+                    client::refuse(usage, Denial::ClientSecretWrong, context, seen)
+                };
+                let n = decision.outcome.as_ref().err().map(|denial| usage.refusals.number(*denial, seen));
+                (decision, Command::IssueToken { issue: command.clone(), client: state.version, n })
             };
-            let n = decision.outcome.as_ref().err().map(|denial| usage.refusals.number(*denial, seen));
-            (decision, Command::IssueToken { issue: command.clone(), client: state.version, n })
-        };
         let (granted, state) = self.decide(&client.id, asker, issue).await?;
         let granted = granted.inspect_err(|denial| {
             self.core.metrics.client_refusals_total.with_label_values(&[denial.code()]).inc();
@@ -158,7 +160,7 @@ impl Clients {
             return Ok(());
         }
         let event = UseEvent::TokenRevoked { jti: claims.jti, expires_at };
-        let revoke = |_: &Versioned<Client>, _: &Usage, _: Timestamp, _: &Context, _: &Seen<Denial>| {
+        let revoke = |_: &Versioned<Arc<Client>>, _: &Usage, _: Timestamp, _: &Context, _: &Seen<Denial>| {
             (Decision { events: vec![event.clone()], outcome: Ok(()) }, Command::Server)
         };
         self.decide(&client.id, asker, revoke).await?.0?;
@@ -172,8 +174,14 @@ impl Clients {
         &self,
         id: &ClientId,
         asker: &Asker,
-        rule: impl Fn(&Versioned<Client>, &Usage, Timestamp, &Context, &Seen<Denial>) -> (Decision<UseEvent, T>, Command),
-    ) -> Result<(Result<T, Denial>, Client), Refused> {
+        rule: impl Fn(
+            &Versioned<Arc<Client>>,
+            &Usage,
+            Timestamp,
+            &Context,
+            &Seen<Denial>,
+        ) -> (Decision<UseEvent, T>, Command),
+    ) -> Result<(Result<T, Denial>, Arc<Client>), Refused> {
         for _ in 0..TRIES {
             let client = self.core.reader.client(id)?.ok_or(Unavailable::Fault)?;
             let usage = self.core.reader.usage(id)?;
@@ -203,7 +211,7 @@ impl Clients {
         commit_id: crate::domain::ids::CommitId,
         context: Context,
         command: Command,
-        client: &Versioned<Client>,
+        client: &Versioned<Arc<Client>>,
         events: Vec<UseEvent>,
     ) -> Result<Option<Appended>, Refused> {
         let proposals = vec![

@@ -50,7 +50,7 @@ impl Keyrings {
     }
 
     /// Builds the keyring anew from the system's state as it is now, and gives that state.
-    fn renew(&self, core: &Core, now: Timestamp) -> Result<System, Refused> {
+    fn renew(&self, core: &Core, now: Timestamp) -> Result<Arc<System>, Refused> {
         let _renewing = self.0.renewing.lock().unwrap_or_else(PoisonError::into_inner);
         let system = core.reader.system()?.value;
         let keyring = build(&system, &core.keys, now).map_err(|error| {
@@ -195,7 +195,7 @@ impl KeyMaintenance {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn system(&self) -> Result<System, Refused> {
+    pub fn system(&self) -> Result<Arc<System>, Refused> {
         Ok(self.core.reader.system()?.value)
     }
 

@@ -134,7 +134,7 @@ pub struct Redeemed {
     /// The gate it was decided on.
     pub gate: Gate,
     /// The client it was decided on.
-    pub client: Client,
+    pub client: Arc<Client>,
 }
 
 /// End the session.
@@ -210,7 +210,7 @@ struct Turn {
 /// What one try of a decision stands on besides the session.
 struct Stage {
     gate: Versioned<Gate>,
-    client: Versioned<Client>,
+    client: Versioned<Arc<Client>>,
     brakes: Versioned<Brakes>,
     now: Timestamp,
     id: CommitId,

@@ -2,6 +2,7 @@
 //! `jsonwebtoken` under exactly the algorithm of the key.
 
 mod claims;
+mod seen;
 
 pub use claims::{Claims, PLAIN_TYP, TYP, Typ, mint};
 
@@ -10,6 +11,7 @@ use crate::domain::keys::SigningAlg;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
+use seen::Seen;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use std::fmt;
@@ -58,10 +60,11 @@ impl AccessTokenError {
     }
 }
 
-/// The public half of a signing key, decoded once and kept.
+/// The public half of a signing key, decoded once and kept, with what it was found to have signed.
 pub struct VerifyingKey {
     alg: SigningAlg,
     key: DecodingKey,
+    seen: Seen,
 }
 
 impl VerifyingKey {
@@ -77,7 +80,7 @@ impl VerifyingKey {
             PublicBytes::Ed25519(public) => DecodingKey::from_ed_der(&public),
             PublicBytes::Rsa { n, e } => DecodingKey::from_rsa_raw_components(&n, &e),
         };
-        Ok(Self { alg: jwk.alg, key })
+        Ok(Self { alg: jwk.alg, key, seen: Seen::default() })
     }
 
     /// The one algorithm whose signatures it believes.
@@ -178,10 +181,11 @@ impl<'a> UnverifiedAccessToken<'a> {
             SigningAlg::EdDsa => Algorithm::EdDSA,
             SigningAlg::Rs256 => Algorithm::RS256,
         };
-        match jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), &key.key, alg) {
-            Ok(true) => URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| AccessTokenError::Malformed),
-            Ok(false) | Err(_) => Err(AccessTokenError::BadSignature),
+        let verify = || jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), &key.key, alg) == Ok(true);
+        if !key.seen.or_verify(self.signed, self.signature, verify) {
+            return Err(AccessTokenError::BadSignature);
         }
+        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| AccessTokenError::Malformed)
     }
 }
 

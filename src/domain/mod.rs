@@ -38,6 +38,7 @@ use gate::{Gate, GateEvent};
 use ids::{CommitId, Position, StreamId, Version};
 use serde::{Deserialize, Serialize};
 use session::{Session, SessionEvent, Status};
+use std::sync::Arc;
 use system::{System, SystemEvent};
 use time::Timestamp;
 
@@ -117,14 +118,14 @@ pub struct Decision<E, T> {
 /// The folded state of a stream.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum State {
-    /// Of a `system` stream.
-    System(System),
+    /// Of a `system` stream. Shared: nearly everything looks at it.
+    System(Arc<System>),
     /// Of an `account:ID` stream.
     Account(Account),
     /// Of a `gate:ID` stream.
     Gate(Gate),
-    /// Of a `client:ID` stream.
-    Client(Client),
+    /// Of a `client:ID` stream. Shared, as the server's own.
+    Client(Arc<Client>),
     /// Of a `use:ID` stream.
     Use(Usage),
     /// Of a `session:ID` stream.
@@ -188,6 +189,13 @@ impl Proposal {
     }
 }
 
+/// The same for a state that is shared: whoever looked at it before keeps what he has seen.
+fn shared<T: Clone, E>(
+    apply: impl Fn(Option<T>, &E, &Recorded) -> Result<T, Impossible>,
+) -> impl Fn(Option<Arc<T>>, &E, &Recorded) -> Result<Arc<T>, Impossible> {
+    move |before, event, recorded| Ok(Arc::new(apply(before.map(Arc::unwrap_or_clone), event, recorded)?))
+}
+
 /// The state of a stream after one more event.
 ///
 /// # Errors
@@ -208,10 +216,10 @@ pub fn apply(state: Option<State>, recorded: &Recorded) -> Result<State, Impossi
         }};
     }
     Ok(match (&recorded.event, &recorded.stream) {
-        (Event::System(event), StreamId::System) => fold!(System, event, system::apply),
+        (Event::System(event), StreamId::System) => fold!(System, event, shared(system::apply)),
         (Event::Account(event), StreamId::Account(_)) => fold!(Account, event, account::apply),
         (Event::Gate(event), StreamId::Gate(_)) => fold!(Gate, event, gate::apply),
-        (Event::Client(event), StreamId::Client(_)) => fold!(Client, event, client::apply),
+        (Event::Client(event), StreamId::Client(_)) => fold!(Client, event, shared(client::apply)),
         (Event::Use(event), StreamId::Use(_)) => {
             fold!(Use, event, |before, event, recorded| Ok(client::apply_use(before, event, recorded)))
         }

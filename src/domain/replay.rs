@@ -14,6 +14,7 @@ use super::session::{self, Around, Session, SessionEvent, Unrecorded};
 use super::tally::Seen;
 use super::time::Timestamp;
 use super::{Event, Recorded, State};
+use std::sync::Arc;
 
 /// A place in the history of a stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -117,7 +118,7 @@ impl<S: Fn(&StreamId, Moment) -> Option<State>> Past<'_, S> {
 
     fn client(&self, id: &ClientId, moment: Moment) -> Option<Client> {
         match (self.states)(&StreamId::Client(id.clone()), moment)? {
-            State::Client(client) => Some(client),
+            State::Client(client) => Some(Arc::unwrap_or_clone(client)),
             _ => None,
         }
     }

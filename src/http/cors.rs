@@ -47,8 +47,8 @@ impl Origins {
         }
         let reader = &services.core.reader;
         let clients = reader.clients().into_iter().filter_map(|id| reader.client(&id).ok()?);
-        let open = clients.map(|client| client.value).filter(may_be_in_a_browser);
-        let origins = Arc::new(open.flat_map(|client| client.settings.origins).collect::<BTreeSet<_>>());
+        let open = clients.map(|client| client.value).filter(|client| may_be_in_a_browser(client));
+        let origins = Arc::new(open.flat_map(|client| client.settings.origins.clone()).collect::<BTreeSet<_>>());
         *kept = Some((Stopwatch::start(), origins.clone()));
         origins
     }

@@ -127,7 +127,7 @@ impl Reader {
     );
     lookup!(
         /// A client.
-        client, &ClientId, |id| StreamId::Client(id.clone()), Client, Client
+        client, &ClientId, |id| StreamId::Client(id.clone()), Client, Arc<Client>
     );
     lookup!(
         /// What traffic has written about a client.
@@ -142,7 +142,7 @@ impl Reader {
     ///
     /// # Errors
     /// Where the store cannot be read, or the journal has no first entry.
-    pub fn system(&self) -> Result<Versioned<System>, StoreError> {
+    pub fn system(&self) -> Result<Versioned<Arc<System>>, StoreError> {
         let folded = self.folded(&StreamId::System)?.ok_or_else(|| StoreError("no system state".to_owned()))?;
         match &folded.state {
             State::System(system) => Ok(Versioned { version: folded.version, at: folded.at, value: system.clone() }),

@@ -26,6 +26,7 @@ use crate::domain::verifier::PasswordVerifier;
 use ipnet::IpNet;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The number of the format.
 pub(super) const NUMBER: u32 = 2;
@@ -39,11 +40,11 @@ pub fn renewed(stream: &StreamId, record: &[u8]) -> Result<Vec<u8>, StoreError> 
         |why: postcard::Error| StoreError(format!("the record of {stream} is not one of format {NUMBER}: {why}"));
     let OldFolded { version, prev, at, position, state } = postcard::from_bytes(record).map_err(wrong)?;
     let state = match state {
-        OldState::System(system) => State::System(of_system(system, version, at)),
+        OldState::System(system) => State::System(Arc::new(of_system(system, version, at))),
         OldState::Account(account) => State::Account(of_account(account, made_at(stream, at))),
         OldState::Gate(gate) => State::Gate(of_gate(gate, at, made_at(stream, at))),
         OldState::Session(session) => State::Session(of_session(session)),
-        OldState::Client(client) => State::Client(of_client(client, at)),
+        OldState::Client(client) => State::Client(Arc::new(of_client(client, at))),
         OldState::Use(usage) => State::Use(usage),
         OldState::Evidence(evidence) => State::Evidence(evidence),
         OldState::Name(name) => State::Name(name),

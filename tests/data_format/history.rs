@@ -294,7 +294,7 @@ async fn change_clients(engine: &Engine, account: AccountId) {
     let (id, state) = engine.services.clients.find("old").unwrap().unwrap();
     let refused = engine.services.clients.authenticate(&id, state.clone(), Some("guessed"), &engine.person()).await;
     assert!(refused.is_err());
-    let settings = ClientSettings { scopes: words(&["reports"]), ..state.value.settings };
+    let settings = ClientSettings { scopes: words(&["reports"]), ..state.value.settings.clone() };
     for command in [ClientCommand::Change(Box::new(settings)), ClientCommand::RevokeSessions, ClientCommand::Disable] {
         administration.change_client(&old, command, None, &operator).await.unwrap();
     }

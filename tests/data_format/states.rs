@@ -12,6 +12,7 @@ use countersign::journal::store::STATE_FORMAT;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::Arc;
 
 const OTHER_SHAPE: &str = "this state record does not have the shape of its state format. A store or a base under the same \
     number would be read wrongly. Raise STATE_FORMAT in src/journal/store.rs, make the golden file of the next number with \
@@ -50,7 +51,7 @@ fn befores(samples: &[(&str, Envelope)]) -> Vec<Option<State>> {
     let mut before = vec![Some(begun.clone()), None, Some(grown.clone())];
     if let State::System(mut system) = grown {
         // As the samples of what happens to a signing key call it.
-        system.signing.iter_mut().for_each(|key| key.kid = "kid-1".to_owned());
+        Arc::make_mut(&mut system).signing.iter_mut().for_each(|key| key.kid = "kid-1".to_owned());
         before.push(Some(State::System(system)));
     }
     if let State::Session(session) = begun {

@@ -12,6 +12,7 @@ use countersign::domain::{Event, State};
 use countersign::journal::Folded;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A copy of one of the directories.
 fn copied(name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -89,7 +90,7 @@ fn only_what_format_2_says(mut folded: Folded) -> Folded {
         State::Account(account) => account.last_login_at = None,
         // Where the password was replaced.
         State::Gate(gate) if gate.password.password > 1 => gate.password_set_at = Timestamp::default(),
-        State::Client(client) => client.created_at = Timestamp::default(),
+        State::Client(client) => Arc::make_mut(client).created_at = Timestamp::default(),
         State::Session(session) => (session.in_full, session.used_by) = (None, None),
         _ => {}
     }

@@ -12,6 +12,7 @@ use countersign::domain::replay::{Moment, redo};
 use countersign::domain::session::{Refreshed, RevokeReason, SessionEvent};
 use countersign::domain::system::SystemEvent;
 use countersign::domain::{Event, Recorded, State};
+use std::sync::Arc;
 
 /// The state of a stream after so many events.
 fn after(given: &Given, stream: &StreamId, version: Version) -> Option<State> {
@@ -225,7 +226,7 @@ fn another_policy_tells_which_logout_it_would_have_spared() {
     assert_eq!(what_if(&given, |_| {}), Some(in_session(reuse(Denial::LateRetry, 0, 1))));
     let reissue = |state: &mut State| {
         if let State::Client(client) = state {
-            client.settings.late_retry = LateRetry::Reissue;
+            Arc::make_mut(client).settings.late_retry = LateRetry::Reissue;
         }
     };
     let spared = Refreshed { burned: Some(1), generation: 2, ..rotation(0, 2, mins(3)) };
@@ -237,7 +238,7 @@ fn another_policy_tells_which_theft_it_would_have_stopped() {
     let given = given_login().at(mins(1)).done(refresh(0)).at(mins(1) + secs(10)).done(refresh(0));
     let strict = |state: &mut State| {
         if let State::Client(client) = state {
-            client.settings.retry_window = secs(0);
+            Arc::make_mut(client).settings.retry_window = secs(0);
         }
     };
     assert_eq!(what_if(&given, strict), Some(in_session(reuse(Denial::LateRetry, 0, 1))));

@@ -44,7 +44,7 @@ impl Administration {
     /// # Errors
     /// Where the store cannot be read.
     pub fn api_keys(&self) -> Result<BTreeMap<String, ApiKey>, Refused> {
-        Ok(self.core.reader.system()?.value.api_keys)
+        Ok(self.core.reader.system()?.value.api_keys.clone())
     }
 
     /// Creates an API key, and says its version.

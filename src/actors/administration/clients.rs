@@ -14,6 +14,7 @@ use crate::domain::ids::{ClientId, CommitId, Owner, StreamId, Version};
 use crate::domain::time::Timestamp;
 use crate::domain::{Event, Expected, Proposal};
 use crate::journal::{Commit, Versioned};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A client to be created.
@@ -156,7 +157,7 @@ impl Administration {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn find_client(&self, client: &ClientId) -> Result<Option<Versioned<client::Client>>, Refused> {
+    pub fn find_client(&self, client: &ClientId) -> Result<Option<Versioned<Arc<client::Client>>>, Refused> {
         Ok(self.core.reader.client(client)?)
     }
 

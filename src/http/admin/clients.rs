@@ -14,6 +14,7 @@ use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// How often a change is read and decided anew, where somebody else's came in between.
@@ -135,7 +136,8 @@ fn reaches_out(
     }
     for id in services.administration.clients().iter().filter(|id| !operator.covers(id)) {
         let other = services.administration.find_client(id).map_err(Why::Refused)?;
-        let theirs = other.map(|other| other.value.settings.audience.unwrap_or_else(|| doors.settings.issuer.clone()));
+        let theirs =
+            other.map(|other| other.value.settings.audience.clone().unwrap_or_else(|| doors.settings.issuer.clone()));
         if theirs.as_ref() == Some(audience) {
             return Ok(true);
         }
@@ -144,7 +146,7 @@ fn reaches_out(
 }
 
 /// A client that the operator may see, and its version.
-fn covered(operator: &Operator, services: &Services, id: &ClientId) -> Result<(Client, Version), Why> {
+fn covered(operator: &Operator, services: &Services, id: &ClientId) -> Result<(Arc<Client>, Version), Why> {
     let client = services.administration.find_client(id).map_err(Why::Refused)?;
     let client = client.filter(|_| operator.covers(id)).ok_or(Why::NotDone(NotDone::Missing))?;
     Ok((client.value, client.version))

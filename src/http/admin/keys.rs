@@ -14,6 +14,7 @@ use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::ToSchema;
 
@@ -89,7 +90,7 @@ async fn operator(request: &HttpRequest, doors: &Doors, services: &Services) -> 
     Ok(operator)
 }
 
-fn system(services: &Services) -> Result<System, Why> {
+fn system(services: &Services) -> Result<Arc<System>, Why> {
     services.keys.system().map_err(Why::Refused)
 }
 
@@ -114,7 +115,8 @@ async fn listed(request: &HttpRequest, doors: &Doors) -> Result<Answer, Why> {
     operator(request, doors, services).await?;
     Query::of(request)?.finish()?;
     let (now, max_age) = (services.core.clock.read().wall, services.keys.jwks_max_age());
-    let items = listed_keys(&system(services)?, now).iter().map(|key| KeyBody::of(key, max_age, now)).collect();
+    let system = system(services)?;
+    let items = listed_keys(&system, now).iter().map(|key| KeyBody::of(key, max_age, now)).collect();
     Ok(Answer::of(&Page { items, next: None }))
 }
 
@@ -193,7 +195,8 @@ async fn rotated(request: &HttpRequest, payload: web::Payload, doors: &Doors) ->
 /// What changed since a state, and how many sessions and accounts that ends.
 fn changed(services: &Services, before: &System, cost: Option<Cost>) -> Result<Answer, Why> {
     let (now, max_age) = (services.core.clock.read().wall, services.keys.jwks_max_age());
-    let changed = changed_keys(before, &system(services)?, now);
+    let after = system(services)?;
+    let changed = changed_keys(before, &after, now);
     let changed = changed.iter().map(|key| KeyBody::of(key, max_age, now)).collect();
     let (sessions, accounts) = (cost.map(|cost| cost.sessions), cost.map(|cost| cost.accounts));
     Ok(Answer::of(&KeysChanged { changed, sessions, accounts }))

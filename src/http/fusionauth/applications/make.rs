@@ -166,7 +166,7 @@ fn free(settings: &ClientSettings, id: &ClientId, services: &Services, faults: &
     let Some(name) = settings.name.as_deref().map(str::to_lowercase) else { return Ok(()) };
     for other in services.administration.clients().iter().filter(|other| *other != id) {
         let other = who::application(other.as_str(), services)?;
-        let theirs = other.and_then(|other| other.state.value.settings.name);
+        let theirs = other.and_then(|other| other.state.value.settings.name.clone());
         if theirs.is_some_and(|theirs| theirs.to_lowercase() == name) {
             faults.add("application.name", "duplicate", "there is an application of this name: use another one");
             return Ok(());

@@ -1,0 +1,97 @@
+//! Tokens whose signature one key was found to have made. Who lets tokens be introspected asks for the same ones again and again,
+//! and the signature is most of the work of an answer. That a key made a signature stays true for ever; whether the token
+//! is good for anything is asked each time, elsewhere.
+
+use crate::crypto::sha256;
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Tokens in a generation: those seen since the one before was full. Two are kept, of 32 bytes and their place a token.
+const GENERATION: usize = 16_384;
+
+type Digest = [u8; 32];
+
+#[derive(Default)]
+struct Generations {
+    young: HashSet<Digest>,
+    old: HashSet<Digest>,
+}
+
+/// See the module. Of a token only its SHA-256 is kept.
+#[derive(Default)]
+pub(super) struct Seen(Mutex<Generations>);
+
+impl Seen {
+    /// Whether the key made the signature of this token, of which `verify` is asked where it was not seen before.
+    pub fn or_verify(&self, signed: &str, signature: &str, verify: impl FnOnce() -> bool) -> bool {
+        let digest = sha256([signed, ".", signature].concat().as_bytes());
+        if self.knows(&digest) {
+            return true;
+        }
+        let right = verify();
+        if right {
+            self.keep(digest);
+        }
+        right
+    }
+
+    fn knows(&self, digest: &Digest) -> bool {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.young.contains(digest) {
+            return true;
+        }
+        let known = kept.old.remove(digest);
+        if known {
+            kept.keep(*digest);
+        }
+        known
+    }
+
+    fn keep(&self, digest: Digest) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keep(digest);
+    }
+}
+
+impl Generations {
+    fn keep(&mut self, digest: Digest) {
+        if self.young.len() >= GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(digest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn a_signature_that_was_right_is_not_verified_again_and_a_wrong_one_always_is() {
+        let (seen, verified) = (Seen::default(), Cell::new(0));
+        let ask = |signed: &str, signature: &str, right: bool| {
+            seen.or_verify(signed, signature, || {
+                verified.set(verified.get() + 1);
+                right
+            })
+        };
+        assert!(ask("a.b", "c", true) && ask("a.b", "c", false));
+        assert_eq!(verified.get(), 1);
+        assert!(!ask("a.b", "d", false) && !ask("a.b", "d", false) && !ask("a", "b.d", false));
+        assert_eq!(verified.get(), 4, "another signature is another token");
+    }
+
+    #[test]
+    fn what_was_seen_long_ago_is_forgotten_and_what_is_asked_for_is_kept() {
+        let seen = Seen::default();
+        let is_kept = |signed: &str| seen.or_verify(signed, "s", || false);
+        assert!(seen.or_verify("first", "s", || true) && seen.or_verify("asked", "s", || true));
+        for number in 0..2 * GENERATION {
+            assert!(seen.or_verify(&number.to_string(), "s", || true));
+            assert!(is_kept("asked"), "after {number}");
+        }
+        assert!(!is_kept("first"));
+        let kept = seen.0.lock().unwrap();
+        assert!(kept.young.len() + kept.old.len() <= 2 * GENERATION);
+    }
+}
