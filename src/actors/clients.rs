@@ -19,6 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The field under which the digest of a client's secret is sealed.
 pub(super) const SECRET_FIELD: &str = "secret";
 
+/// A client by its id, as it is.
+pub type Found = (ClientId, Versioned<Arc<Client>>);
+
 /// A client that may go on: authenticated, or public and named.
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient {
@@ -49,7 +52,7 @@ impl Clients {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn find(&self, id: &str) -> Result<Option<(ClientId, Versioned<Arc<Client>>)>, Refused> {
+    pub fn find(&self, id: &str) -> Result<Option<Found>, Refused> {
         let Ok(id) = id.parse::<ClientId>() else { return Ok(None) };
         Ok(self.core.reader.client(&id)?.map(|state| (id, state)))
     }
