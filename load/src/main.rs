@@ -149,7 +149,7 @@ fn measure(
 }
 
 fn tell(common: &Common, report: &Report, runner: &Runner) -> Result<ExitCode, String> {
-    println!("{}", report.text());
+    print!("{}", report.text());
     let write = |path: &std::path::Path, text: String| {
         std::fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
     };

@@ -117,7 +117,7 @@ impl Report {
         let _ = writeln!(text, "{}\n", parameters.join(", "));
         text.push_str(&self.table());
         if !self.ratios.is_empty() {
-            text.push_str("\nratio           value  goal           \n");
+            text.push_str("\nratio           value  goal\n");
             for ratio in &self.ratios {
                 let _ = writeln!(text, "{}", ratio.line());
             }
