@@ -19,6 +19,7 @@ mod journal;
 mod key;
 mod man;
 mod open_files;
+mod outward;
 mod reach;
 mod repair;
 mod secret;

@@ -89,37 +89,44 @@ impl Collapse {
         if self.0.off.load(Ordering::Relaxed) || metadata.target() == TARGET {
             return true;
         }
-        let mut words = Words::default();
-        event.record(&mut words);
-        let mut kinds = self.kinds();
-        let kind = (metadata.callsite(), words.code);
-        if kinds.len() >= KINDS && !kinds.contains_key(&kind) {
-            return true;
+        let mut code = Code(None);
+        event.record(&mut code);
+        let kind = (metadata.callsite(), code.0);
+        if let Some(seen) = self.kinds().get_mut(&kind) {
+            seen.number += 1;
+            return seen.number <= WRITTEN;
         }
-        let first = || Seen { number: 0, level: *metadata.level(), message: words.message };
-        let seen = kinds.entry(kind).or_insert_with(first);
-        seen.number += 1;
-        seen.number <= WRITTEN
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        let mut kinds = self.kinds();
+        if kinds.len() < KINDS {
+            let first = Seen { number: 0, level: *metadata.level(), message: message.0 };
+            kinds.entry(kind).or_insert(first).number += 1;
+        }
+        true
     }
 }
 
-/// What a line says: its code and its text.
-#[derive(Default)]
-struct Words {
-    code: Option<String>,
-    message: String,
-}
+/// The `code` of a line.
+struct Code(Option<String>);
 
-impl Visit for Words {
+impl Visit for Code {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "code" {
-            self.code = Some(value.to_owned());
+            self.0 = Some(value.to_owned());
         }
     }
 
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+/// The text of a line: written out for the first of a kind only, so that a flood costs little.
+struct Message(String);
+
+impl Visit for Message {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            self.message = format!("{value:?}");
+            self.0 = format!("{value:?}");
         }
     }
 }

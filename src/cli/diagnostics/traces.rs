@@ -1,13 +1,13 @@
 //! Traces for a collector that speaks OTLP over HTTP, where `trace.otlp_endpoint` names one. A span tells what the diagnostics
 //! tell of a request: its id, method and path, how long each part took; nothing that somebody sent beside.
 
+use crate::cli::outward::straight;
 use crate::config::TraceConfig;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracerProvider};
-use std::sync::Arc;
 use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata, Subscriber};
@@ -15,7 +15,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::FilterFn;
 use tracing_subscriber::registry::LookupSpan;
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::RootCerts;
 
 /// Spans that wait to be sent; further ones are dropped.
 const WAITING: usize = 4096;
@@ -47,7 +47,7 @@ where
 {
     let exporter = SpanExporter::builder()
         .with_http()
-        .with_http_client(Collector(agent()))
+        .with_http_client(Collector(straight(RootCerts::PlatformVerifier).timeout_global(Some(ANSWER)).build().into()))
         .with_endpoint(format!("{}/v1/traces", config.endpoint))
         .with_timeout(ANSWER)
         .build()
@@ -72,23 +72,6 @@ where
 fn is_told(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("countersign")
         && *metadata.level() <= if metadata.is_span() { Level::DEBUG } else { Level::WARN }
-}
-
-/// Goes straight to the collector: no redirect is followed, no proxy is taken from the environment.
-fn agent() -> Agent {
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-        .build();
-    let config = Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .proxy(None)
-        .timeout_global(Some(ANSWER))
-        .tls_config(tls)
-        .build();
-    config.into()
 }
 
 #[derive(Debug)]

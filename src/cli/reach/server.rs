@@ -3,15 +3,15 @@
 
 use super::{Body, Told};
 use crate::cli::Failure;
+use crate::cli::outward::straight;
 use crate::cli::secret::{environment, secret_of};
 use crate::config::Secret;
 use crate::entropy::{SystemEntropy, token};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Request, Response, Uri};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 use ureq::{Agent, Error};
 
 /// How long a connection may take.
@@ -57,19 +57,8 @@ impl Server {
     /// The address or the certificates are not usable.
     pub fn new(url: &str, key: &Secret, ca_file: Option<&Path>, insecure_http: bool) -> Result<Self, Failure> {
         let base = base(url, insecure_http)?;
-        let tls = TlsConfig::builder()
-            .root_certs(ca_file.map_or(Ok(RootCerts::PlatformVerifier), certificates)?)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .build();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER))
-            .tls_config(tls)
-            .build();
+        let roots = ca_file.map_or(Ok(RootCerts::PlatformVerifier), certificates)?;
+        let config = straight(roots).timeout_connect(Some(CONNECT)).timeout_global(Some(ANSWER)).build();
         let authorization = Secret::new(format!("Bearer {}", key.expose()));
         Ok(Self { agent: config.into(), base, authorization })
     }
