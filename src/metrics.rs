@@ -200,6 +200,11 @@ metrics! {
     build_info: IntGaugeVec["version"],
 }
 
+/// A number as a gauge has it.
+pub fn whole(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
+}
+
 /// Lets a counter stand there before it counts: one that is born with its first event has no rise to show.
 pub fn stand(counter: &IntCounterVec, labels: &[&str]) {
     drop(counter.with_label_values(labels));

@@ -4,6 +4,7 @@
 use super::core::{Core, Refused, Unavailable};
 use super::vital::Vital;
 use crate::domain::time::Span;
+use crate::metrics::whole;
 use actix::dev::ToEnvelope;
 use actix::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -110,7 +111,7 @@ impl<R: Resident> Directory<R> {
 
     /// Shows its part of those awake: other directories show theirs.
     fn show(&mut self) {
-        let awake = i64::try_from(self.awake.len()).unwrap_or(i64::MAX);
+        let awake = whole(self.awake.len());
         self.core.metrics.awake.with_label_values(&[R::KIND]).add(awake - self.shown);
         self.shown = awake;
     }

@@ -1,7 +1,7 @@
 //! How the disk stands, for whoever must know before asking the writer; and what an operator is told of it.
 
 use crate::journal::files::room::{Bytes, Headroom, RoomSeen};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, whole};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Shared by the writer, which looks at the disk, and everybody else. Cheap to clone.
@@ -26,7 +26,7 @@ impl DiskRoom {
 
     /// Takes over what was seen, and tells what has changed.
     pub(super) fn show(&self, seen: &RoomSeen, metrics: &Metrics) {
-        metrics.disk_free_bytes.set(i64::try_from(seen.room.free).unwrap_or(i64::MAX));
+        metrics.disk_free_bytes.set(whole(seen.room.free));
         metrics.disk_low.set(i64::from(seen.headroom != Headroom::Plenty));
         let mut shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let kind = |seen: &RoomSeen| (seen.headroom, seen.refused.is_some());

@@ -8,7 +8,7 @@ use crate::crypto::{DEEP, FastArgon2, Kernel, Params, Policy, WeakPassword, wipe
 use crate::domain::ids::ClientId;
 use crate::domain::time::Span;
 use crate::domain::verifier::Scheme;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, whole};
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -179,8 +179,8 @@ impl Hasher {
     /// Where no thread can be started.
     pub fn start(limits: HasherLimits, fast: FastArgon2, metrics: Arc<Metrics>) -> std::io::Result<Self> {
         metrics.hash_kernel.with_label_values(&[fast.name().as_str()]).set(1);
-        metrics.hash_threads.set(count(limits.threads.max(1)));
-        metrics.hash_queue_limit.set(count(limits.queue));
+        metrics.hash_threads.set(whole(limits.threads.max(1)));
+        metrics.hash_queue_limit.set(whole(limits.queue));
         let (queue, wake, fast) = (Mutex::default(), Condvar::new(), Arc::new(fast));
         let shared = Arc::new(Shared { queue, wake, limits, pace: Pace::default(), fast, metrics });
         for number in 0..limits.threads.max(1) {
@@ -257,10 +257,6 @@ impl Hasher {
         self.shared.wake.notify_one();
         Ok(())
     }
-}
-
-fn count(of: usize) -> i64 {
-    i64::try_from(of).unwrap_or(i64::MAX)
 }
 
 fn work(shared: &Shared) {

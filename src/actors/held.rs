@@ -2,7 +2,7 @@
 
 use crate::domain::ids::SessionId;
 use crate::domain::session::RevokeReason;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, whole};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -65,6 +65,6 @@ impl Held {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut sessions);
         self.count.store(sessions.len(), Ordering::Release);
-        self.metrics.sessions_held.set(i64::try_from(sessions.len()).unwrap_or(i64::MAX));
+        self.metrics.sessions_held.set(whole(sessions.len()));
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::journal::files::disk::Disk;
 use crate::journal::files::seal::SealError;
 use crate::journal::{Keeper, Scrubbed};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, whole};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -183,7 +183,6 @@ impl<D: Disk> KeeperThread<D> {
     }
 
     fn show(&self) {
-        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let now: Timestamp = self.clock.read().wall;
         self.metrics.journal_sealed_bytes.set(whole(self.keeper.sealed().bytes()));
         let unread = self.keeper.oldest_read().map_or(Span::ZERO, |read_at| now.since(read_at));

@@ -9,7 +9,7 @@ use super::watchdog::{Progress, watch};
 use crate::clock::{JudgedClock, Stopwatch};
 use crate::domain::time::Span;
 use crate::journal::{AppendError, Appended, Commit, EngineError, Journal};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, whole};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -91,7 +91,7 @@ impl Writer {
         let running = Arc::new(AtomicBool::new(true));
         let (runs, stuck, disk) = (running.clone(), running.clone(), DiskRoom::default());
         let marked_at = Arc::new(AtomicI64::new(clock.boot().0));
-        metrics.journal_queue_limit.set(i64::try_from(limits.queue).unwrap_or(i64::MAX));
+        metrics.journal_queue_limit.set(whole(limits.queue));
         let handle =
             Self { queue, running, disk: disk.clone(), marked_at: marked_at.clone(), metrics: metrics.clone() };
         let progress = Progress::default();
@@ -251,7 +251,7 @@ impl WriterThread {
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
             }
         }
-        self.metrics.journal_queue_depth.sub(i64::try_from(batch.len()).unwrap_or(0));
+        self.metrics.journal_queue_depth.sub(whole(batch.len()));
         let (commits, askers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.commit, (waiting.queued, waiting.answer))).unzip();
         let (before, writing) = (self.journal.head(), Stopwatch::start());
@@ -273,12 +273,11 @@ impl WriterThread {
     }
 
     fn show(&self) {
-        let head = i64::try_from(self.journal.head()).unwrap_or(i64::MAX);
+        let head = whole(self.journal.head());
         self.metrics.journal_position.set(head);
         self.metrics.checkpoint_size.set(head);
-        let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.metrics.journal_bytes.set(bytes(self.journal.engine().bytes()));
-        self.metrics.store_bytes.set(bytes(self.journal.engine().store().bytes()));
+        self.metrics.journal_bytes.set(whole(self.journal.engine().bytes()));
+        self.metrics.store_bytes.set(whole(self.journal.engine().store().bytes()));
     }
 }
 

@@ -36,7 +36,7 @@ use crate::entropy::{Entropy, uuid_v7};
 use crate::journal::files::data_dir::DataDir;
 use crate::journal::files::disk::Disk;
 use crate::journal::{Commit, History, Reader, SledHome, StoreError};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, whole};
 use actix::prelude::*;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -262,7 +262,7 @@ fn count_open_sessions(reader: &Reader, metrics: &Metrics) -> Result<(), StoreEr
             None => break,
         }
     }
-    metrics.sessions.with_label_values(&["open"]).set(i64::try_from(open).unwrap_or(i64::MAX));
+    metrics.sessions.with_label_values(&["open"]).set(whole(open));
     Ok(())
 }
 

@@ -25,7 +25,7 @@ use crate::journal::{
     AppendError, Commit, Engine, Found, History, Journal, Keeper, Keys, LocalEngine, NoHistory, SledHome, SledStore,
     check_stand_in, schema,
 };
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, whole};
 use std::fmt::Display;
 use std::fs;
 use std::io::Write as _;
@@ -123,7 +123,7 @@ pub(super) fn open_in(
     opened.history = Arc::new(sealed.clone());
     let size = disk.room().map_err(|error| StartError::new(&error))?.size;
     let low_water = room::limits(config).on(size).low_water;
-    world.metrics.disk_low_water_bytes.set(i64::try_from(low_water).unwrap_or(i64::MAX));
+    world.metrics.disk_low_water_bytes.set(whole(low_water));
     opened.keeper = Some(Keeper::new(disk, sealed).keep_free(low_water));
     Ok(opened)
 }
@@ -191,9 +191,6 @@ pub fn start_journal(
     if caught_up.from <= caught_up.to {
         tracing::info!(from = caught_up.from, to = caught_up.to, "brought the store up to the journal");
     }
-    let begun_anew = caught_up.from == 1 && journal.head() > 0;
-    let put_aside = world.metrics.store_rebuilt.with_label_values(&["damaged"]).get() > 0;
-    world.metrics.store_rebuilt.with_label_values(&["missing"]).set(i64::from(begun_anew && !put_aside));
     let created = journal.head() == 0;
     if created {
         let origin = journal.engine().origin().to_owned();
@@ -265,8 +262,9 @@ pub(super) fn append(journal: &mut Journal, commit: Commit) -> Result<(), StartE
 fn tell(found: &Found, metrics: &Metrics) {
     let rebuilt = |why, is: bool| metrics.store_rebuilt.with_label_values(&[why]).set(i64::from(is));
     rebuilt("damaged", found.quarantined.is_some());
+    rebuilt("missing", found.store_missing);
     let torn = found.recovered.as_ref().and_then(|recovered| recovered.cut.as_ref()).map_or(0, |cut| cut.bytes);
-    metrics.journal_torn_bytes.set(i64::try_from(torn).unwrap_or(i64::MAX));
+    metrics.journal_torn_bytes.set(whole(torn));
     if let Some((why, put_aside)) = &found.quarantined {
         tracing::warn!(%why, %put_aside, "the store could not be used: it was put aside and is rebuilt from the journal");
     }

@@ -95,6 +95,8 @@ pub struct Found {
     pub recovered: Option<Recovered>,
     /// Why the store was put aside, and where it went.
     pub quarantined: Option<(String, String)>,
+    /// Whether there was no store beside segments that have entries.
+    pub store_missing: bool,
 }
 
 /// See the module.
@@ -141,6 +143,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
             found => (store, found),
         };
         let (store, quarantined) = stand_in(&disk, home, &segments, store, quarantined)?;
+        let store_missing = store_mark.is_none() && segments.head() > 0 && quarantined.is_none();
         let keys =
             if segments.head() == 0 { KeyFile::create(&disk, master, entropy)? } else { KeyFile::open(&disk, master)? };
         let crashed = recovered.as_ref().is_some_and(|recovered| !recovered.clean);
@@ -149,7 +152,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let sealed = SealedSegments::new(disk.clone(), segments.segments()[0], segments.sealed());
         let room = RoomKeeper::idle(disk)?;
         let engine = Self { segments, sealed, anchor, store, keys, crashed, marked, room, stopped: None };
-        Ok((engine, Found { recovered, quarantined }))
+        Ok((engine, Found { recovered, quarantined, store_missing }))
     }
 
     /// Keeps room free on the disk; unless told so, the engine keeps none. Segments must roll early enough:

@@ -4,6 +4,7 @@ use super::health::Ready;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why};
 use crate::http::openapi::PlainError;
+use crate::metrics::whole;
 use actix_web::{HttpResponse, web};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,10 +33,9 @@ pub async fn alone(doors: web::Data<Doors>) -> HttpResponse {
 fn look(doors: &Doors) {
     let metrics = &doors.metrics;
     Ready::of(doors).show(metrics);
-    let count = |of: usize| i64::try_from(of).unwrap_or(i64::MAX);
-    metrics.http_in_flight_limit.set(count(doors.settings.max_in_flight));
-    metrics.http_in_flight.set(count(doors.settings.max_in_flight - doors.in_flight.available_permits()));
-    let entries = |of: &AtomicU64| i64::try_from(of.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
+    metrics.http_in_flight_limit.set(whole(doors.settings.max_in_flight));
+    metrics.http_in_flight.set(whole(doors.settings.max_in_flight - doors.in_flight.available_permits()));
+    let entries = |of: &AtomicU64| whole(of.load(Ordering::Relaxed));
     metrics.start_replayed_entries.set(entries(&doors.replayed));
     metrics.start_total_entries.set(entries(&doors.to_replay));
     let Ok(services) = doors.services() else { return };
