@@ -1,6 +1,6 @@
 //! What a store holds, by the first letter of its keys.
 
-use countersign::journal::{SledStore, Store};
+use countersign::journal::{SledStore, StoreRead};
 use std::collections::BTreeMap;
 use std::path::Path;
 

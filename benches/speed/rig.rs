@@ -11,7 +11,7 @@ use countersign::entropy::{SeededEntropy, SystemEntropy};
 use countersign::journal::files::data_dir::DataDir;
 use countersign::journal::files::real_disk::RealDisk;
 use countersign::journal::store::{Change, Pair};
-use countersign::journal::{LocalEngine, SledHome, SledStore, Store, StoreError, StoreHome};
+use countersign::journal::{LocalEngine, SledHome, SledStore, Store, StoreError, StoreHome, StoreRead};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -164,7 +164,7 @@ impl StoreHome for CountedHome {
     }
 }
 
-impl Store for Counted {
+impl StoreRead for Counted {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.spent.during(|| self.store.get(key))
     }
@@ -173,15 +173,17 @@ impl Store for Counted {
         self.spent.during(|| self.store.scan(prefix, after, limit))
     }
 
+    fn bytes(&self) -> u64 {
+        self.store.bytes()
+    }
+}
+
+impl Store for Counted {
     fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.spent.during(|| self.store.apply(changes))
     }
 
     fn flush(&self) -> Result<(), StoreError> {
         self.store.flush()
-    }
-
-    fn bytes(&self) -> u64 {
-        self.store.bytes()
     }
 }

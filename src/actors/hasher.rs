@@ -1,7 +1,12 @@
 //! The bounded pool of password hash threads. Work waits in one queue with a deadline: what would wait longer is refused at
 //! once, and what waited too long all the same is dropped *before* it is hashed. So under overload the pool does only work whose
 //! answer somebody still waits for, and whoever cannot be served learns it in the instant.
+//!
+//! What is done while others wait is handed on a few at a time: see [`finished`].
 
+mod finished;
+
+use self::finished::Finished;
 use super::vital::Vital;
 use crate::clock::Stopwatch;
 use crate::crypto::{DEEP, FastArgon2, Kernel, Params, Policy, WeakPassword, wipe_stack};
@@ -118,6 +123,7 @@ struct Queue {
 
 struct Shared {
     queue: Mutex<Queue>,
+    finished: Mutex<Finished>,
     wake: Condvar,
     limits: HasherLimits,
     pace: Pace,
@@ -140,6 +146,13 @@ impl Pace {
         // Of two threads that store at the same time one is forgotten, which moves a mean by little.
         let mean = self.0.load(Relaxed);
         self.0.store(if mean == 0 { micros } else { (mean * 15 + micros) / 16 }.max(1), Relaxed);
+    }
+
+    /// In seconds; 0 before the first.
+    fn mean(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a job takes minutes at most")]
+        let mean = self.0.load(Relaxed) as f64;
+        mean / 1e6
     }
 
     /// How many jobs so many threads do in that time; `None` before the first was done.
@@ -170,6 +183,21 @@ impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Keeps what is done for those that are done soon, or hands on all there is.
+    fn finish(&self, answer: oneshot::Sender<Result<Done, Shed>>, done: Done, waited: f64) {
+        let more = !self.queue().waiting.is_empty();
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.add(answer, done, waited);
+        if !(more && finished.can_wait(self.pace.mean())) {
+            std::mem::take(&mut *finished).hand_on();
+        }
+    }
+
+    fn hand_on(&self) {
+        let finished = std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
+        finished.hand_on();
+    }
 }
 
 impl Hasher {
@@ -181,8 +209,9 @@ impl Hasher {
         metrics.hash_kernel.with_label_values(&[fast.name().as_str()]).set(1);
         metrics.hash_threads.set(whole(limits.threads.max(1)));
         metrics.hash_queue_limit.set(whole(limits.queue));
-        let (queue, wake, fast) = (Mutex::default(), Condvar::new(), Arc::new(fast));
-        let shared = Arc::new(Shared { queue, wake, limits, pace: Pace::default(), fast, metrics });
+        let (queue, finished, wake) = (Mutex::default(), Mutex::default(), Condvar::new());
+        let fast = Arc::new(fast);
+        let shared = Arc::new(Shared { queue, finished, wake, limits, pace: Pace::default(), fast, metrics });
         for number in 0..limits.threads.max(1) {
             let shared = shared.clone();
             std::thread::Builder::new().name(format!("hash-{number}")).spawn(move || {
@@ -285,7 +314,7 @@ fn work(shared: &Shared) {
         if kernel.has_differed() {
             differed(shared);
         }
-        let _ = waiting.answer.send(Ok(done));
+        shared.finish(waiting.answer, done, waited);
         drop((waiting.job, waiting.password));
         wipe_stack::<DEEP>();
     }
@@ -318,6 +347,8 @@ fn next(shared: &Shared) -> Option<Waiting> {
             }
             return Some(waiting);
         }
+        // Nobody may come who would hand it on.
+        shared.hand_on();
         if queue.stopped {
             return None;
         }
@@ -354,8 +385,10 @@ mod tests {
 
     fn stopped_pool(queue: usize) -> Hasher {
         let limits = HasherLimits { threads: 1, queue, deadline: Span::seconds(60), params: CHEAP };
-        let (queue, wake, fast) = (Mutex::default(), Condvar::new(), Arc::new(FastArgon2::off()));
-        let shared = Arc::new(Shared { queue, wake, limits, pace: Pace::default(), fast, metrics: Arc::default() });
+        let (queue, finished, wake) = (Mutex::default(), Mutex::default(), Condvar::new());
+        let fast = Arc::new(FastArgon2::off());
+        let shared =
+            Arc::new(Shared { queue, finished, wake, limits, pace: Pace::default(), fast, metrics: Arc::default() });
         Hasher { _stop: Arc::new(StopOnDrop(shared.clone())), shared }
     }
 
@@ -397,6 +430,18 @@ mod tests {
         pool.shared.pace.took(600.0);
         assert_eq!(admit(&pool, Share::Operator), Ok(()));
         assert_eq!(admit(&pool, Share::Familiar), Err(Shed::Deadline));
+    }
+
+    #[actix::test]
+    async fn everything_that_is_done_is_handed_on() {
+        let limits = HasherLimits { threads: 2, queue: 256, deadline: Span::seconds(60), params: CHEAP };
+        let pool = Hasher::start(limits, FastArgon2::off(), Arc::default()).unwrap();
+        for _ in 0..20 {
+            let password = || Zeroizing::new(b"x".to_vec());
+            let jobs = (0..100).map(|_| pool.run(Job::Hash([0; 16]), password(), Share::Operator));
+            let done = futures_util::future::join_all(jobs).await;
+            assert!(done.iter().all(|done| matches!(done, Ok(Done::Hashed(_)))));
+        }
     }
 
     #[test]

@@ -269,6 +269,7 @@ impl WriterThread {
             // Whoever asked may be gone; the commit stands all the same.
             let _ = asker.send(answer);
         }
+        self.during("writing to the store", Journal::write_behind)?;
         Ok(going)
     }
 

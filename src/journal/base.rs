@@ -5,6 +5,7 @@
 //! {"crc32c":"…","base":{"format":1,"state_format":3,"position":977,"frontier":["…"],"entries":31,"sha256":"…"}}
 //! ```
 
+use super::checked_store::{CheckedStore, STATE_FORMAT};
 use super::files::copy::{Content, content_on_disk, content_paced};
 use super::files::disk::{Disk, DiskFile, put_whole};
 use super::files::dropped::{Dropped, base_path};
@@ -16,11 +17,10 @@ use super::files::seal::Pace;
 use super::files::source::FileReader;
 use super::keys;
 use super::state_format_2;
-use super::store::{Change, CheckedStore, STATE_FORMAT, Store, StoreError, live_pages};
+use super::store::{Pair, Store, StoreError, StoreRead, Value, live_pages};
 use crate::domain::ids::{Hash, Position};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::sync::Arc;
 use zstd::stream::{read::Decoder, write::Encoder};
 
 /// The number of the format of bases.
@@ -80,7 +80,7 @@ impl Written {
 ///
 /// # Errors
 /// [`BaseError`]
-pub fn write_base<D: Disk>(disk: &D, store: &dyn Store, frontier: &Frontier) -> Result<Hash, BaseError> {
+pub fn write_base<D: Disk>(disk: &D, store: &dyn StoreRead, frontier: &Frontier) -> Result<Hash, BaseError> {
     let (mut entries, mut digest) = (0, Sha256::default());
     each_record(store, |record| {
         entries += 1;
@@ -111,7 +111,7 @@ pub fn write_base<D: Disk>(disk: &D, store: &dyn Store, frontier: &Frontier) -> 
 }
 
 /// Calls `take` with every record as it stands in a base.
-fn each_record(store: &dyn Store, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), BaseError> {
+fn each_record(store: &dyn StoreRead, mut take: impl FnMut(&[u8]) -> io::Result<()>) -> Result<(), BaseError> {
     let mut record = Vec::new();
     for page in live_pages(store) {
         for (key, value) in page? {
@@ -131,7 +131,7 @@ fn each_record(store: &dyn Store, mut take: impl FnMut(&[u8]) -> io::Result<()>)
 fn read_base<D: Disk>(
     disk: &D,
     position: Position,
-    mut take: impl FnMut(Change) -> Result<(), BaseError>,
+    mut take: impl FnMut(Pair) -> Result<(), BaseError>,
 ) -> Result<Frontier, BaseError> {
     let bad = |why: &str| BaseError(why.to_owned());
     let mut reader = BufReader::new(FileReader::new(disk.open_to_read(&base_path(position))?, 0));
@@ -166,7 +166,7 @@ fn read_base<D: Disk>(
         if older && let Some(stream) = keys::stream_of(&key) {
             value = state_format_2::renewed(&stream, &value).map_err(|why| BaseError(why.to_string()))?;
         }
-        take((key, Some(value)))?;
+        take((key, value))?;
     }
     if digest.finish().to_string() != written.sha256 || records.read(&mut [0])? != 0 {
         return Err(bad("its records do not have the SHA-256 in its first line"));
@@ -190,7 +190,7 @@ pub fn check_base<D: Disk>(disk: &D, dropped: &Dropped) -> Result<(), BaseError>
 ///
 /// # Errors
 /// [`BaseError`]
-pub fn keep_or_write_base<D: Disk>(disk: &D, store: &dyn Store, frontier: &Frontier) -> Result<Hash, BaseError> {
+pub fn keep_or_write_base<D: Disk>(disk: &D, store: &dyn StoreRead, frontier: &Frontier) -> Result<Hash, BaseError> {
     // One that cannot be read does not count, and is written anew behind the base.
     let noted = Dropped::read(disk).ok().flatten().filter(|noted| noted.base == frontier.size());
     let is_whole = |noted: &Dropped| {
@@ -228,16 +228,18 @@ pub fn check_stand_in<D: Disk>(disk: &D, pace: Pace<'_>) -> Result<Option<Positi
 /// # Errors
 /// [`BaseError`]
 pub fn load_base<D: Disk, S: Store>(disk: &D, dropped: &Dropped, store: S) -> Result<CheckedStore<S>, BaseError> {
-    let mut store = CheckedStore::new(Arc::new(store), None);
-    let mut changes = Vec::new();
-    let frontier = read_base(disk, dropped.base, |change| {
-        changes.push(change);
-        if changes.len() >= AT_ONCE {
-            store.apply(std::mem::take(&mut changes), &Frontier::default())?;
+    let mut store = CheckedStore::new(store, None);
+    let (mut updates, not_filled) = (Vec::new(), Frontier::default());
+    let frontier = read_base(disk, dropped.base, |(key, value)| {
+        updates.push((key, Some(Value::Plain(value))));
+        if updates.len() >= AT_ONCE {
+            store.take(std::mem::take(&mut updates), &not_filled);
+            store.write()?;
         }
         Ok(())
     })?;
-    store.apply(changes, &frontier)?;
+    store.take(updates, &frontier);
+    store.write()?;
     Ok(store)
 }
 

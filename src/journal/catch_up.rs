@@ -2,12 +2,12 @@
 
 use super::engine::{Engine, EngineError, StoredEntries};
 use super::files::merkle::{Frontier, leaf_hash};
-use super::fold::{Draft, check_chain};
+use super::fold::{Draft, Folded, check_chain};
 use super::keys;
-use super::reader::{archived_through, decode, read_folded};
+use super::reader::{archived_through, read_folded};
 use super::schema;
 use super::shed::{self, Bounds};
-use super::store::{Store, pages};
+use super::store::{StoreRead, pages};
 use crate::domain::State;
 use crate::domain::gate::Standing;
 use crate::domain::ids::{Owner, Position, StreamId};
@@ -26,8 +26,8 @@ pub(super) fn catch_up(
     let mut entries = engine.read(engine.applied() + 1);
     while engine.applied() < head {
         let (draft, frontier) = fold_some(engine, &mut entries, head)?;
-        let (changes, _) = draft.into_changes();
-        engine.catch_up(changes, &frontier)?;
+        let (updates, _) = draft.into_updates();
+        engine.catch_up(updates, &frontier)?;
         shed_all(engine)?;
         progress(frontier.size(), head);
     }
@@ -44,8 +44,8 @@ fn shed_all(engine: &mut dyn Engine) -> Result<(), EngineError> {
     let bounds = Bounds { archived_through, lines_below: engine.unsealed_from() };
     loop {
         let step = shed::step(&*store, bounds, CATCH_UP_CHANGES)?;
-        if !step.changes.is_empty() {
-            engine.shed(step.changes)?;
+        if !step.updates.is_empty() {
+            engine.shed(step.updates)?;
         }
         if !step.more {
             return Ok(());
@@ -98,7 +98,7 @@ fn cannot_follow(position: Position, why: &dyn std::fmt::Display) -> EngineError
 }
 
 /// Everybody who has a data key, and whether it was to be destroyed.
-pub(super) fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineError> {
+pub(super) fn owners(store: &dyn StoreRead) -> Result<Vec<(Owner, bool)>, EngineError> {
     const PAGE: usize = 256;
     let mut owners = Vec::new();
     if store.get(&keys::state(&StreamId::System))?.is_some() {
@@ -110,7 +110,7 @@ pub(super) fn owners(store: &dyn Store) -> Result<Vec<(Owner, bool)>, EngineErro
                 match keys::stream_of(key) {
                     Some(StreamId::Client(client)) => owners.push((Owner::Client(client), false)),
                     Some(StreamId::Gate(account)) => {
-                        let erased = match decode(record)?.state {
+                        let erased = match Folded::decode(record)?.state {
                             State::Gate(gate) => gate.standing == Standing::Erased,
                             _ => false,
                         };

@@ -4,7 +4,7 @@
 use super::files::merkle::Frontier;
 use super::files::room::RoomSeen;
 use super::files::segments::EncodedCommit;
-use super::store::{Change, Store};
+use super::store::{StoreRead, Update};
 use crate::crypto::KeyRecord;
 use crate::domain::ids::{CommitId, Hash, Owner, Position};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct Batch {
     /// The commits, in order.
     pub commits: Vec<EncodedCommit>,
     /// What they change in the store.
-    pub changes: Vec<Change>,
+    pub updates: Vec<Update>,
     /// Owners whose data key is destroyed once the commits are durable.
     pub erased: Vec<Owner>,
 }
@@ -76,10 +76,10 @@ pub trait Engine: Send {
     /// The Merkle root over all entries.
     fn root(&self) -> Hash;
 
-    /// The last position that the store has applied; smaller than the head only between opening and catching up.
+    /// The last position of which the store knows; smaller than the head only between opening and catching up.
     fn applied(&self) -> Position;
 
-    /// The Merkle frontier over what the store has applied.
+    /// The Merkle frontier over what the store knows.
     fn applied_frontier(&self) -> Frontier;
 
     /// All entries from a position on, as far as there are any now.
@@ -89,13 +89,13 @@ pub trait Engine: Send {
     ///
     /// # Errors
     /// Where the store cannot be written.
-    fn catch_up(&mut self, changes: Vec<Change>, frontier: &Frontier) -> Result<(), EngineError>;
+    fn catch_up(&mut self, updates: Vec<Update>, frontier: &Frontier) -> Result<(), EngineError>;
 
     /// Takes entries out of the store, or changes them, that follow from no new entry: the store stays as far as it has come.
     ///
     /// # Errors
     /// As [`Self::append`].
-    fn shed(&mut self, changes: Vec<Change>) -> Result<(), EngineError>;
+    fn shed(&mut self, updates: Vec<Update>) -> Result<(), EngineError>;
 
     /// The first position of the oldest segment that is not sealed: the store need not keep the lines below it.
     fn unsealed_from(&self) -> Position;
@@ -126,7 +126,13 @@ pub trait Engine: Send {
     /// As [`Self::append`].
     fn touch(&mut self) -> Result<(), EngineError>;
 
-    /// Notes how far everything is durable, and whether the journal is being closed in good order. A disk that refused room
+    /// Writes to the store what it was not told yet, where that is enough to be worth it: to be called while nobody waits.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    fn write_behind(&mut self) -> Result<(), EngineError>;
+
+    /// Brings the store up, notes how far everything is durable, and whether the journal is being closed in good order. A disk that refused room
     /// although it shows enough is tried again at the next look.
     ///
     /// # Errors
@@ -144,7 +150,7 @@ pub trait Engine: Send {
     fn room(&self) -> RoomSeen;
 
     /// The store, for look-ups.
-    fn store(&self) -> Arc<dyn Store>;
+    fn store(&self) -> Arc<dyn StoreRead>;
 
     /// Bytes of entries on disk.
     fn bytes(&self) -> u64;

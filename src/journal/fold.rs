@@ -1,8 +1,8 @@
 //! From entries to states and look-ups: the same steps for a batch being appended and for a journal being rebuilt.
 
 use super::keys;
-use super::packed_lines::{LINES_PER_VALUE, pack};
-use super::store::Change;
+use super::packed_lines::LINES_PER_VALUE;
+use super::store::{StoreError, Update, Value};
 use crate::domain::ids::{Hash, Position, StreamId, Version};
 use crate::domain::time::Timestamp;
 use crate::domain::{Impossible, IndexOp, Recorded, State, apply, index_ops};
@@ -26,6 +26,14 @@ pub struct Folded {
 }
 
 impl Folded {
+    /// What a state record holds.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn decode(record: &[u8]) -> Result<Self, StoreError> {
+        postcard::from_bytes(record).map_err(|error| StoreError(format!("a state record cannot be read: {error}")))
+    }
+
     /// Whether the stream counts as one that there is not, once everything that is over is archived up to a position.
     pub fn is_archived(&self, archived_through: Position) -> bool {
         self.state.is_archived(self.position, archived_through)
@@ -122,18 +130,13 @@ impl Draft {
         self.streams.len() + self.index.len() + self.lines.len() * (LINES_PER_VALUE / 1024)
     }
 
-    /// The changes of the store, and the new heads.
-    ///
-    /// # Panics
-    /// Never: states are plain data, which can always be encoded.
-    pub fn into_changes(self) -> (Vec<Change>, HashMap<StreamId, Arc<Folded>>) {
-        let mut changes: Vec<Change> = self.index.into_iter().collect();
-        for (stream, folded) in &self.streams {
-            let bytes = postcard::to_stdvec(&**folded).expect("plain data can be encoded");
-            changes.push((keys::state(stream), Some(bytes)));
-        }
-        changes.extend(self.lines.into_iter().map(|(first, lines)| (keys::lines(first), Some(pack(&lines)))));
-        (changes, self.streams)
+    /// What it changes in the store, and the new heads.
+    pub fn into_updates(self) -> (Vec<Update>, HashMap<StreamId, Arc<Folded>>) {
+        let index = self.index.into_iter().map(|(key, value)| (key, value.map(Value::Plain)));
+        let records =
+            self.streams.iter().map(|(stream, folded)| (keys::state(stream), Some(Value::Record(folded.clone()))));
+        let lines = self.lines.into_iter().map(|(first, lines)| (keys::lines(first), Some(Value::Lines(lines))));
+        (index.chain(records).chain(lines).collect(), self.streams)
     }
 }
 

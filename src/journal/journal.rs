@@ -20,9 +20,6 @@ use crate::domain::{Event, Expected, Proposal, Recorded};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Stream heads kept decoded by the writer; beyond that many all are forgotten and read again as needed.
-const HEADS_KEPT: usize = 50_000;
-
 /// Events to be appended, all or nothing.
 #[derive(Clone, Debug)]
 pub struct Commit {
@@ -87,7 +84,6 @@ pub struct CaughtUp {
 pub struct Journal {
     engine: Box<dyn Engine>,
     node: String,
-    heads: HashMap<StreamId, Option<Arc<Folded>>>,
     hot: Arc<Hot>,
     last_at: Timestamp,
     /// Up to where everything that is over is archived.
@@ -115,8 +111,8 @@ impl Journal {
         // A clock that goes back so little that it is believed must not go back as much again at the next start.
         let last_at = last_instant(&*engine)?.max(hot.last_of_system());
         let archived_through = hot.archived_through();
-        let (node, heads, shed) = (node.to_owned(), HashMap::new(), Bounds::default());
-        Ok((Self { engine, node, heads, hot, last_at, archived_through, shed }, caught_up))
+        let (node, shed) = (node.to_owned(), Bounds::default());
+        Ok((Self { engine, node, hot, last_at, archived_through, shed }, caught_up))
     }
 
     /// A handle for look-ups.
@@ -155,12 +151,22 @@ impl Journal {
         self.engine.mark(clean)
     }
 
+    /// Writes to the store what it was not told yet, where that is enough to be worth it. Whoever appends does it before, and so
+    /// does it while nobody waits.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn write_behind(&mut self) -> Result<(), EngineError> {
+        self.engine.write_behind()
+    }
+
     /// Appends commits as one batch with one sync. Each is taken or refused by itself; when this returns, those taken are
     /// durable and can be looked up.
     ///
     /// # Errors
     /// What reached the disk is unknown: see [`EngineError`].
     pub fn append(&mut self, commits: Vec<Commit>) -> Result<Vec<Result<Appended, AppendError>>, EngineError> {
+        self.write_behind()?;
         let headroom = self.look_at_room()?.headroom;
         let mut draft = Draft::default();
         let mut batch = Batch::default();
@@ -193,11 +199,11 @@ impl Journal {
         }
         if !batch.commits.is_empty() {
             let archived_through = draft.archived_through().unwrap_or(self.archived_through);
-            let (changes, heads) = draft.into_changes();
-            batch.changes = changes;
+            let (updates, heads) = draft.into_updates();
+            batch.updates = updates;
             match self.engine.append(batch) {
                 Ok(()) => {
-                    self.remember(heads);
+                    self.hot.renew(heads.iter());
                     self.archived_through = archived_through;
                 }
                 Err(EngineError::Full) => self.take_back(&mut answers)?,
@@ -225,12 +231,9 @@ impl Journal {
         if self.shed == bounds {
             return Ok(false);
         }
-        let Step { changes, streams, more } = shed::step(&*self.engine.store(), bounds, limit)?;
-        if !changes.is_empty() {
-            self.engine.shed(changes)?;
-        }
-        for stream in &streams {
-            self.heads.remove(stream);
+        let Step { updates, more } = shed::step(&*self.engine.store(), bounds, limit)?;
+        if !updates.is_empty() {
+            self.engine.shed(updates)?;
         }
         if !more {
             self.shed = bounds;
@@ -265,14 +268,6 @@ impl Journal {
             }
         }
         if records_nothing { self.engine.touch() } else { Ok(()) }
-    }
-
-    fn remember(&mut self, heads: HashMap<StreamId, Arc<Folded>>) {
-        self.hot.renew(heads.iter());
-        if self.heads.len() + heads.len() > HEADS_KEPT {
-            self.heads.clear();
-        }
-        self.heads.extend(heads.into_iter().map(|(stream, head)| (stream, Some(head))));
     }
 
     /// Checks a commit against the heads, which include every commit taken before it, and prepares what it writes.
@@ -310,17 +305,9 @@ impl Journal {
         Ok(Ok(taken))
     }
 
-    fn head_of(&mut self, stream: &StreamId) -> Result<Option<Arc<Folded>>, EngineError> {
-        if let Some(head) = self.heads.get(stream) {
-            return Ok(head.clone());
-        }
-        let head = read_folded(&*self.engine.store(), stream)?;
-        if self.heads.len() >= HEADS_KEPT {
-            self.heads.clear();
-        }
-        // That there is none is kept, too: every refresh asks for the brakes, which most servers have never pulled.
-        self.heads.insert(stream.clone(), head.clone());
-        Ok(head)
+    fn head_of(&self, stream: &StreamId) -> Result<Option<Arc<Folded>>, EngineError> {
+        // Every refresh asks for the brakes, which most servers have never pulled: that there are none is known here.
+        if Hot::keeps(stream) { Ok(self.hot.get(stream)) } else { Ok(read_folded(&*self.engine.store(), stream)?) }
     }
 }
 

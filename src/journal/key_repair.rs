@@ -4,7 +4,7 @@ use super::catch_up::owners;
 use super::engine::EngineError;
 use super::files::disk::{Disk, DiskFile, put_whole};
 use super::key_file::{KEYS, KeysError, claimed_owner, read};
-use super::store::Store;
+use super::store::StoreRead;
 use crate::crypto::sealing::KeyRecordError;
 use crate::crypto::{KeyRecord, MasterKey, UnwrapError, owner_digest};
 use std::collections::HashSet;
@@ -26,7 +26,7 @@ impl Owners {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn of(store: &dyn Store) -> Result<Self, EngineError> {
+    pub fn of(store: &dyn StoreRead) -> Result<Self, EngineError> {
         let (erased, needed): (Vec<_>, Vec<_>) = owners(store)?.into_iter().partition(|(_, erased)| *erased);
         let digests = |owners: Vec<(crate::domain::ids::Owner, bool)>| {
             owners.iter().map(|(owner, _)| owner_digest(owner)).collect::<HashSet<_>>()

@@ -3,6 +3,7 @@
 //! code is tried in simulation.
 
 use super::base::{BaseError, check_base, load_base};
+use super::checked_store::{CheckedStore, Condition};
 use super::engine::{Batch, Engine, EngineError, StoredEntries, StoredEntry};
 use super::files::anchor::{Anchor, Mark};
 use super::files::disk::Disk;
@@ -16,12 +17,16 @@ use super::files::sealed::SealedSegments;
 use super::files::segments::{Prepared, Segments};
 use super::files::start::{Started, start};
 use super::key_file::{KeyFile, Keys, KeysError};
-use super::store::{Change, CheckedStore, Condition, Store, StoreError};
+use super::store::{Store, StoreError, StoreRead, Update};
 use crate::crypto::MasterKey;
 use crate::domain::ids::{Hash, Owner, Position};
 use crate::entropy::Entropy;
 use std::io;
 use std::sync::Arc;
+
+/// How much waits for the store when it is written, in small entries of it: written in some milliseconds, read again by the next
+/// start after a crash in as many.
+const WRITE_AT: usize = 2048;
 
 /// Opens the store, and puts one aside that cannot be used.
 pub trait StoreHome {
@@ -105,6 +110,8 @@ pub struct LocalEngine<D: Disk, S: Store> {
     anchor: Anchor<D>,
     sealed: SealedSegments<D>,
     store: CheckedStore<S>,
+    /// How much waits for the store when it is written, in small entries of it.
+    write_at: usize,
     keys: KeyFile<D>,
     /// Whether the last stop was not an orderly one, so that keys may be left over that no entry knows.
     crashed: bool,
@@ -130,7 +137,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         entropy: &dyn Entropy,
     ) -> Result<(Self, Found), EngineOpenError> {
         let (store, quarantined) = open_store(&disk, home)?;
-        let store_mark = store.head().frontier().filter(|frontier| frontier.size() > 0);
+        let store_mark = Some(store.taken().clone()).filter(|frontier| frontier.size() > 0);
         let store_mark = store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() });
         let Started { segments, anchor, recovered } = start(&disk, origin, store_mark)?;
         // Without entries no key is needed by any: a crash while a journal was begun leaves at most keys that nobody used.
@@ -151,7 +158,8 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         let segments = segments.roll_at(roll_at);
         let sealed = SealedSegments::new(disk.clone(), segments.segments()[0], segments.sealed());
         let room = RoomKeeper::idle(disk)?;
-        let engine = Self { segments, sealed, anchor, store, keys, crashed, marked, room, stopped: None };
+        let engine =
+            Self { segments, sealed, anchor, store, write_at: WRITE_AT, keys, crashed, marked, room, stopped: None };
         Ok((engine, Found { recovered, quarantined, store_missing }))
     }
 
@@ -163,6 +171,14 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
     pub fn keep_room(mut self, limits: RoomLimits) -> io::Result<Self> {
         self.room = RoomKeeper::new(self.room.disk().clone(), limits)?;
         Ok(self)
+    }
+
+    /// Writes to the store whenever so much waits for it, in small entries of the store, and once in each interval of the anchor;
+    /// unless told so, it is a few thousand.
+    #[must_use]
+    pub fn write_store_at(mut self, entries: usize) -> Self {
+        self.write_at = entries;
+        self
     }
 
     /// The keys, for sealing and opening.
@@ -232,7 +248,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
             .write(&batch.commits, prepared)
             .map_err(|source| EngineError::Io { doing: "appending to the journal", source })?;
         // The commit point is passed: whatever fails from here on, the batch is part of the journal.
-        self.store.apply(batch.changes, self.segments.frontier())?;
+        self.store.take(batch.updates, self.segments.frontier());
         for owner in &batch.erased {
             let erased = self.keys.erase(owner);
             erased.map_err(|source| EngineError::Io { doing: "destroying a key in keys/keys", source })?;
@@ -247,8 +263,8 @@ fn open_store<D: Disk, H: StoreHome>(disk: &D, home: &mut H) -> Result<OpenedSto
     home.check().map_err(EngineOpenError::Place)?;
     let why = match home.open() {
         Ok(store) => match CheckedStore::examine(&store) {
-            Condition::Whole(head) => return Ok((CheckedStore::new(Arc::new(store), Some(head)), None)),
-            Condition::Empty => return Ok((CheckedStore::new(Arc::new(store), None), None)),
+            Condition::Whole(head) => return Ok((CheckedStore::new(store, Some(head)), None)),
+            Condition::Empty => return Ok((CheckedStore::new(store, None), None)),
             Condition::Unusable(why) => why,
         },
         Err(StoreError(why)) => why,
@@ -285,13 +301,13 @@ fn stand_in<D: Disk, H: StoreHome>(
     quarantined: Option<(String, String)>,
 ) -> Result<OpenedStore<H::Store>, EngineOpenError> {
     let first = segments.segments().first().copied().unwrap_or(1);
-    if store.head().applied + 1 >= first {
+    if store.taken().size() + 1 >= first {
         return Ok((store, quarantined));
     }
     // Before the store is put aside, as ever.
     let dropped = usable_base(disk, first)?;
     let why = "it does not reach to the first segment that is there".to_owned();
-    let old = store.head().applied > 0;
+    let old = store.taken().size() > 0;
     drop(store);
     let quarantined = if old { put_aside(home, why)?.1 } else { quarantined };
     let empty = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
@@ -306,7 +322,7 @@ fn stand_in<D: Disk, H: StoreHome>(
 fn put_aside<H: StoreHome>(home: &mut H, why: String) -> Result<OpenedStore<H::Store>, EngineOpenError> {
     let put_aside = home.quarantine().map_err(|error| EngineOpenError::Store(format!("{why}; {error}")))?;
     let store = home.open().map_err(|StoreError(error)| EngineOpenError::Store(error))?;
-    Ok((CheckedStore::new(Arc::new(store), None), Some((why, put_aside))))
+    Ok((CheckedStore::new(store, None), Some((why, put_aside))))
 }
 
 impl<D, S> Engine for LocalEngine<D, S>
@@ -328,11 +344,11 @@ where
     }
 
     fn applied(&self) -> Position {
-        self.store.head().applied
+        self.store.taken().size()
     }
 
     fn applied_frontier(&self) -> Frontier {
-        self.store.head().frontier().unwrap_or_default()
+        self.store.taken().clone()
     }
 
     fn read(&self, from: Position) -> StoredEntries {
@@ -347,14 +363,15 @@ where
         }))
     }
 
-    fn catch_up(&mut self, changes: Vec<Change>, frontier: &Frontier) -> Result<(), EngineError> {
-        Ok(self.store.apply(changes, frontier)?)
+    fn catch_up(&mut self, updates: Vec<Update>, frontier: &Frontier) -> Result<(), EngineError> {
+        self.store.take(updates, frontier);
+        Ok(self.store.write_if(self.write_at)?)
     }
 
-    fn shed(&mut self, changes: Vec<Change>) -> Result<(), EngineError> {
+    fn shed(&mut self, updates: Vec<Update>) -> Result<(), EngineError> {
         self.once(|engine| {
-            let frontier = engine.applied_frontier();
-            Ok(engine.store.apply(changes, &frontier)?)
+            engine.store.amend(updates);
+            Ok(engine.store.write_if(engine.write_at)?)
         })
     }
 
@@ -385,11 +402,16 @@ where
         self.once(|engine| engine.write_mark(false))
     }
 
+    fn write_behind(&mut self) -> Result<(), EngineError> {
+        self.once(|engine| Ok(engine.store.write_if(engine.write_at)?))
+    }
+
     fn mark(&mut self, clean: bool) -> Result<(), EngineError> {
         self.room.try_again();
         self.once(|engine| {
+            engine.store.write()?;
             if clean {
-                engine.store.reader().flush()?;
+                engine.store.flush()?;
                 let given = engine.segments.give_back();
                 given.map_err(|source| EngineError::Io { doing: "closing the open segment", source })?;
             }
@@ -407,7 +429,7 @@ where
         self.room.seen()
     }
 
-    fn store(&self) -> Arc<dyn Store> {
+    fn store(&self) -> Arc<dyn StoreRead> {
         self.store.reader()
     }
 

@@ -1,7 +1,7 @@
 //! A store in memory, for tests and simulation. It outlives a simulated crash in whole or not at all, as its owner chooses:
 //! what a real store keeps after a power cut is anything.
 
-use super::store::{Change, Pair, Store, StoreError};
+use super::store::{Change, Pair, Store, StoreError, StoreRead};
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ impl MemoryStore {
     }
 }
 
-impl Store for MemoryStore {
+impl StoreRead for MemoryStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(self.entries().get(key).cloned())
     }
@@ -38,6 +38,12 @@ impl Store for MemoryStore {
         Ok(range.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
+    fn bytes(&self) -> u64 {
+        self.entries().iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
+    }
+}
+
+impl Store for MemoryStore {
     fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let mut entries = self.entries();
         for (key, value) in changes {
@@ -51,9 +57,5 @@ impl Store for MemoryStore {
 
     fn flush(&self) -> Result<(), StoreError> {
         Ok(())
-    }
-
-    fn bytes(&self) -> u64 {
-        self.entries().iter().map(|(key, value)| (key.len() + value.len()) as u64).sum()
     }
 }

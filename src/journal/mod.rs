@@ -7,6 +7,7 @@
 pub mod backup;
 mod base;
 mod catch_up;
+pub mod checked_store;
 mod drop;
 pub mod engine;
 pub mod files;
@@ -29,6 +30,7 @@ mod shed;
 mod sled_store;
 mod state_format_2;
 pub mod store;
+mod write_behind;
 
 pub use base::{BaseError, check_base, check_stand_in};
 pub use drop::{DropError, drop_history, droppable};
@@ -43,4 +45,4 @@ pub use memory_store::MemoryStore;
 pub use reader::{Reader, Versioned};
 pub use rewrap::{opens_keys, rewrap_keys};
 pub use sled_store::{SledHome, SledStore};
-pub use store::{Store, StoreError};
+pub use store::{Store, StoreError, StoreRead};

@@ -2,7 +2,7 @@
 
 use super::fold::Folded;
 use super::keys;
-use super::store::{Store, StoreError, pages};
+use super::store::{StoreError, StoreRead, pages};
 use crate::domain::State;
 use crate::domain::account::{Account, Name};
 use crate::domain::brakes::Brakes;
@@ -35,7 +35,7 @@ pub(super) struct Hot(RwLock<HashMap<StreamId, Arc<Folded>>>);
 
 impl Hot {
     /// Whether a stream's state is kept here.
-    fn keeps(stream: &StreamId) -> bool {
+    pub(super) fn keeps(stream: &StreamId) -> bool {
         matches!(stream, StreamId::Client(_) | StreamId::System | StreamId::Brakes)
     }
 
@@ -58,7 +58,8 @@ impl Hot {
         self.get(&StreamId::System).map_or(Timestamp::default(), |system| system.at)
     }
 
-    fn get(&self, stream: &StreamId) -> Option<Arc<Folded>> {
+    /// The head and state of a stream that is kept here.
+    pub(super) fn get(&self, stream: &StreamId) -> Option<Arc<Folded>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(stream).cloned()
     }
 }
@@ -69,7 +70,7 @@ pub type Placed = (AccountId, ClientId, SessionId);
 /// Looks up states. Cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
-    store: Arc<dyn Store>,
+    store: Arc<dyn StoreRead>,
     hot: Arc<Hot>,
 }
 
@@ -93,7 +94,7 @@ macro_rules! lookup {
 }
 
 impl Reader {
-    pub(super) fn new(store: Arc<dyn Store>, hot: Arc<Hot>) -> Self {
+    pub(super) fn new(store: Arc<dyn StoreRead>, hot: Arc<Hot>) -> Self {
         Self { store, hot }
     }
 
@@ -177,7 +178,7 @@ impl Reader {
             found => found,
         };
         let Some((_, record)) = found.into_iter().next() else { return Ok(None) };
-        match decode(&record)?.state {
+        match Folded::decode(&record)?.state {
             State::Name(name) => Ok(Some(name)),
             _ => Err(StoreError("a name's record is of another kind".to_owned())),
         }
@@ -319,18 +320,13 @@ fn instant(value: &[u8]) -> Result<Timestamp, StoreError> {
     Ok(Timestamp(i64::from_be_bytes(bytes)))
 }
 
-/// A state record's content.
-pub(super) fn decode(record: &[u8]) -> Result<Folded, StoreError> {
-    postcard::from_bytes(record).map_err(|error| StoreError(format!("a state record cannot be read: {error}")))
-}
-
 /// The head and state of a stream, past any cache.
-pub(super) fn read_folded(store: &dyn Store, stream: &StreamId) -> Result<Option<Arc<Folded>>, StoreError> {
-    store.get(&keys::state(stream))?.map(|record| decode(&record).map(Arc::new)).transpose()
+pub(super) fn read_folded(store: &dyn StoreRead, stream: &StreamId) -> Result<Option<Arc<Folded>>, StoreError> {
+    store.record(&keys::state(stream))
 }
 
 /// All states that are kept hot.
-pub(super) fn load_hot(store: &dyn Store) -> Result<Hot, StoreError> {
+pub(super) fn load_hot(store: &dyn StoreRead) -> Result<Hot, StoreError> {
     const PAGE: usize = 256;
     let hot = Hot::default();
     for stream in [StreamId::System, StreamId::Brakes] {
@@ -341,7 +337,7 @@ pub(super) fn load_hot(store: &dyn Store) -> Result<Hot, StoreError> {
     for page in pages(store, keys::states_of("client"), PAGE) {
         for (key, record) in &page? {
             let stream = keys::stream_of(key).ok_or_else(|| StoreError("a record names no stream".to_owned()))?;
-            hot.renew([(&stream, &Arc::new(decode(record)?))].into_iter());
+            hot.renew([(&stream, &Arc::new(Folded::decode(record)?))].into_iter());
         }
     }
     Ok(hot)

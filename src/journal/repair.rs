@@ -3,6 +3,7 @@
 //! Before anything is changed, `mending` says what will have to be recorded; every file is written whole and the old one kept.
 //! So a crash leaves what the same command takes up when it is run again.
 
+use super::checked_store::{CheckedStore, Condition};
 use super::files::anchor::{ANCHOR, Mark, put_anchor};
 use super::files::diagnosis::{Diagnosis, SegmentFault, diagnose};
 use super::files::disk::{Disk, DiskFile, put_whole, remove_if_there};
@@ -17,7 +18,7 @@ use super::files::source::text_digest;
 use super::keys;
 use super::packed_lines::unpack;
 use super::schema;
-use super::store::{CheckedStore, Condition, Store, StoreError, pages};
+use super::store::{Store, StoreError, StoreRead, pages};
 use crate::domain::Event;
 use crate::domain::ids::{Hash, Position};
 use crate::domain::system::SystemEvent;
@@ -77,7 +78,7 @@ pub fn mark_of(frontier: &Frontier) -> Mark {
 }
 
 /// The events that a store keeps, from a position on.
-fn kept_events(store: &dyn Store, from: Position) -> Result<BTreeMap<Position, Vec<u8>>, StoreError> {
+fn kept_events(store: &dyn StoreRead, from: Position) -> Result<BTreeMap<Position, Vec<u8>>, StoreError> {
     const PAGE: usize = 64;
     let mut events = BTreeMap::new();
     for page in pages(store, keys::LINES, PAGE) {

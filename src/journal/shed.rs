@@ -3,8 +3,8 @@
 
 use super::keys;
 use super::reader::read_folded;
-use super::store::{Change, Store, StoreError};
-use crate::domain::ids::{Position, StreamId};
+use super::store::{StoreError, StoreRead, Update};
+use crate::domain::ids::Position;
 
 /// Up to where what is kept is of no use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -18,23 +18,21 @@ pub(super) struct Bounds {
 /// One step.
 pub(super) struct Step {
     /// What is taken out.
-    pub changes: Vec<Change>,
-    /// The streams whose records those were.
-    pub streams: Vec<StreamId>,
+    pub updates: Vec<Update>,
     /// Whether there may be more.
     pub more: bool,
 }
 
 /// The next step, of about so many entries of the store.
-pub(super) fn step(store: &dyn Store, bounds: Bounds, limit: usize) -> Result<Step, StoreError> {
-    let mut step = Step { changes: Vec::new(), streams: Vec::new(), more: false };
+pub(super) fn step(store: &dyn StoreRead, bounds: Bounds, limit: usize) -> Result<Step, StoreError> {
+    let mut step = Step { updates: Vec::new(), more: false };
     streams(store, bounds.archived_through, limit.max(1), &mut step)?;
     // A value of lines is as long as many records.
     lines(store, bounds.lines_below, (limit / 32).max(1), &mut step)?;
     Ok(step)
 }
 
-fn streams(store: &dyn Store, through: Position, limit: usize, step: &mut Step) -> Result<(), StoreError> {
+fn streams(store: &dyn StoreRead, through: Position, limit: usize, step: &mut Step) -> Result<(), StoreError> {
     let page = store.scan(keys::OVER, None, limit)?;
     let full = page.len() == limit;
     for (key, _) in page {
@@ -43,11 +41,10 @@ fn streams(store: &dyn Store, through: Position, limit: usize, step: &mut Step) 
         if last > through {
             return Ok(());
         }
-        step.changes.push((key, None));
+        step.updates.push((key, None));
         // A stream of evidence may have begun again since: then the record is of its new life.
         if read_folded(store, &stream)?.is_some_and(|folded| folded.position == last) {
-            step.changes.push((keys::state(&stream), None));
-            step.streams.push(stream);
+            step.updates.push((keys::state(&stream), None));
         }
     }
     step.more |= full;
@@ -55,7 +52,7 @@ fn streams(store: &dyn Store, through: Position, limit: usize, step: &mut Step) 
 }
 
 /// A value of lines ends where the next one begins, and goes only if all of it lies below the bound.
-fn lines(store: &dyn Store, below: Position, limit: usize, step: &mut Step) -> Result<(), StoreError> {
+fn lines(store: &dyn StoreRead, below: Position, limit: usize, step: &mut Step) -> Result<(), StoreError> {
     if below <= 1 {
         return Ok(());
     }
@@ -65,7 +62,7 @@ fn lines(store: &dyn Store, below: Position, limit: usize, step: &mut Step) -> R
         if next > below {
             return Ok(());
         }
-        step.changes.push((pair[0].0.clone(), None));
+        step.updates.push((pair[0].0.clone(), None));
     }
     step.more |= page.len() > limit;
     Ok(())

@@ -3,9 +3,10 @@
 //! sled 0.34.7 is quick and easily hurt: its flush is no fsync, a flipped bit can make it open empty, and open can panic.
 //! So a panic or an error here is a reason to rebuild, never to stop, and what it holds is checked at each start.
 
+use super::checked_store::{CheckedStore, Condition};
 use super::files::data_dir::try_lock;
 use super::local_engine::StoreHome;
-use super::store::{Change, CheckedStore, Condition, Pair, Store, StoreError, pages};
+use super::store::{Change, Pair, Store, StoreError, StoreRead, pages};
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::ops::{Bound, Range};
@@ -235,7 +236,7 @@ fn guarded<T>(operation: impl FnOnce() -> sled::Result<T>) -> Result<T, StoreErr
     }
 }
 
-impl Store for SledStore {
+impl StoreRead for SledStore {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         guarded(|| self.db()?.get(key)).map(|value| value.map(|bytes| bytes.to_vec()))
     }
@@ -258,6 +259,12 @@ impl Store for SledStore {
         })
     }
 
+    fn bytes(&self) -> u64 {
+        guarded(|| self.db()?.size_on_disk()).unwrap_or(0)
+    }
+}
+
+impl Store for SledStore {
     fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let mut batch = sled::Batch::default();
         for (key, value) in changes {
@@ -271,9 +278,5 @@ impl Store for SledStore {
 
     fn flush(&self) -> Result<(), StoreError> {
         guarded(|| self.db()?.flush()).map(|_| ())
-    }
-
-    fn bytes(&self) -> u64 {
-        guarded(|| self.db()?.size_on_disk()).unwrap_or(0)
     }
 }

@@ -9,7 +9,7 @@ use countersign::domain::system::System;
 use countersign::entropy::SeededEntropy;
 use countersign::journal::files::real_disk::RealDisk;
 use countersign::journal::schema::{self, Envelope};
-use countersign::journal::{Folded, Journal, LocalEngine, MemoryStore, Store, StoreError, StoreHome};
+use countersign::journal::{Folded, Journal, LocalEngine, MemoryStore, StoreError, StoreHome, StoreRead};
 use std::fs;
 use std::path::Path;
 
@@ -50,7 +50,7 @@ pub fn entries(journal: &Journal, from: u64) -> Vec<Envelope> {
 }
 
 /// All records whose key begins so.
-pub fn records(store: &dyn Store, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+pub fn records(store: &dyn StoreRead, prefix: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     store.scan(prefix, None, 100_000).unwrap()
 }
 

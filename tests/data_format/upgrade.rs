@@ -2,10 +2,10 @@
 
 use crate::expected::{copy, expected, of_format_1};
 use crate::facts::rebuild;
+use countersign::journal::checked_store::STATE_FORMAT;
 use countersign::journal::files::copy::content_on_disk;
 use countersign::journal::files::dropped::{Dropped, base_path};
 use countersign::journal::files::real_disk::RealDisk;
-use countersign::journal::store::STATE_FORMAT;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -11,7 +11,7 @@ use countersign::journal::files::index::{Index, Section};
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::reader::SegmentReader;
 use countersign::journal::files::source::text_digest;
-use countersign::journal::{KeyFile, LocalEngine, MemoryStore, Store, StoreError, StoreHome, check_base};
+use countersign::journal::{KeyFile, LocalEngine, MemoryStore, StoreError, StoreHome, StoreRead, check_base};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -178,7 +178,7 @@ fn open(disk: &MemoryDisk, golden: &str) -> bool {
     let entropy = SeededEntropy::new(1);
     let opened = LocalEngine::open(disk.clone(), &mut Empty, master(golden), "", 1 << 20, &entropy);
     opened.is_ok_and(|(engine, _)| {
-        let store: Arc<dyn Store> = countersign::journal::Engine::store(&engine);
+        let store: Arc<dyn StoreRead> = countersign::journal::Engine::store(&engine);
         assert!(store.get(b"s/none").unwrap().is_none());
         true
     })

@@ -7,6 +7,7 @@ use countersign::domain::ids::StreamId;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::domain::{Event, Expected};
 use countersign::journal::backup::{back_up, check_backup};
+use countersign::journal::checked_store::StoreHead;
 use countersign::journal::files::archive::{archive, check_archived, sealed_before};
 use countersign::journal::files::diagnosis::diagnose;
 use countersign::journal::files::disk::Disk;
@@ -17,8 +18,9 @@ use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::merkle::sha256;
 use countersign::journal::files::seal::{reindex, seal};
 use countersign::journal::files::sealed::SealedSegments;
-use countersign::journal::store::{Store, StoreHead};
-use countersign::journal::{Journal, Keeper, MemoryStore, check_base, check_stand_in, drop_history, droppable};
+use countersign::journal::{
+    Journal, Keeper, MemoryStore, Store, StoreRead, check_base, check_stand_in, drop_history, droppable,
+};
 use std::collections::BTreeMap;
 
 const LATER: Timestamp = Timestamp(START.0 + 400 * 86_400_000);

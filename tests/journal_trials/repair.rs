@@ -5,7 +5,6 @@ use crate::support::commits::{START, Teller};
 use crate::support::places::{InMemory, Opened, Place};
 use crate::support::{check_whole, entries};
 use countersign::domain::ids::Hash;
-use countersign::journal::Store;
 use countersign::journal::backup::back_up;
 use countersign::journal::files::anchor::Anchor;
 use countersign::journal::files::diagnosis::diagnose;
@@ -16,6 +15,7 @@ use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::mending::Mending;
 use countersign::journal::files::seal::seal;
 use countersign::journal::repair::{acceptable, examine, give_up, mark_of, repair_from_backup, repair_from_store};
+use countersign::journal::{Store, StoreRead};
 
 /// A journal of several segments, none of them sealed, after an orderly stop.
 fn with_history() -> (InMemory, u64, Hash) {

@@ -23,7 +23,7 @@ use countersign::journal::files::room::RoomLimits;
 use countersign::journal::files::sealed::SealedSegments;
 use countersign::journal::store::{Change, Pair};
 use countersign::journal::{
-    Engine, History, Journal, Keeper, LocalEngine, MemoryStore, Store, StoreError, StoreHome, schema,
+    Engine, History, Journal, Keeper, LocalEngine, MemoryStore, Store, StoreError, StoreHome, StoreRead, schema,
 };
 use countersign::metrics::Metrics;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ const CHEAP: Params = Params { m_kib: 64, t: 1, p: 1 };
 #[derive(Clone, Default)]
 pub struct Shared(pub Arc<MemoryStore>);
 
-impl Store for Shared {
+impl StoreRead for Shared {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.get(key)
     }
@@ -47,16 +47,18 @@ impl Store for Shared {
         self.0.scan(prefix, after, limit)
     }
 
+    fn bytes(&self) -> u64 {
+        self.0.bytes()
+    }
+}
+
+impl Store for Shared {
     fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.0.apply(changes)
     }
 
     fn flush(&self) -> Result<(), StoreError> {
         self.0.flush()
-    }
-
-    fn bytes(&self) -> u64 {
-        self.0.bytes()
     }
 }
 

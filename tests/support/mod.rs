@@ -8,11 +8,11 @@ use countersign::domain::ids::StreamId;
 use countersign::domain::system::SystemEvent;
 use countersign::domain::{Event, Recorded, State, apply};
 use countersign::journal::schema::{self, Envelope};
-use countersign::journal::{AppendError, Appended, Commit, Journal, Store};
+use countersign::journal::{AppendError, Appended, Commit, Journal, StoreRead};
 use std::collections::{BTreeMap, HashMap};
 
 /// Every entry of a store.
-pub fn dump(store: &dyn Store) -> BTreeMap<Vec<u8>, Vec<u8>> {
+pub fn dump(store: &dyn StoreRead) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut all = BTreeMap::new();
     loop {
         let after = all.keys().next_back().cloned();

@@ -1,0 +1,223 @@
+//! What the store is to be told, in memory, in front of the store. A look-up sees both as one.
+//!
+//! The journal is durable without the store, and a start brings the store up to it. So the store is written once for many commits:
+//! what changes often is written once, lines are packed together, and sled's own threads sleep meanwhile.
+//!
+//! State records that were looked up of late are kept decoded.
+
+use super::fold::Folded;
+use super::packed_lines::LINES_PER_VALUE;
+use super::store::{Change, Pair, Store, StoreError, StoreRead, Update, Value, pages_after};
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// A value of lines is as long as so many records.
+const RECORDS_IN_LINES: usize = LINES_PER_VALUE / 1024;
+
+/// State records kept decoded: at least so many, at most twice as many, of about a kilobyte each.
+const RECORDS_KEPT: usize = 4096;
+
+/// State records as they stand in the store, decoded. Those of which nobody asks are forgotten with the older half.
+#[derive(Default)]
+struct Recent {
+    newer: HashMap<Vec<u8>, Arc<Folded>>,
+    older: HashMap<Vec<u8>, Arc<Folded>>,
+}
+
+impl Recent {
+    fn get(&self, key: &[u8]) -> Option<&Arc<Folded>> {
+        self.newer.get(key).or_else(|| self.older.get(key))
+    }
+
+    fn keep(&mut self, key: Vec<u8>, record: Arc<Folded>) {
+        if self.newer.len() >= RECORDS_KEPT {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(key, record);
+    }
+
+    fn forget(&mut self, key: &[u8]) {
+        self.newer.remove(key);
+        self.older.remove(key);
+    }
+}
+
+/// What was taken and is not written, by key: `None` where the entry is to go.
+#[derive(Default)]
+struct Waiting {
+    entries: BTreeMap<Vec<u8>, Option<Value>>,
+    /// The lines taken last, which the next ones may join.
+    last_lines: Option<Vec<u8>>,
+    /// See [`WriteBehind::waiting`].
+    size: usize,
+}
+
+/// What is known without asking the store.
+#[derive(Default)]
+struct Known {
+    waiting: Waiting,
+    recent: Recent,
+    /// How often the store was written: what was read of it before may be old.
+    writes: u64,
+}
+
+impl Waiting {
+    fn take(&mut self, (key, value): Update) {
+        match value {
+            Some(Value::Lines(lines)) => self.take_lines(key, lines),
+            value => self.put(key, value, 1),
+        }
+    }
+
+    fn put(&mut self, key: Vec<u8>, value: Option<Value>, size: usize) {
+        if self.entries.insert(key, value).is_none() {
+            self.size += size;
+        }
+    }
+
+    fn take_lines(&mut self, key: Vec<u8>, lines: Vec<u8>) {
+        if let Some(last) = &self.last_lines
+            && let Some(Some(Value::Lines(kept))) = self.entries.get_mut(last)
+            && kept.len() + lines.len() <= LINES_PER_VALUE
+        {
+            kept.extend_from_slice(&lines);
+            return;
+        }
+        self.last_lines = Some(key.clone());
+        self.put(key, Some(Value::Lines(lines)), RECORDS_IN_LINES);
+    }
+}
+
+/// See the module. One thread takes and writes, any number look up.
+pub struct WriteBehind<S> {
+    store: S,
+    known: RwLock<Known>,
+}
+
+impl<S: Store> WriteBehind<S> {
+    /// A store before which nothing waits.
+    pub fn new(store: S) -> Self {
+        Self { store, known: RwLock::default() }
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all updates at once: nobody sees a part of them. Lines must come in the order of the journal.
+    pub fn take(&self, updates: Vec<Update>) {
+        let mut known = self.write();
+        for update in updates {
+            known.recent.forget(&update.0);
+            known.waiting.take(update);
+        }
+    }
+
+    /// How much waits, in small entries of the store.
+    pub fn waiting(&self) -> usize {
+        self.read().waiting.size
+    }
+
+    /// All that waits, as it is to be written. It waits on.
+    pub fn to_write(&self) -> Vec<Change> {
+        let encoded = |value: &Option<Value>| value.as_ref().map(Value::encode);
+        self.read().waiting.entries.iter().map(|(key, value)| (key.clone(), encoded(value))).collect()
+    }
+
+    /// Forgets what waits, once the store has it.
+    pub fn written(&self) {
+        let mut known = self.write();
+        known.writes += 1;
+        for (key, value) in std::mem::take(&mut known.waiting).entries {
+            if let Some(Value::Record(record)) = value {
+                known.recent.keep(key, record);
+            }
+        }
+    }
+}
+
+impl<S: Store> StoreRead for WriteBehind<S> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let waiting = self.read().waiting.entries.get(key).cloned();
+        match waiting {
+            Some(value) => Ok(value.map(|value| value.encode())),
+            None => self.store.get(key),
+        }
+    }
+
+    /// What waits stays locked meanwhile, so that nothing moves from there to where was looked already.
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
+        let from = match after {
+            Some(after) => Bound::Excluded(after.to_vec()),
+            None => Bound::Included(prefix.to_vec()),
+        };
+        let known = self.read();
+        let changed =
+            known.waiting.entries.range((from, Bound::Unbounded)).take_while(|(key, _)| key.starts_with(prefix));
+        let mut changed = changed.peekable();
+        if changed.peek().is_none() {
+            return self.store.scan(prefix, after, limit);
+        }
+        let mut stored = pages_after(&self.store, prefix.to_vec(), after.map(<[u8]>::to_vec), limit.max(1));
+        let mut page = stored.next().transpose()?.unwrap_or_default().into_iter().peekable();
+        let mut found = Vec::new();
+        while found.len() < limit {
+            if page.peek().is_none()
+                && let Some(next) = stored.next().transpose()?
+            {
+                page = next.into_iter().peekable();
+            }
+            let changed_first = match (changed.peek(), page.peek()) {
+                (None, None) => break,
+                (Some(_), None) => true,
+                (None, Some(_)) => false,
+                (Some((changed, _)), Some((stored, _))) => *changed <= stored,
+            };
+            if !changed_first {
+                found.extend(page.next());
+            } else if let Some((key, value)) = changed.next() {
+                page.next_if(|(stored, _)| stored == key);
+                found.extend(value.as_ref().map(|value| (key.clone(), value.encode())));
+            }
+        }
+        Ok(found)
+    }
+
+    fn record(&self, key: &[u8]) -> Result<Option<Arc<Folded>>, StoreError> {
+        let writes = {
+            let known = self.read();
+            match known.waiting.entries.get(key) {
+                Some(None) => return Ok(None),
+                Some(Some(Value::Record(record))) => return Ok(Some(record.clone())),
+                Some(Some(other)) => return Folded::decode(&other.encode()).map(|record| Some(Arc::new(record))),
+                None => {}
+            }
+            if let Some(record) = known.recent.get(key) {
+                return Ok(Some(record.clone()));
+            }
+            known.writes
+        };
+        let record = self.store.record(key)?;
+        if let Some(record) = &record {
+            let mut known = self.write();
+            if known.writes == writes && !known.waiting.entries.contains_key(key) {
+                known.recent.keep(key.to_vec(), record.clone());
+            }
+        }
+        Ok(record)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.store.bytes()
+    }
+}
