@@ -1,4 +1,5 @@
-//! The actor of one session: decides what happens to it, one thing after the other.
+//! The actor of one session: decides what happens to it, one thing after the other. Its state is the journal's: an actor that is
+//! awake keeps only what was not recorded.
 
 use super::asker::Asker;
 use super::clients::AuthenticatedClient;
@@ -25,7 +26,9 @@ use std::sync::Arc;
 
 /// See the module.
 pub struct SessionActor {
-    turn: Turn,
+    core: Arc<Core>,
+    id: SessionId,
+    unrecorded: Unrecorded,
 }
 
 impl Actor for SessionActor {
@@ -37,10 +40,11 @@ impl Resident for SessionActor {
     const KIND: &'static str = "session";
 
     fn wake(core: &Arc<Core>, id: SessionId) -> Result<Option<Self>, Refused> {
-        let Some(session) = core.reader.session(id)? else { return Ok(None) };
+        if core.reader.folded(&StreamId::Session(id))?.is_none() {
+            return Ok(None);
+        }
         core.metrics.session_wakeups_total.inc();
-        let turn = Turn { core: core.clone(), id, session, unrecorded: Unrecorded::default() };
-        Ok(Some(Self { turn }))
+        Ok(Some(Self { core: core.clone(), id, unrecorded: Unrecorded::default() }))
     }
 }
 
@@ -179,13 +183,15 @@ macro_rules! atomic {
             type Result = AtomicResponse<Self, <$message as Message>::Result>;
 
             fn handle(&mut self, $msg: $message, _: &mut Self::Context) -> Self::Result {
-                let mut $turn = self.turn.clone();
+                let begun = Turn::begin(self);
                 let work = async move {
+                    let mut $turn = begun?;
                     let answer = $answer.await;
-                    ($turn, answer)
+                    Ok(($turn.unrecorded, answer))
                 };
-                AtomicResponse::new(Box::pin(work.into_actor(self).map(|(turn, answer), actor, _| {
-                    actor.turn = turn;
+                AtomicResponse::new(Box::pin(work.into_actor(self).map(|worked: Result<_, Halt>, actor, _| {
+                    let (unrecorded, answer) = worked?;
+                    actor.unrecorded = unrecorded;
                     answer
                 })))
             }
@@ -198,8 +204,7 @@ atomic!(End, turn, message, turn.end(message));
 atomic!(Show, turn, message, turn.show(message));
 atomic!(ExpireIfDue, turn, message, turn.expire(message));
 
-/// What one message works on. The actor keeps what is left of it.
-#[derive(Clone)]
+/// What one message works on. The actor keeps what it leaves unrecorded.
 struct Turn {
     core: Arc<Core>,
     id: SessionId,
@@ -231,6 +236,11 @@ impl Stage {
 }
 
 impl Turn {
+    fn begin(actor: &SessionActor) -> Result<Self, Halt> {
+        let session = actor.core.reader.session(actor.id)?.ok_or(Halt::Gone)?;
+        Ok(Self { core: actor.core.clone(), id: actor.id, session, unrecorded: actor.unrecorded.clone() })
+    }
+
     fn stream(&self) -> StreamId {
         StreamId::Session(self.id)
     }
@@ -432,8 +442,6 @@ impl Turn {
             return Ok(None);
         }
         for _ in 0..TRIES {
-            // What is only shown is guarded by no commit, and others may have ended the session since it was kept.
-            self.reload()?;
             let stage = self.stage(&ask.asker, self.core.now_to_close(self.session.at))?;
             let around = stage.around(&self.unrecorded);
             let Decision { events, outcome } = session::show(&self.session.value, ask.presented, &around);
@@ -442,7 +450,10 @@ impl Turn {
             if !events.is_empty() {
                 let unrecorded = self.unrecorded.clone();
                 let recorded = Command::Show { presented: ask.presented, unrecorded };
-                let Some(appended) = self.append(&stage, recorded, events, Vec::new()).await? else { continue };
+                let Some(appended) = self.append(&stage, recorded, events, Vec::new()).await? else {
+                    self.reload()?;
+                    continue;
+                };
                 self.unrecorded.count_refusal(&self.session.value, Denial::Superseded);
                 self.keep(&appended);
             } else if superseded {

@@ -221,3 +221,136 @@ impl<S: Store> StoreRead for WriteBehind<S> {
         self.store.bytes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::State;
+    use crate::domain::account::Name;
+    use crate::domain::ids::Hash;
+    use crate::domain::time::Timestamp;
+    use crate::journal::memory_store::MemoryStore;
+    use crate::journal::packed_lines::unpack;
+    use proptest::prelude::*;
+
+    fn record(version: u64) -> Arc<Folded> {
+        let state = State::Name(Name::Free);
+        Arc::new(Folded { version, prev: Hash([7; 32]), at: Timestamp(0), position: version, state })
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Take(Vec<(u8, Option<u64>)>),
+        Write,
+        Get(u8),
+        Scan(bool, Option<u8>, usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let key = 0..12_u8;
+        prop_oneof![
+            prop::collection::vec((key.clone(), prop::option::weighted(0.7, 1..9_u64)), 1..6).prop_map(Step::Take),
+            Just(Step::Write),
+            key.clone().prop_map(Step::Get),
+            (any::<bool>(), prop::option::of(key), 0..5_usize)
+                .prop_map(|(half, after, limit)| Step::Scan(half, after, limit)),
+        ]
+    }
+
+    /// Half of the keys have another prefix.
+    fn key(number: u8) -> Vec<u8> {
+        format!("{}/{number:02}", if number.is_multiple_of(2) { "a" } else { "b" }).into_bytes()
+    }
+
+    fn write(behind: &WriteBehind<MemoryStore>) {
+        behind.store().apply(behind.to_write()).unwrap();
+        behind.written();
+    }
+
+    proptest! {
+        #[test]
+        fn it_shows_what_was_taken_whatever_of_it_is_written(steps in prop::collection::vec(step(), 1..60)) {
+            let behind = WriteBehind::new(MemoryStore::default());
+            let mut model = BTreeMap::<Vec<u8>, u64>::new();
+            for step in steps {
+                match step {
+                    Step::Take(updates) => {
+                        for (number, version) in &updates {
+                            match version {
+                                Some(version) => model.insert(key(*number), *version),
+                                None => model.remove(&key(*number)),
+                            };
+                        }
+                        let value = |version| Value::Record(record(version));
+                        behind.take(updates.into_iter().map(|(number, version)| (key(number), version.map(value))).collect());
+                    }
+                    Step::Write => write(&behind),
+                    Step::Get(number) => {
+                        let expected = model.get(&key(number)).map(|version| record(*version));
+                        prop_assert_eq!(behind.record(&key(number)).unwrap(), expected.clone());
+                        prop_assert_eq!(behind.get(&key(number)).unwrap(), expected.map(|record| Value::Record(record).encode()));
+                    }
+                    Step::Scan(half, after, limit) => {
+                        let prefix: &[u8] = if half { b"a/" } else { b"" };
+                        let after = after.map(key).filter(|after| after.starts_with(prefix));
+                        let behind_it = |key: &Vec<u8>| after.as_ref().is_none_or(|after| key > after);
+                        let expected = model.iter().filter(|(key, _)| key.starts_with(prefix) && behind_it(key)).take(limit);
+                        let expected: Vec<Pair> =
+                            expected.map(|(key, version)| (key.clone(), Value::Record(record(*version)).encode())).collect();
+                        prop_assert_eq!(behind.scan(prefix, after.as_deref(), limit).unwrap(), expected);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn lines_are_packed_with_those_behind_them_and_never_grow_too_long() {
+        let behind = WriteBehind::new(MemoryStore::default());
+        let lines = |number: u8, length: usize| (vec![b'e', b'/', number], Some(Value::Lines(vec![number; length])));
+        behind.take(vec![lines(1, 10)]);
+        behind.take(vec![lines(2, 20)]);
+        behind.take(vec![lines(3, LINES_PER_VALUE - 30)]);
+        behind.take(vec![lines(4, 1)]);
+        write(&behind);
+        behind.take(vec![lines(5, 1)]);
+        write(&behind);
+        let kept = behind.scan(b"e/", None, 10).unwrap();
+        let kept: Vec<(u8, usize)> = kept.iter().map(|(key, value)| (key[2], unpack(value).unwrap().len())).collect();
+        assert_eq!(kept, [(1, LINES_PER_VALUE), (4, 1), (5, 1)]);
+    }
+
+    #[test]
+    fn who_reads_while_it_is_taken_and_written_never_sees_an_older_record_than_before() {
+        const TAKEN: u64 = 20_000;
+        let behind = Arc::new(WriteBehind::new(MemoryStore::default()));
+        behind.take(vec![(key(0), Some(Value::Record(record(0))))]);
+        let reader = behind.clone();
+        let read = std::thread::spawn(move || {
+            let mut seen = 0;
+            while seen < TAKEN {
+                let version = reader.record(&key(0)).unwrap().expect("it is always there").version;
+                assert!(version >= seen, "{version} after {seen}");
+                seen = version;
+            }
+        });
+        for version in 1..=TAKEN {
+            behind.take(vec![(key(0), Some(Value::Record(record(version))))]);
+            if version % 3 == 0 {
+                write(&behind);
+            }
+        }
+        read.join().unwrap();
+    }
+
+    #[test]
+    fn of_records_that_are_kept_decoded_those_of_which_nobody_asks_are_forgotten() {
+        let mut recent = Recent::default();
+        for number in 0..3 * RECORDS_KEPT {
+            recent.keep(number.to_be_bytes().to_vec(), record(1));
+            assert!(recent.newer.len() + recent.older.len() <= 2 * RECORDS_KEPT);
+        }
+        assert!(recent.get(&0_usize.to_be_bytes()).is_none());
+        assert!(recent.get(&(3 * RECORDS_KEPT - 1).to_be_bytes()).is_some());
+    }
+}

@@ -294,7 +294,9 @@ impl Machine {
         let roll_at = self.roll_at.unwrap_or_else(|| limits.on(size).roll_at(config.journal.segment_bytes));
         let (engine, _) = LocalEngine::open(disk, &mut home, master, "countersign/test", roll_at, &*entropy)
             .map_err(|error| error.to_string())?;
-        let engine = engine.keep_room(limits).map_err(|error| error.to_string())?;
+        // A store that is always up, one that is always far behind, and what lies between: whatever a crash leaves of it.
+        let write_store_at = [1, 5, 40, 2000][usize::try_from(self.seed % 4).unwrap()];
+        let engine = engine.keep_room(limits).map_err(|error| error.to_string())?.write_store_at(write_store_at);
         let metrics = Arc::new(Metrics::new());
         let world = World { clock: Arc::new(self.clock.clone()), entropy: entropy.clone(), metrics: metrics.clone() };
         let (keys, sealed) = (engine.keys(), engine.sealed());
