@@ -409,11 +409,12 @@ where
     fn mark(&mut self, clean: bool) -> Result<(), EngineError> {
         self.room.try_again();
         self.once(|engine| {
-            engine.store.write()?;
             if clean {
                 engine.store.flush()?;
                 let given = engine.segments.give_back();
                 given.map_err(|source| EngineError::Io { doing: "closing the open segment", source })?;
+            } else {
+                engine.store.write()?;
             }
             if engine.marked == (engine.segments.mark(), clean) { Ok(()) } else { engine.write_mark(clean) }
         })
