@@ -272,6 +272,7 @@ fn a_store_that_is_behind_is_brought_up() {
     for batch in Teller::new(keys).history().chunks(3) {
         snapshots.push((journal.head(), place.home.store.snapshot()));
         assert!(journal.append(batch.to_vec()).unwrap().iter().all(Result::is_ok));
+        journal.write_behind().unwrap();
     }
     let before = seen(&journal);
     for (applied, snapshot) in snapshots {

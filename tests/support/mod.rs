@@ -61,9 +61,11 @@ pub fn shed(journal: &mut Journal, lines_below: u64) {
     while journal.shed(lines_below, 3).unwrap() {}
 }
 
-/// Appends one commit.
+/// Appends one commit as the writer does: the store is written once somebody was answered.
 pub fn append(journal: &mut Journal, commit: Commit) -> Result<Appended, AppendError> {
-    journal.append(vec![commit]).unwrap().remove(0)
+    let answer = journal.append(vec![commit]).unwrap().remove(0);
+    journal.write_behind().unwrap();
+    answer
 }
 
 /// Fails unless the journal's chain is whole and its store holds exactly what its entries make.

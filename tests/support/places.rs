@@ -42,11 +42,17 @@ pub fn master(seed: u64) -> MasterKey {
     MasterKey::generate(&SeededEntropy::new(seed))
 }
 
+/// When something is written.
+struct Bounds {
+    roll_at: u64,
+    write_store_at: usize,
+}
+
 fn open_on<D, H>(
     disk: D,
     home: &mut H,
     master_seed: u64,
-    roll_at: u64,
+    bounds: Bounds,
     progress: impl FnMut(u64, u64),
 ) -> Result<Opened, String>
 where
@@ -55,8 +61,9 @@ where
     H: StoreHome,
 {
     let entropy = SeededEntropy::new(7);
-    let engine = LocalEngine::open(disk, home, master(master_seed), "test.example/1", roll_at, &entropy);
+    let engine = LocalEngine::open(disk, home, master(master_seed), "test.example/1", bounds.roll_at, &entropy);
     let (engine, found) = engine.map_err(|error| error.to_string())?;
+    let engine = engine.write_store_at(bounds.write_store_at);
     let keys = engine.keys();
     let (journal, caught_up) = Journal::open(Box::new(engine), "n1", progress).map_err(|error| error.to_string())?;
     Ok(Opened { journal, keys, found, caught_up })
@@ -85,7 +92,8 @@ impl Place for OnDisk {
     fn try_open(&mut self) -> Result<Opened, String> {
         let dir = DataDir::prepare(self.root.path()).map_err(|error| error.to_string())?;
         let mut home = SledHome::new(dir.store(), 8 * 1024 * 1024);
-        open_on(dir.disk().clone(), &mut home, 1, ROLL_AT, |_, _| {})
+        let bounds = Bounds { roll_at: ROLL_AT, write_store_at: 2000 };
+        open_on(dir.disk().clone(), &mut home, 1, bounds, |_, _| {})
     }
 
     fn read(&self, path: &str) -> Vec<u8> {
@@ -103,6 +111,8 @@ pub struct InMemory {
     pub home: MemoryHome,
     pub master_seed: u64,
     pub roll_at: u64,
+    /// How far its store may be behind; unless told so, it is always up.
+    pub write_store_at: usize,
 }
 
 /// A store that outlives the journal, and those that were put aside.
@@ -132,7 +142,8 @@ impl StoreHome for MemoryHome {
 impl InMemory {
     /// What is found on `disk`, beside `store`.
     pub fn of(disk: MemoryDisk, store: MemoryStore) -> Self {
-        Self { disk, home: MemoryHome { store, quarantined: Vec::new() }, master_seed: 1, roll_at: ROLL_AT }
+        let home = MemoryHome { store, quarantined: Vec::new() };
+        Self { disk, home, master_seed: 1, roll_at: ROLL_AT, write_store_at: 1 }
     }
 
     /// Writes the number of the layout, as preparing a data directory does; a back-up wants it.
@@ -142,7 +153,8 @@ impl InMemory {
 
     /// Opens, and tells how far the store has come.
     pub fn open_telling(&mut self, progress: impl FnMut(u64, u64)) -> Result<Opened, String> {
-        open_on(self.disk.clone(), &mut self.home, self.master_seed, self.roll_at, progress)
+        let bounds = Bounds { roll_at: self.roll_at, write_store_at: self.write_store_at };
+        open_on(self.disk.clone(), &mut self.home, self.master_seed, bounds, progress)
     }
 
     /// The same place, apart: what happens to one does not happen to the other.
@@ -150,6 +162,7 @@ impl InMemory {
         Self {
             master_seed: self.master_seed,
             roll_at: self.roll_at,
+            write_store_at: self.write_store_at,
             ..Self::of(self.disk.copy(), self.home.store.snapshot())
         }
     }
