@@ -256,7 +256,7 @@ pub(super) fn append(journal: &mut Journal, commit: Commit) -> Result<(), StartE
             error => StartError::new(&error),
         })?;
     }
-    Ok(())
+    journal.write_behind().map_err(|error| StartError::new(&error))
 }
 
 fn tell(found: &Found, metrics: &Metrics) {

@@ -187,13 +187,19 @@ impl<S: Store> CheckedStore<S> {
         self.behind.take(updates);
     }
 
-    /// Writes what waits if that is at least so much, in small entries of the store. An empty store is always written to: one that
-    /// was there and is empty has lost what was in it.
+    /// Writes what waits if that is at least so much, in small entries of the store. To an empty store it is written at once, and for the
+    /// next start to find: one that was there and is empty has lost what was in it.
     ///
     /// # Errors
     /// As [`Self::write`].
     pub fn write_if(&mut self, at_least: usize) -> Result<(), StoreError> {
-        if self.behind.waiting() >= at_least || self.head.applied == 0 { self.write() } else { Ok(()) }
+        if self.head.applied == 0 {
+            self.flush()
+        } else if self.behind.waiting() >= at_least {
+            self.write()
+        } else {
+            Ok(())
+        }
     }
 
     /// Writes what waits in one batch with the new head.

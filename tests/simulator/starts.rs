@@ -3,7 +3,6 @@
 use crate::base::moment;
 use crate::driver::Driver;
 use crate::life::{End, Fault, How, Left};
-use crate::machine::Shared;
 use crate::model::Moment;
 use countersign::actors::{Refused, Unavailable};
 use countersign::app;
@@ -14,7 +13,6 @@ use countersign::domain::system::SystemEvent;
 use countersign::domain::time::{Span, Timestamp};
 use countersign::journal::{Journal, schema};
 use std::io::ErrorKind;
-use std::sync::Arc;
 
 /// Starts that may fail one after the other: no fault is left then.
 const TRIES: u64 = 4;
@@ -104,7 +102,7 @@ impl Driver {
     }
 
     fn leave_store(&mut self, left: Left) {
-        let now = self.machine.store.0.snapshot();
+        let now = self.machine.store.snapshot();
         let store = match left {
             Left::Now => now.snapshot(),
             Left::Nothing => Default::default(),
@@ -117,7 +115,7 @@ impl Driver {
         if self.stores.len() > STORES {
             self.stores.remove(0);
         }
-        self.machine.store = Shared(Arc::new(store));
+        self.machine.store = store;
     }
 
     /// Starts the engine, again where a fault strikes in the start.

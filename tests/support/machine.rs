@@ -21,9 +21,8 @@ use countersign::journal::files::disk::{Disk, DiskFile};
 use countersign::journal::files::memory_disk::MemoryDisk;
 use countersign::journal::files::room::RoomLimits;
 use countersign::journal::files::sealed::SealedSegments;
-use countersign::journal::store::{Change, Pair};
 use countersign::journal::{
-    Engine, History, Journal, Keeper, LocalEngine, MemoryStore, Store, StoreError, StoreHome, StoreRead, schema,
+    Engine, History, Journal, Keeper, LocalEngine, MemoryStore, StoreError, StoreHome, StoreRead, schema,
 };
 use countersign::metrics::Metrics;
 use std::sync::Arc;
@@ -35,43 +34,16 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const CHEAP: Params = Params { m_kib: 64, t: 1, p: 1 };
 
 /// A store that several starts share.
-#[derive(Clone, Default)]
-pub struct Shared(pub Arc<MemoryStore>);
-
-impl StoreRead for Shared {
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(key)
-    }
-
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError> {
-        self.0.scan(prefix, after, limit)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.0.bytes()
-    }
-}
-
-impl Store for Shared {
-    fn apply(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        self.0.apply(changes)
-    }
-
-    fn flush(&self) -> Result<(), StoreError> {
-        self.0.flush()
-    }
-}
-
-struct Home(Shared);
+struct Home(MemoryStore);
 
 impl StoreHome for Home {
-    type Store = Shared;
+    type Store = MemoryStore;
 
     fn was_there(&self) -> bool {
         self.0.bytes() > 0
     }
 
-    fn open(&mut self) -> Result<Shared, StoreError> {
+    fn open(&mut self) -> Result<MemoryStore, StoreError> {
         Ok(self.0.clone())
     }
 
@@ -83,7 +55,7 @@ impl StoreHome for Home {
 /// See the module.
 pub struct Machine {
     pub disk: MemoryDisk,
-    pub store: Shared,
+    pub store: MemoryStore,
     pub clock: ManualClock,
     master: String,
     /// Every start draws from the next one.
@@ -108,7 +80,7 @@ struct ReadAll {
 impl ReadAll {
     fn entries(&self) -> Vec<Vec<u8>> {
         let master = MasterKey::from_text(&self.master).unwrap();
-        let (disk, store) = (self.disk.crash_keeping_everything(), Shared(Arc::default()));
+        let (disk, store) = (self.disk.crash_keeping_everything(), MemoryStore::default());
         let opened = LocalEngine::open(disk, &mut Home(store), master, "", 1 << 30, &SeededEntropy::new(0));
         opened.unwrap().0.read(1).map(|entry| entry.unwrap().event).collect()
     }
@@ -150,7 +122,7 @@ impl Machine {
         ];
         Self {
             disk,
-            store: Shared(Arc::default()),
+            store: MemoryStore::default(),
             clock: ManualClock::new(NOW),
             master: MasterKey::generate(&SeededEntropy::new(seed)).to_text().to_string(),
             seed,
@@ -195,7 +167,7 @@ impl Machine {
     pub fn copy(&self) -> Self {
         Self {
             disk: self.disk.crash_keeping_everything(),
-            store: Shared(Arc::new(self.store.0.snapshot())),
+            store: self.store.snapshot(),
             clock: ManualClock::new(self.clock.wall()),
             master: self.master.clone(),
             seed: self.seed + 1000,
@@ -266,7 +238,7 @@ impl Machine {
 
     /// Takes its store away while it does not run.
     pub fn lose_store(&mut self) {
-        self.store = Shared(Arc::default());
+        self.store = MemoryStore::default();
     }
 
     /// Starts the engine. Must be called inside an actix system.
