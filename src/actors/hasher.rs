@@ -5,18 +5,18 @@
 //! What is done while others wait is handed on a few at a time: see [`finished`].
 
 mod finished;
+mod pace;
 
 use self::finished::Finished;
+use self::pace::Pace;
 use super::vital::Vital;
 use crate::clock::Stopwatch;
-use crate::crypto::{DEEP, FastArgon2, Kernel, Params, Policy, WeakPassword, wipe_stack};
+use crate::crypto::{DEEP, FastArgon2, Kernel, Params, Policy, WeakPassword, scheme_of, wipe_stack};
 use crate::domain::ids::ClientId;
 use crate::domain::time::Span;
 use crate::domain::verifier::Scheme;
 use crate::metrics::{Metrics, whole};
 use std::collections::{HashMap, VecDeque};
-use std::num::NonZeroU64;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tracing::{Instrument, debug_span};
@@ -129,38 +129,6 @@ struct Shared {
     pace: Pace,
     fast: Arc<FastArgon2>,
     metrics: Arc<Metrics>,
-}
-
-/// How long a job takes: the mean in microseconds, in which each of the last sixteen weighs about as much. 0 before the first.
-#[derive(Default)]
-struct Pace(AtomicU64);
-
-impl Pace {
-    fn took(&self, seconds: f64) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a job takes between nothing and minutes"
-        )]
-        let micros = (seconds * 1e6) as u64;
-        // Of two threads that store at the same time one is forgotten, which moves a mean by little.
-        let mean = self.0.load(Relaxed);
-        self.0.store(if mean == 0 { micros } else { (mean * 15 + micros) / 16 }.max(1), Relaxed);
-    }
-
-    /// In seconds; 0 before the first.
-    fn mean(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a job takes minutes at most")]
-        let mean = self.0.load(Relaxed) as f64;
-        mean / 1e6
-    }
-
-    /// How many jobs so many threads do in that time; `None` before the first was done.
-    fn in_time(&self, time: Span, threads: usize) -> Option<usize> {
-        let mean = NonZeroU64::new(self.0.load(Relaxed))?;
-        let micros = u64::try_from(time.0).unwrap_or(0).saturating_mul(1000).saturating_mul(threads as u64);
-        usize::try_from(micros / mean).ok()
-    }
 }
 
 /// A handle to the pool. The pool stops when the last handle is gone.
@@ -303,6 +271,9 @@ fn work(shared: &Shared) {
         if waiting.answer.is_closed() {
             continue;
         }
+        if !takes_as_long(&waiting.job, shared.limits.params) {
+            shared.hand_on();
+        }
         let hashing = Stopwatch::start();
         let done = compute(&mut kernel, &waiting, shared.limits.params);
         let seconds = hashing.seconds();
@@ -317,6 +288,15 @@ fn work(shared: &Shared) {
         shared.finish(waiting.answer, done, waited);
         drop((waiting.job, waiting.password));
         wipe_stack::<DEEP>();
+    }
+}
+
+/// Whether a job takes about as long as most: what is done must not wait for a hash that came from another system.
+fn takes_as_long(job: &Job, params: Params) -> bool {
+    match job {
+        Job::Verify(phc) => scheme_of(phc).is_ok_and(|scheme| scheme == params.scheme()),
+        Job::Dummy(scheme, _) => *scheme == params.scheme(),
+        Job::Hash(_) | Job::Judge(..) => true,
     }
 }
 
@@ -445,13 +425,14 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_follows_the_jobs() {
-        let pace = Pace::default();
-        assert_eq!(pace.in_time(Span::seconds(2), 2), None);
-        pace.took(0.02);
-        assert_eq!(pace.in_time(Span::seconds(2), 2), Some(200));
-        (0..64).for_each(|_| pace.took(0.04));
-        assert!(matches!(pace.in_time(Span::seconds(2), 2), Some(100..=102)));
+    fn nothing_waits_for_a_hash_of_other_parameters_or_from_another_system() {
+        let verify = |phc: &str| Job::Verify(Zeroizing::new(phc.to_owned()));
+        let (salt, hash) = ("AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+        assert!(takes_as_long(&verify(&format!("$argon2id$v=19$m=64,t=1,p=1${salt}${hash}")), CHEAP));
+        assert!(!takes_as_long(&verify(&format!("$argon2id$v=19$m=65536,t=3,p=1${salt}${hash}")), CHEAP));
+        assert!(!takes_as_long(&verify("no hash at all"), CHEAP));
+        assert!(takes_as_long(&Job::Dummy(CHEAP.scheme(), 0), CHEAP));
+        assert!(!takes_as_long(&Job::Dummy(Scheme::Bcrypt { cost: 12 }, 0), CHEAP));
     }
 
     #[actix::test]
