@@ -152,18 +152,26 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn finished(&self) -> MutexGuard<'_, Finished> {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps what is done for those that are done soon, or hands on all there is.
     fn finish(&self, answer: oneshot::Sender<Result<Done, Shed>>, done: Done, waited: f64) {
         let more = !self.queue().waiting.is_empty();
-        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
-        finished.add(answer, done, waited);
-        if !(more && finished.can_wait(self.pace.mean())) {
-            std::mem::take(&mut *finished).hand_on();
+        let can_wait = {
+            let mut finished = self.finished();
+            finished.add(answer, done, waited);
+            more && finished.can_wait(self.pace.mean())
+        };
+        if !can_wait {
+            self.hand_on();
         }
     }
 
     fn hand_on(&self) {
-        let finished = std::mem::take(&mut *self.finished.lock().unwrap_or_else(PoisonError::into_inner));
+        // Whoever is answered need not wait for the lock to be free again.
+        let finished = std::mem::take(&mut *self.finished());
         finished.hand_on();
     }
 }

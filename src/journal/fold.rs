@@ -1,7 +1,7 @@
 //! From entries to states and look-ups: the same steps for a batch being appended and for a journal being rebuilt.
 
 use super::keys;
-use super::packed_lines::LINES_PER_VALUE;
+use super::packed_lines::{ENTRIES_IN_LINES, LINES_PER_VALUE};
 use super::store::{StoreError, Update, Value};
 use crate::domain::ids::{Hash, Position, StreamId, Version};
 use crate::domain::time::Timestamp;
@@ -127,7 +127,7 @@ impl Draft {
 
     /// How much it is, in small entries of the store: a value of lines is as long as many of them.
     pub fn size(&self) -> usize {
-        self.streams.len() + self.index.len() + self.lines.len() * (LINES_PER_VALUE / 1024)
+        self.streams.len() + self.index.len() + self.lines.len() * ENTRIES_IN_LINES
     }
 
     /// What it changes in the store, and the new heads.

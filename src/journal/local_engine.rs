@@ -17,6 +17,7 @@ use super::files::sealed::SealedSegments;
 use super::files::segments::{Prepared, Segments};
 use super::files::start::{Started, start};
 use super::key_file::{KeyFile, Keys, KeysError};
+use super::repair::mark_of;
 use super::store::{Store, StoreError, StoreRead, Update};
 use crate::crypto::MasterKey;
 use crate::domain::ids::{Hash, Owner, Position};
@@ -137,8 +138,7 @@ impl<D: Disk, S: Store> LocalEngine<D, S> {
         entropy: &dyn Entropy,
     ) -> Result<(Self, Found), EngineOpenError> {
         let (store, quarantined) = open_store(&disk, home)?;
-        let store_mark = Some(store.taken().clone()).filter(|frontier| frontier.size() > 0);
-        let store_mark = store_mark.map(|frontier| Mark { position: frontier.size(), root: frontier.root() });
+        let store_mark = (store.taken().size() > 0).then(|| mark_of(store.taken()));
         let Started { segments, anchor, recovered } = start(&disk, origin, store_mark)?;
         // Without entries no key is needed by any: a crash while a journal was begun leaves at most keys that nobody used.
         let (store, quarantined) = match quarantined {

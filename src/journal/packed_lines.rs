@@ -7,6 +7,8 @@ use zstd::bulk::{Compressor, decompress};
 
 /// Text of lines kept under one key of the store, in bytes: larger values cost sled more than they save.
 pub const LINES_PER_VALUE: usize = 32 * 1024;
+/// A value of lines is as long as so many small entries of the store.
+pub(super) const ENTRIES_IN_LINES: usize = LINES_PER_VALUE / 1024;
 /// No value has more text: one line too long for the others stands alone.
 const MOST: usize = 4 * LINES_PER_VALUE;
 /// The quickest level: the next ones save nothing on so little text.

@@ -6,14 +6,11 @@
 //! State records that were looked up of late are kept decoded.
 
 use super::fold::Folded;
-use super::packed_lines::LINES_PER_VALUE;
+use super::packed_lines::{ENTRIES_IN_LINES, LINES_PER_VALUE};
 use super::store::{Change, Pair, Store, StoreError, StoreRead, Update, Value, pages_after};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-
-/// A value of lines is as long as so many records.
-const RECORDS_IN_LINES: usize = LINES_PER_VALUE / 1024;
 
 /// State records kept decoded: at least so many, at most twice as many, of about a kilobyte each.
 const RECORDS_KEPT: usize = 4096;
@@ -85,7 +82,7 @@ impl Waiting {
             return;
         }
         self.last_lines = Some(key.clone());
-        self.put(key, Some(Value::Lines(lines)), RECORDS_IN_LINES);
+        self.put(key, Some(Value::Lines(lines)), ENTRIES_IN_LINES);
     }
 }
 

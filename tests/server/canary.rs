@@ -73,7 +73,7 @@ fn plan(format: &str) -> Plan {
     plan.set("passwords.strangers_total", "100000").set("passwords.strangers_per_network", "100000")
 }
 
-/// The server after an end that left a torn line behind and a store that cannot be used.
+/// The server after an end that left a torn line behind.
 fn torn(server: Server) -> Server {
     let stopped = server.stopped();
     let journal = stopped.data_dir().join("journal");
@@ -84,6 +84,12 @@ fn torn(server: Server) -> Server {
     let line = whole.lines().rfind(|line| line.contains(walk::CLIENT)).unwrap();
     text.extend(&line.as_bytes()[..line.len() - 9]);
     fs::write(&open, text).unwrap();
+    stopped.start()
+}
+
+/// The server after an end that left a store behind that cannot be used.
+fn without_its_store(server: Server) -> Server {
+    let stopped = server.stopped();
     for entry in fs::read_dir(stopped.data_dir().join("store")).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() {
@@ -108,6 +114,11 @@ fn walk_and_search(format: &str) {
             0 => {
                 server.kill();
                 torn(server)
+            }
+            // An end in good order, so that all of the store is on disk.
+            1 => {
+                assert_eq!(server.terminate(), Some(0));
+                without_its_store(server)
             }
             _ => {
                 assert_eq!(server.terminate(), Some(0));
