@@ -20,8 +20,8 @@ use std::sync::Arc;
 /// See the module.
 pub struct Chain {
     pub id: SessionId,
-    session: Versioned<Session>,
-    gate: Versioned<Gate>,
+    session: Versioned<Arc<Session>>,
+    gate: Versioned<Arc<Gate>>,
     client: Versioned<Arc<Client>>,
     brakes: Versioned<Brakes>,
     asker: Asker,
@@ -85,7 +85,8 @@ impl Chain {
                 event: Event::Session(event.clone()),
                 command: command.take(),
             };
-            self.session.value = session::apply(Some(self.session.value.clone()), event, &recorded).unwrap();
+            let before = Some(Arc::unwrap_or_clone(self.session.value.clone()));
+            self.session.value = Arc::new(session::apply(before, event, &recorded).unwrap());
             self.session.at = now;
         }
         decision.events

@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::crypto::{Claims, Keyring, SigningKey, SigningPart, Typ, UnverifiedAccessToken, mint};
+use countersign::crypto::{Claims, Keyring, SigningKey, SigningPart, Typ, mint};
 use countersign::domain::ids::{SessionId, TokenId};
 use countersign::domain::keys::{KeyStatus, SigningAlg};
 use countersign::domain::time::Timestamp;
@@ -171,9 +171,7 @@ fn judge(keys: Keys) -> (Work, Work) {
         let tokens: Vec<_> = (0..times).map(|_| keys.token()).collect();
         let began = of_this_thread();
         for token in &tokens {
-            let token = UnverifiedAccessToken::parse(token).expect("it is one");
-            let key = keyring.verifying(token.kid()).expect("its key is there");
-            black_box(token.verify(key).expect("it was signed a moment ago"));
+            black_box(keyring.believe(token).expect("it was signed a moment ago"));
         }
         of_this_thread() - began
     };

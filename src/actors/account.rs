@@ -73,7 +73,7 @@ pub struct FinishLogin {
     /// What kind of login it is.
     pub kind: LoginKind,
     /// The gate as it was before the password work.
-    pub gate: Versioned<Gate>,
+    pub gate: Versioned<Arc<Gate>>,
     /// The client as it was before the password work.
     pub client: Versioned<Arc<Client>>,
     /// The brakes as they were before the password work.
@@ -96,9 +96,9 @@ pub struct LoggedIn {
     /// The session's id.
     pub id: SessionId,
     /// The session.
-    pub session: Session,
+    pub session: Arc<Session>,
     /// The gate it was decided on.
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     /// The client it was decided on.
     pub client: Arc<Client>,
     /// Whether it comes from where the account was never used.

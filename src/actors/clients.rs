@@ -6,7 +6,7 @@ use super::tokens::{Issued, Tokens};
 use crate::crypto::{Claims, constant_time_eq, sha256};
 use crate::domain::client::{Client, ClientType, Grant, IssueToken, Usage, UseEvent};
 use crate::domain::command::Command;
-use crate::domain::context::Context;
+use crate::domain::context::{Context, SealedAt};
 use crate::domain::denial::Denial;
 use crate::domain::ids::{ClientId, Owner, StreamId};
 use crate::domain::tally::Seen;
@@ -15,6 +15,7 @@ use crate::domain::{Decision, Event, Expected, Proposal, client};
 use crate::journal::{Appended, Versioned};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+use zeroize::Zeroizing;
 
 /// The field under which the digest of a client's secret is sealed.
 pub(super) const SECRET_FIELD: &str = "secret";
@@ -40,12 +41,17 @@ pub struct Clients {
     tokens: Tokens,
     /// Refusals so far, with those that were not recorded. Its size is bounded by the clients there are.
     seen: Arc<Mutex<HashMap<ClientId, Seen<Denial>>>>,
+    /// Digests of secrets that were unsealed, until the secret is another: a client shows it with every request.
+    unsealed: Arc<Mutex<HashMap<ClientId, Unsealed>>>,
 }
+
+/// A digest of a secret, and from what it was unsealed.
+type Unsealed = (SealedAt, Zeroizing<Vec<u8>>);
 
 impl Clients {
     /// A handle.
     pub fn new(core: Arc<Core>, tokens: Tokens) -> Self {
-        Self { core, tokens, seen: Arc::default() }
+        Self { core, tokens, seen: Arc::default(), unsealed: Arc::default() }
     }
 
     /// The client of an id, as it is now.
@@ -72,12 +78,12 @@ impl Clients {
             (ClientType::Public, None) => None,
             // FusionAuth's clients may send a secret that they need not have, and then it must be right.
             (ClientType::Public, Some(secret)) if state.value.secret.is_some() => {
-                (!self.is_right(&state.value, secret)?).then_some(Denial::ClientSecretWrong)
+                (!self.is_right(id, &state.value, secret)?).then_some(Denial::ClientSecretWrong)
             }
             (ClientType::Public, Some(_)) => Some(Denial::ClientSecretUnexpected),
             (ClientType::Confidential, None) => Some(Denial::ClientSecretMissing),
             (ClientType::Confidential, Some(secret)) => {
-                (!self.is_right(&state.value, secret)?).then_some(Denial::ClientSecretWrong)
+                (!self.is_right(id, &state.value, secret)?).then_some(Denial::ClientSecretWrong)
             }
         };
         match denial {
@@ -86,13 +92,22 @@ impl Clients {
         }
     }
 
-    fn is_right(&self, client: &Client, secret: &str) -> Result<bool, Refused> {
+    fn is_right(&self, id: &ClientId, client: &Client, secret: &str) -> Result<bool, Refused> {
         let Some(sealed) = &client.secret else { return Ok(false) };
+        let shown = sha256(secret.as_bytes());
+        let unsealed = || self.unsealed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((from, digest)) = unsealed().get(id)
+            && from == sealed
+        {
+            return Ok(constant_time_eq(digest, &shown));
+        }
         let digest = self.core.keys.seal().open(sealed.commit, SECRET_FIELD, &sealed.sealed).map_err(|error| {
             tracing::error!(%error, "the sealed digest of a client secret does not open");
             Unavailable::Fault
         })?;
-        Ok(constant_time_eq(&digest, &sha256(secret.as_bytes())))
+        let right = constant_time_eq(&digest, &shown);
+        unsealed().insert(id.clone(), (sealed.clone(), digest));
+        Ok(right)
     }
 
     /// Refuses something to a client that is known, and records it as far as refusals are recorded.

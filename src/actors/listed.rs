@@ -14,7 +14,7 @@ pub struct Listed {
     /// Its id.
     pub id: SessionId,
     /// What is known of it.
-    pub session: Session,
+    pub session: Arc<Session>,
     /// Whether it goes on.
     pub open: bool,
     /// Who used it last; `None` where nobody told, or the account is erased.

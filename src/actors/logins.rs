@@ -92,7 +92,7 @@ struct Before {
     id: AccountId,
     /// Its first login id.
     name: NameHash,
-    gate: Versioned<Gate>,
+    gate: Versioned<Arc<Gate>>,
     client: AuthenticatedClient,
     /// Whether that is where somebody logs in who is not registered where he asked.
     elsewhere: bool,

@@ -51,7 +51,7 @@ pub struct Shown {
     pub account: AccountId,
     /// Its login ids, with a space between: no password may be like one of them.
     pub login: Option<String>,
-    gate: Versioned<Gate>,
+    gate: Versioned<Arc<Gate>>,
 }
 
 impl Passwords {

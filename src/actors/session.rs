@@ -134,9 +134,9 @@ pub struct Redeemed {
     /// What was granted.
     pub granted: RefreshGranted,
     /// The session.
-    pub session: Session,
+    pub session: Arc<Session>,
     /// The gate it was decided on.
-    pub gate: Gate,
+    pub gate: Arc<Gate>,
     /// The client it was decided on.
     pub client: Arc<Client>,
 }
@@ -157,7 +157,7 @@ pub struct End {
 
 /// Introspect a refresh token of this session, asked by its own client.
 #[derive(Message)]
-#[rtype(result = "Result<Option<Session>, Halt>")]
+#[rtype(result = "Result<Option<Arc<Session>>, Halt>")]
 pub struct Show {
     /// The generation in the token.
     pub presented: Generation,
@@ -208,13 +208,13 @@ atomic!(ExpireIfDue, turn, message, turn.expire(message));
 struct Turn {
     core: Arc<Core>,
     id: SessionId,
-    session: Versioned<Session>,
+    session: Versioned<Arc<Session>>,
     unrecorded: Unrecorded,
 }
 
 /// What one try of a decision stands on besides the session.
 struct Stage {
-    gate: Versioned<Gate>,
+    gate: Versioned<Arc<Gate>>,
     client: Versioned<Arc<Client>>,
     brakes: Versioned<Brakes>,
     now: Timestamp,
@@ -437,7 +437,7 @@ impl Turn {
         Err(Unavailable::Conflict.into())
     }
 
-    async fn show(&mut self, ask: Show) -> Result<Option<Session>, Halt> {
+    async fn show(&mut self, ask: Show) -> Result<Option<Arc<Session>>, Halt> {
         if ask.client != self.session.value.client || self.core.held.reason(self.id).is_some() {
             return Ok(None);
         }

@@ -226,7 +226,7 @@ impl Sessions {
     ///
     /// # Errors
     /// Where the store cannot be read.
-    pub fn named_by(&self, token: &str) -> Result<Option<(SessionId, Session)>, Refused> {
+    pub fn named_by(&self, token: &str) -> Result<Option<(SessionId, Arc<Session>)>, Refused> {
         let Ok(token) = self.verify(token) else { return Ok(None) };
         Ok(self.core.reader.session(token.session)?.map(|session| (token.session, session.value)))
     }
@@ -240,10 +240,10 @@ impl Sessions {
         token: &str,
         bearer: &Bearer,
         asker: Asker,
-    ) -> Result<Option<(SessionId, Session)>, Refused> {
+    ) -> Result<Option<(SessionId, Arc<Session>)>, Refused> {
         let Ok(token) = self.verify(token) else { return Ok(None) };
         let Some(session) = self.core.reader.session(token.session)? else { return Ok(None) };
-        let client = session.value.client;
+        let client = session.value.client.clone();
         let state = self.core.reader.client(&client)?.ok_or(Unavailable::Fault)?;
         if !bearer.may_show(&client, &state.value) {
             return Ok(None);
@@ -264,7 +264,7 @@ impl Sessions {
         token: &str,
         client: &AuthenticatedClient,
         asker: Asker,
-    ) -> Result<Option<(SessionId, Session)>, Refused> {
+    ) -> Result<Option<(SessionId, Arc<Session>)>, Refused> {
         let Ok(token) = self.verify(token) else { return Ok(None) };
         // Nothing is called active by a clock that is not believed.
         self.core.now(Timestamp::default())?;

@@ -5,13 +5,13 @@ mod claims;
 mod seen;
 
 pub use claims::{Claims, PLAIN_TYP, TYP, Typ, mint};
+pub(super) use seen::Seen;
 
 use super::signing::{Jwk, JwkError};
 use crate::domain::keys::SigningAlg;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey};
-use seen::Seen;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use std::fmt;
@@ -60,11 +60,10 @@ impl AccessTokenError {
     }
 }
 
-/// The public half of a signing key, decoded once and kept, with what it was found to have signed.
+/// The public half of a signing key, decoded once and kept.
 pub struct VerifyingKey {
     alg: SigningAlg,
     key: DecodingKey,
-    seen: Seen,
 }
 
 impl VerifyingKey {
@@ -80,7 +79,7 @@ impl VerifyingKey {
             PublicBytes::Ed25519(public) => DecodingKey::from_ed_der(&public),
             PublicBytes::Rsa { n, e } => DecodingKey::from_rsa_raw_components(&n, &e),
         };
-        Ok(Self { alg: jwk.alg, key, seen: Seen::default() })
+        Ok(Self { alg: jwk.alg, key })
     }
 
     /// The one algorithm whose signatures it believes.
@@ -165,14 +164,23 @@ impl<'a> UnverifiedAccessToken<'a> {
     /// # Errors
     /// [`AccessTokenError`]; anything after `BadSignature` in its list is about a token that the key did sign.
     pub fn verify(&self, key: &VerifyingKey) -> Result<Claims, AccessTokenError> {
-        let payload = self.verified_payload(key)?;
-        if !matches!(self.typ(), Some(TYP | PLAIN_TYP)) {
-            return Err(AccessTokenError::WrongType);
-        }
-        serde_json::from_slice(&payload).map_err(|_| AccessTokenError::BadClaims)
+        self.is_signed_by(key)?;
+        believed_claims(self.payload)
     }
 
-    fn verified_payload(&self, key: &VerifyingKey) -> Result<Vec<u8>, AccessTokenError> {
+    /// Whether `key` signed it and it is an access token, without what it says.
+    ///
+    /// # Errors
+    /// As [`Self::verify`].
+    pub(super) fn is_signed_by(&self, key: &VerifyingKey) -> Result<(), AccessTokenError> {
+        self.judge_signature(key)?;
+        match self.typ() {
+            Some(TYP | PLAIN_TYP) => Ok(()),
+            _ => Err(AccessTokenError::WrongType),
+        }
+    }
+
+    fn judge_signature(&self, key: &VerifyingKey) -> Result<(), AccessTokenError> {
         if self.alg != key.alg {
             return Err(AccessTokenError::WrongAlg);
         }
@@ -181,12 +189,24 @@ impl<'a> UnverifiedAccessToken<'a> {
             SigningAlg::EdDsa => Algorithm::EdDSA,
             SigningAlg::Rs256 => Algorithm::RS256,
         };
-        let verify = || jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), &key.key, alg) == Ok(true);
-        if !key.seen.or_verify(self.signed, self.signature, verify) {
+        if jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), &key.key, alg) != Ok(true) {
             return Err(AccessTokenError::BadSignature);
         }
-        URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| AccessTokenError::Malformed)
+        Ok(())
     }
+}
+
+/// What a token says of which [`UnverifiedAccessToken::is_signed_by`] held.
+///
+/// # Errors
+/// [`AccessTokenError::BadClaims`], and [`AccessTokenError::Malformed`] for what is no token.
+pub(super) fn claims_of_believed(token: &str) -> Result<Claims, AccessTokenError> {
+    believed_claims(token.split('.').nth(1).ok_or(AccessTokenError::Malformed)?)
+}
+
+fn believed_claims(payload: &str) -> Result<Claims, AccessTokenError> {
+    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| AccessTokenError::Malformed)?;
+    serde_json::from_slice(&payload).map_err(|_| AccessTokenError::BadClaims)
 }
 
 impl fmt::Debug for UnverifiedAccessToken<'_> {

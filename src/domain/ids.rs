@@ -99,9 +99,16 @@ impl ClientId {
 impl FromStr for ClientId {
     type Err = InvalidId;
     fn from_str(text: &str) -> Result<Self, InvalidId> {
+        text.to_owned().try_into()
+    }
+}
+
+impl TryFrom<String> for ClientId {
+    type Error = InvalidId;
+    fn try_from(text: String) -> Result<Self, InvalidId> {
         let legal = |b: u8| b.is_ascii_alphanumeric() || b"._~-".contains(&b);
         if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
-            Ok(Self(text.to_owned()))
+            Ok(Self(text))
         } else {
             Err(InvalidId("a client id is 1 to 64 characters of A-Z a-z 0-9 . _ ~ -".to_owned()))
         }
@@ -110,8 +117,7 @@ impl FromStr for ClientId {
 
 impl<'de> Deserialize<'de> for ClientId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.try_into().map_err(serde::de::Error::custom)
     }
 }
 

@@ -122,14 +122,14 @@ pub enum State {
     System(Arc<System>),
     /// Of an `account:ID` stream.
     Account(Account),
-    /// Of a `gate:ID` stream.
-    Gate(Gate),
+    /// Of a `gate:ID` stream. Shared, as the server's own.
+    Gate(Arc<Gate>),
     /// Of a `client:ID` stream. Shared, as the server's own.
     Client(Arc<Client>),
     /// Of a `use:ID` stream.
     Use(Usage),
-    /// Of a `session:ID` stream.
-    Session(Session),
+    /// Of a `session:ID` stream. Shared, as the server's own.
+    Session(Arc<Session>),
     /// Of an `evidence:ID` stream.
     Evidence(Evidence),
     /// Of a `name:H` stream.
@@ -218,12 +218,12 @@ pub fn apply(state: Option<State>, recorded: &Recorded) -> Result<State, Impossi
     Ok(match (&recorded.event, &recorded.stream) {
         (Event::System(event), StreamId::System) => fold!(System, event, shared(system::apply)),
         (Event::Account(event), StreamId::Account(_)) => fold!(Account, event, account::apply),
-        (Event::Gate(event), StreamId::Gate(_)) => fold!(Gate, event, gate::apply),
+        (Event::Gate(event), StreamId::Gate(_)) => fold!(Gate, event, shared(gate::apply)),
         (Event::Client(event), StreamId::Client(_)) => fold!(Client, event, shared(client::apply)),
         (Event::Use(event), StreamId::Use(_)) => {
             fold!(Use, event, |before, event, recorded| Ok(client::apply_use(before, event, recorded)))
         }
-        (Event::Session(event), StreamId::Session(_)) => fold!(Session, event, session::apply),
+        (Event::Session(event), StreamId::Session(_)) => fold!(Session, event, shared(session::apply)),
         (Event::Evidence(event), StreamId::Evidence(_)) => {
             fold!(Evidence, event, |before, event, recorded| Ok(evidence::apply(before, event, recorded)))
         }

@@ -109,16 +109,16 @@ struct Past<'a, S> {
 }
 
 impl<S: Fn(&StreamId, Moment) -> Option<State>> Past<'_, S> {
-    fn gate(&self, id: AccountId, moment: Moment) -> Option<Gate> {
+    fn gate(&self, id: AccountId, moment: Moment) -> Option<Arc<Gate>> {
         match (self.states)(&StreamId::Gate(id), moment)? {
             State::Gate(gate) => Some(gate),
             _ => None,
         }
     }
 
-    fn client(&self, id: &ClientId, moment: Moment) -> Option<Client> {
+    fn client(&self, id: &ClientId, moment: Moment) -> Option<Arc<Client>> {
         match (self.states)(&StreamId::Client(id.clone()), moment)? {
-            State::Client(client) => Some(Arc::unwrap_or_clone(client)),
+            State::Client(client) => Some(client),
             _ => None,
         }
     }

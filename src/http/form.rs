@@ -26,15 +26,15 @@ impl Form {
                 "send the parameters as application/x-www-form-urlencoded in the body".to_owned(),
             ));
         }
+        let body = str::from_utf8(body).map_err(|_| not_utf8())?;
         let mut form = BTreeMap::new();
-        for (number, pair) in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
+        for (number, pair) in body.split('&').filter(|pair| !pair.is_empty()).enumerate() {
             if number == PARAMETERS {
                 return Err(Why::Malformed(format!("more than {PARAMETERS} parameters")));
             }
-            let split = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
-            let (name, value) = (&pair[..split], pair.get(split + 1..).unwrap_or_default());
-            let name = decode(name).ok_or_else(not_utf8)?.to_string();
-            let value = decode(value).ok_or_else(not_utf8)?;
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let name = decode(name.as_bytes()).ok_or_else(not_utf8)?.to_string();
+            let value = decode(value.as_bytes()).ok_or_else(not_utf8)?;
             if form.contains_key(&name) {
                 return Err(Why::Malformed("a parameter stands twice in the body".to_owned()));
             }
@@ -87,9 +87,13 @@ fn not_utf8() -> Why {
 
 /// Decodes one name or value; `None` where it is not UTF-8.
 pub fn decode(text: &[u8]) -> Option<Zeroizing<String>> {
-    let spaced: Zeroizing<Vec<u8>> =
-        Zeroizing::new(text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect());
-    let decoded: Vec<u8> = percent_decode(&spaced).collect();
+    let decoded: Vec<u8> = if text.contains(&b'+') || text.contains(&b'%') {
+        let spaced: Zeroizing<Vec<u8>> =
+            Zeroizing::new(text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect());
+        percent_decode(&spaced).collect()
+    } else {
+        text.to_vec()
+    };
     String::from_utf8(decoded).ok().map(Zeroizing::new)
 }
 

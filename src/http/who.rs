@@ -9,7 +9,7 @@ use crate::domain::client::{Client, Profile};
 use crate::domain::context::ToldBy;
 use crate::domain::denial::Denial;
 use crate::domain::ids::RequestId;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, USER_AGENT};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, USER_AGENT};
 use actix_web::{HttpMessage, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,6 +17,9 @@ use ipnet::IpNet;
 use std::net::IpAddr;
 use zeroize::Zeroizing;
 
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_USER_AGENT: HeaderName = HeaderName::from_static("x-forwarded-user-agent");
+const DEVICE_ID: HeaderName = HeaderName::from_static("x-device-id");
 /// Client ids and secrets have at most this many bytes.
 const CREDENTIAL_LIMIT: usize = 512;
 /// Addresses of `X-Forwarded-For` that are looked at, from the nearest on.
@@ -113,14 +116,14 @@ impl Caller {
     /// Reads it. `proxies` are believed about who connected to them.
     pub fn of(request: &HttpRequest, doors: &Doors) -> Self {
         let headers = &*headers(request);
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(cut);
+        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(cut);
         let socket = request.peer_addr().map(|address| address.ip().to_canonical());
         let forwarded = forwarded(headers);
         let (peer, told_address) = resolve(socket, &forwarded, &doors.settings.trusted_proxies);
         let told = Person {
             address: told_address,
-            user_agent: text("x-forwarded-user-agent"),
-            device: text("x-device-id"),
+            user_agent: text(FORWARDED_USER_AGENT),
+            device: text(DEVICE_ID),
             device_name: None,
         };
         Self {
@@ -166,7 +169,7 @@ impl Caller {
 /// The addresses of all `X-Forwarded-For` headers, nearest first. What lies behind a malformed entry, or further away than
 /// proxies can be, is left out: anybody can write there.
 fn forwarded(headers: &HeaderMap) -> Vec<IpAddr> {
-    let lists: Vec<_> = headers.get_all("x-forwarded-for").map(|value| value.to_str().unwrap_or_default()).collect();
+    let lists: Vec<_> = headers.get_all(FORWARDED_FOR).map(|value| value.to_str().unwrap_or_default()).collect();
     let nearest_first = lists.iter().rev().flat_map(|list| list.rsplit(','));
     nearest_first.map_while(|text| parse_address(text.trim())).take(FORWARDED_LIMIT).collect()
 }
@@ -206,7 +209,7 @@ pub async fn authenticate_or_name(
         let asker = Caller::of(request, doors).through(&state.value, false);
         return Ok((AuthenticatedClient { id, state, by_secret: false }, asker));
     }
-    authenticate(request, doors, form).await
+    authenticate_by(credentials, request, doors).await
 }
 
 /// Authenticates the client of a request, and says who asks through it.
@@ -218,8 +221,15 @@ pub async fn authenticate(
     doors: &Doors,
     form: &Form,
 ) -> Result<(AuthenticatedClient, Asker), Why> {
+    authenticate_by(Credentials::read(&headers(request), form)?, request, doors).await
+}
+
+async fn authenticate_by(
+    credentials: Credentials,
+    request: &HttpRequest,
+    doors: &Doors,
+) -> Result<(AuthenticatedClient, Asker), Why> {
     let services = doors.services()?;
-    let credentials = Credentials::read(&headers(request), form)?;
     let caller = Caller::of(request, doors);
     let Some((id, state)) = services.clients.find(&credentials.id).map_err(Why::Refused)? else {
         services.core.metrics.client_refusals_total.with_label_values(&[Denial::ClientUnknown.code()]).inc();
@@ -235,7 +245,7 @@ pub async fn authenticate(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderValue;
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
@@ -272,7 +282,7 @@ mod tests {
         let read = |lists: &[&str]| {
             let mut headers = HeaderMap::new();
             for list in lists {
-                headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(list).unwrap());
+                headers.append(FORWARDED_FOR, HeaderValue::from_str(list).unwrap());
             }
             forwarded(&headers)
         };

@@ -2,6 +2,7 @@
 
 use crate::domain::IndexKey;
 use crate::domain::ids::{AccountId, ClientId, Position, SessionId, StreamId, TokenId};
+use std::io::Write;
 use uuid::Uuid;
 
 /// The prefix of all state records.
@@ -9,7 +10,12 @@ pub const STATES: &[u8] = b"s/";
 
 /// `s/stream`: a state record.
 pub fn state(stream: &StreamId) -> Vec<u8> {
-    format!("s/{stream}").into_bytes()
+    // Long enough for any but the longest names of clients: a look-up makes one.
+    let mut key = Vec::with_capacity(64);
+    key.extend_from_slice(STATES);
+    // A vector takes whatever is written to it.
+    let _ = write!(key, "{stream}");
+    key
 }
 
 /// The prefix of all state records of a kind of stream.

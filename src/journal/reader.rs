@@ -107,12 +107,13 @@ impl Reader {
             return Ok(self.hot.get(stream));
         }
         let folded = read_folded(&*self.store, stream)?;
-        Ok(folded.filter(|folded| !folded.is_archived(self.hot.archived_through())))
+        let is_archived = |folded: &Folded| folded.state.is_over() && folded.is_archived(self.hot.archived_through());
+        Ok(folded.filter(|folded| !is_archived(folded)))
     }
 
     lookup!(
         /// A session.
-        session, SessionId, StreamId::Session, Session, Session
+        session, SessionId, StreamId::Session, Session, Arc<Session>
     );
     lookup!(
         /// What was recorded of an archived session.
@@ -120,7 +121,7 @@ impl Reader {
     );
     lookup!(
         /// The gate of an account.
-        gate, AccountId, StreamId::Gate, Gate, Gate
+        gate, AccountId, StreamId::Gate, Gate, Arc<Gate>
     );
     lookup!(
         /// An account.

@@ -56,10 +56,12 @@ fn befores(samples: &[(&str, Envelope)]) -> Vec<Option<State>> {
     }
     if let State::Session(session) = begun {
         for (generation, parent) in [(4, None), (5, Some(4))] {
-            before.push(Some(State::Session(Session { generation, parent, ..session.clone() })));
+            let session = Session::clone(&session);
+            before.push(Some(State::Session(Arc::new(Session { generation, parent, ..session }))));
         }
         let last_in_full = Some(LastInFull { who: Tag([0x4d; 8]), version: 1 });
-        before.push(Some(State::Session(Session { generation: 4, last_in_full, ..session })));
+        let session = Arc::unwrap_or_clone(session);
+        before.push(Some(State::Session(Arc::new(Session { generation: 4, last_in_full, ..session }))));
     }
     before
 }

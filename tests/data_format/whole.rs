@@ -89,9 +89,14 @@ fn only_what_format_2_says(mut folded: Folded) -> Folded {
     match &mut folded.state {
         State::Account(account) => account.last_login_at = None,
         // Where the password was replaced.
-        State::Gate(gate) if gate.password.password > 1 => gate.password_set_at = Timestamp::default(),
+        State::Gate(gate) if gate.password.password > 1 => {
+            Arc::make_mut(gate).password_set_at = Timestamp::default();
+        }
         State::Client(client) => Arc::make_mut(client).created_at = Timestamp::default(),
-        State::Session(session) => (session.in_full, session.used_by) = (None, None),
+        State::Session(session) => {
+            let session = Arc::make_mut(session);
+            (session.in_full, session.used_by) = (None, None);
+        }
         _ => {}
     }
     folded

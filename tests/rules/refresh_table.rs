@@ -326,6 +326,7 @@ fn the_last_generation_is_not_followed_by_the_first() {
     let stream = countersign::domain::ids::StreamId::Session(given.session);
     let states = given.streams.get_mut(&stream).unwrap();
     let countersign::domain::State::Session(state) = &mut states[0] else { panic!("a session") };
+    let state = std::sync::Arc::make_mut(state);
     (state.generation, state.parent) = (Generation::MAX, Some(Generation::MAX - 1));
     given
         .when(refresh(Generation::MAX))

@@ -390,7 +390,7 @@ impl Running {
         redeemed
     }
 
-    pub fn session(&self, id: SessionId) -> Session {
+    pub fn session(&self, id: SessionId) -> Arc<Session> {
         self.services.core.reader.session(id).unwrap().unwrap().value
     }
 

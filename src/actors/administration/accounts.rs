@@ -17,6 +17,7 @@ use crate::domain::{Event, Expected, Proposal};
 use crate::entropy::uuid_v7;
 use crate::journal::{Commit, Versioned};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// A password to be set.
@@ -82,7 +83,7 @@ pub struct Account {
     /// What apps keep about the person, opened: a JSON object.
     pub profile: Option<String>,
     /// Who may have sessions of it: its version is the account's, for those who change it.
-    pub gate: Versioned<Gate>,
+    pub gate: Versioned<Arc<Gate>>,
     /// What its logins have left.
     pub state: account::Account,
 }

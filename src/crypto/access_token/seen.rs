@@ -1,6 +1,6 @@
-//! Tokens whose signature one key was found to have made. Who lets tokens be introspected asks for the same ones again and again,
-//! and the signature is most of the work of an answer. That a key made a signature stays true for ever; whether the token
-//! is good for anything is asked each time, elsewhere.
+//! Tokens that were found to be signed. Who lets tokens be introspected asks for the same ones again and again, and the signature is most of
+//! the work of an answer. That a key made a signature stays true for ever; whether the token is good for anything is asked each
+//! time, elsewhere.
 
 use crate::crypto::sha256;
 use std::collections::HashSet;
@@ -19,12 +19,12 @@ struct Generations {
 
 /// See the module. Of a token only its SHA-256 is kept.
 #[derive(Default)]
-pub(super) struct Seen(Mutex<Generations>);
+pub struct Seen(Mutex<Generations>);
 
 impl Seen {
-    /// Whether the key made the signature of this token, of which `verify` is asked where it was not seen before.
-    pub fn or_verify(&self, signed: &str, signature: &str, verify: impl FnOnce() -> bool) -> bool {
-        let digest = sha256([signed, ".", signature].concat().as_bytes());
+    /// Whether a token is to be believed, of which `verify` is asked where it was not seen before.
+    pub fn or_verify(&self, token: &str, verify: impl FnOnce() -> bool) -> bool {
+        let digest = sha256(token.as_bytes());
         if self.knows(&digest) {
             return true;
         }
@@ -67,27 +67,27 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn a_signature_that_was_right_is_not_verified_again_and_a_wrong_one_always_is() {
+    fn a_token_that_was_believed_is_not_verified_again_and_another_always_is() {
         let (seen, verified) = (Seen::default(), Cell::new(0));
-        let ask = |signed: &str, signature: &str, right: bool| {
-            seen.or_verify(signed, signature, || {
+        let ask = |token: &str, right: bool| {
+            seen.or_verify(token, || {
                 verified.set(verified.get() + 1);
                 right
             })
         };
-        assert!(ask("a.b", "c", true) && ask("a.b", "c", false));
+        assert!(ask("a.b.c", true) && ask("a.b.c", false));
         assert_eq!(verified.get(), 1);
-        assert!(!ask("a.b", "d", false) && !ask("a.b", "d", false) && !ask("a", "b.d", false));
-        assert_eq!(verified.get(), 4, "another signature is another token");
+        assert!(!ask("a.b.d", false) && !ask("a.b.d", false));
+        assert_eq!(verified.get(), 3, "another signature is another token");
     }
 
     #[test]
     fn what_was_seen_long_ago_is_forgotten_and_what_is_asked_for_is_kept() {
         let seen = Seen::default();
-        let is_kept = |signed: &str| seen.or_verify(signed, "s", || false);
-        assert!(seen.or_verify("first", "s", || true) && seen.or_verify("asked", "s", || true));
+        let is_kept = |token: &str| seen.or_verify(token, || false);
+        assert!(seen.or_verify("first", || true) && seen.or_verify("asked", || true));
         for number in 0..2 * GENERATION {
-            assert!(seen.or_verify(&number.to_string(), "s", || true));
+            assert!(seen.or_verify(&number.to_string(), || true));
             assert!(is_kept("asked"), "after {number}");
         }
         assert!(!is_kept("first"));

@@ -108,7 +108,7 @@ fn the_example_of_rfc_7515_for_es256_is_believed() {
         signature: "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
     };
     let key = VerifyingKey::from_jwk(&jwk).unwrap();
-    assert_eq!(token.verified_payload(&key), Ok(Vec::new()));
+    assert_eq!(token.judge_signature(&key), Ok(()));
     assert_eq!(token.verify(&key), Err(AccessTokenError::WrongType));
 }
 
@@ -280,7 +280,7 @@ fn the_vectors_of_wycheproof_are_judged_as_they_should_be() {
         let key = VerifyingKey::from_jwk(&serde_json::from_value(jwk).unwrap()).unwrap();
         for test in group["tests"].as_array().unwrap() {
             let jws = test["jws"].as_str().unwrap();
-            let result = UnverifiedAccessToken::parse(jws).and_then(|token| token.verified_payload(&key));
+            let result = UnverifiedAccessToken::parse(jws).and_then(|token| token.judge_signature(&key));
             let expected = test["result"] == "valid";
             assert_eq!(result.is_ok(), expected, "{} {}: {result:?}", test["tcId"], test["comment"]);
             ran += 1;

@@ -190,7 +190,8 @@ impl Holder {
 /// Where the store cannot be read.
 pub fn covers_person(operator: &Operator, person: AccountId, services: &Services) -> Result<bool, Why> {
     let gate = services.core.reader.gate(person).map_err(|error| Why::Refused(error.into()))?;
-    operator.covers_person(gate.and_then(|gate| gate.value.registrations).as_ref(), services)
+    let registrations = gate.as_ref().and_then(|gate| gate.value.registrations.as_ref());
+    operator.covers_person(registrations, services)
 }
 
 /// A client as FusionAuth's clients name it: one of their profile.

@@ -7,7 +7,7 @@ use crate::actors::{Asker, AuthenticatedClient, Services};
 use crate::crypto::Claims;
 use crate::domain::client::{Introspect, Profile};
 use crate::domain::denial::Denial;
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{ClientId, SessionId, TokenId};
 use crate::domain::session::Session;
 use crate::http::Doors;
 use crate::http::error::{HttpError, Why, no_store};
@@ -60,8 +60,8 @@ pub struct Introspection {
     aud: Option<String>,
     /// The client that it was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    client_id: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    client_id: Option<ClientId>,
     /// Scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -80,12 +80,12 @@ pub struct Introspection {
     auth_time: Option<i64>,
     /// The access token's own id, the same as in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    jti: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    jti: Option<TokenId>,
     /// The session, the same as in the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    sid: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    sid: Option<SessionId>,
     /// The account's roles at the time of the token.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     roles: Vec<String>,
@@ -95,8 +95,8 @@ pub struct Introspection {
     email: Option<String>,
     /// The client again, for those of profile `fusionauth`.
     #[serde(rename = "applicationId", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    application: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    application: Option<ClientId>,
     /// How the holder came by the token, for clients of profile `fusionauth`: `PASSWORD`, `REFRESH_TOKEN` and others.
     #[serde(rename = "authenticationType", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -123,16 +123,16 @@ impl Introspection {
             iss: Some(claims.iss),
             sub: Some(claims.sub),
             aud: Some(claims.aud),
-            client_id: Some(claims.client_id.to_string()),
+            client_id: Some(claims.client_id),
             scope: Some(claims.scope).filter(|scope| !scope.is_empty()),
             exp: Some(claims.exp),
             iat: Some(claims.iat),
             auth_time: claims.auth_time,
-            jti: Some(claims.jti.to_string()),
-            sid: claims.sid.map(|sid| sid.to_string()),
+            jti: Some(claims.jti),
+            sid: claims.sid,
             roles: claims.roles,
             email: claims.email,
-            application: claims.application.map(|id| id.to_string()),
+            application: claims.application,
             authentication: claims.authentication,
             email_verified: claims.email_verified,
             username: claims.username,
@@ -144,12 +144,12 @@ impl Introspection {
         Self {
             active: true,
             sub: Some(session.account.to_string()),
-            client_id: Some(session.client.to_string()),
+            client_id: Some(session.client.clone()),
             scope: Some(session.scope.iter().map(String::as_str).collect::<Vec<_>>().join(" ")),
             exp: Some(session.ends_at().seconds()),
             iat: Some(session.born_at.seconds()),
             auth_time: Some(session.started_at.seconds()),
-            sid: Some(sid.to_string()),
+            sid: Some(sid),
             ..Self::default()
         }
     }

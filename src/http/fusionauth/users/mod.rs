@@ -21,6 +21,7 @@ use crate::http::admin::Operator;
 use crate::http::error::{Faults, Why, weak};
 use actix_web::web::{self, ServiceConfig};
 use serde_json::Value;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// What stands where FusionAuth has other doors than a user's, which are not served.
@@ -124,7 +125,7 @@ fn taken(sent: &body::Sent, own: Option<AccountId>, operator: &Operator, service
         let Some(holder) = holder.filter(|holder| Some(*holder) != own) else { continue };
         let account = services.administration.account(holder).map_err(Why::Refused)?;
         let disabled = account.map(|account| account.gate.value).filter(|gate| !gate.is_enabled());
-        let covers = |gate: Gate| operator.covers_person(gate.registrations.as_ref(), services);
+        let covers = |gate: Arc<Gate>| operator.covers_person(gate.registrations.as_ref(), services);
         let inactive = disabled.map(covers).transpose()? == Some(true);
         let advice = "another user has it: choose another, or change that user";
         faults.add(field, if inactive { "inactive" } else { "duplicate" }, advice);
