@@ -69,7 +69,7 @@ pub struct Granted<'a> {
 #[derive(Clone, Debug)]
 pub struct Inspected {
     /// What it says.
-    pub claims: Claims,
+    pub claims: Arc<Claims>,
     /// The account, where it stands on a session.
     pub account: Option<AccountId>,
 }
@@ -238,7 +238,7 @@ impl Tokens {
     }
 
     /// What an access token of ours says, believed for its signature alone: it may have ended or been revoked.
-    pub fn verify(&self, text: &str) -> Option<Claims> {
+    pub fn verify(&self, text: &str) -> Option<Arc<Claims>> {
         self.core.keyrings.current().believe(text)
     }
 

@@ -5,7 +5,7 @@ mod claims;
 mod seen;
 
 pub use claims::{Claims, PLAIN_TYP, TYP, Typ, mint};
-pub(super) use seen::Seen;
+pub(super) use seen::{Kept, Seen};
 
 use super::signing::{Jwk, JwkError};
 use crate::domain::keys::SigningAlg;
@@ -164,18 +164,9 @@ impl<'a> UnverifiedAccessToken<'a> {
     /// # Errors
     /// [`AccessTokenError`]; anything after `BadSignature` in its list is about a token that the key did sign.
     pub fn verify(&self, key: &VerifyingKey) -> Result<Claims, AccessTokenError> {
-        self.is_signed_by(key)?;
-        believed_claims(self.payload)
-    }
-
-    /// Whether `key` signed it and it is an access token, without what it says.
-    ///
-    /// # Errors
-    /// As [`Self::verify`].
-    pub(super) fn is_signed_by(&self, key: &VerifyingKey) -> Result<(), AccessTokenError> {
         self.judge_signature(key)?;
         match self.typ() {
-            Some(TYP | PLAIN_TYP) => Ok(()),
+            Some(TYP | PLAIN_TYP) => claims_in(self.payload),
             _ => Err(AccessTokenError::WrongType),
         }
     }
@@ -196,15 +187,15 @@ impl<'a> UnverifiedAccessToken<'a> {
     }
 }
 
-/// What a token says of which [`UnverifiedAccessToken::is_signed_by`] held.
+/// What a token says that [`UnverifiedAccessToken::verify`] believed before.
 ///
 /// # Errors
-/// [`AccessTokenError::BadClaims`], and [`AccessTokenError::Malformed`] for what is no token.
+/// [`AccessTokenError::Malformed`] and [`AccessTokenError::BadClaims`], of what was never believed.
 pub(super) fn claims_of_believed(token: &str) -> Result<Claims, AccessTokenError> {
-    believed_claims(token.split('.').nth(1).ok_or(AccessTokenError::Malformed)?)
+    claims_in(token.split('.').nth(1).ok_or(AccessTokenError::Malformed)?)
 }
 
-fn believed_claims(payload: &str) -> Result<Claims, AccessTokenError> {
+fn claims_in(payload: &str) -> Result<Claims, AccessTokenError> {
     let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| AccessTokenError::Malformed)?;
     serde_json::from_slice(&payload).map_err(|_| AccessTokenError::BadClaims)
 }

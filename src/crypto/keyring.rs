@@ -1,7 +1,7 @@
 //! All keys of tokens as they stand at one moment. A keyring is built whole from the folded key states and never changes;
 //! its owner swaps it for the next one, so a reader sees either all of a change or nothing of it.
 
-use super::access_token::{Claims, Seen, UnverifiedAccessToken, VerifyingKey, claims_of_believed};
+use super::access_token::{Claims, Kept, Seen, UnverifiedAccessToken, VerifyingKey, claims_of_believed};
 use super::refresh_token::RefreshKey;
 use super::sealing::RawKey;
 use super::signing::{Jwk, SigningKey};
@@ -219,13 +219,18 @@ impl Keyring {
 
     /// What an access token says, if one of these keys signed it that is not distrusted; its signature is verified once. **Times are not judged
     /// here**, see [`UnverifiedAccessToken::verify`].
-    pub fn believe(&self, token: &str) -> Option<Claims> {
-        if self.seen.or_verify(token, || self.signed(token)) { claims_of_believed(token).ok() } else { None }
-    }
-
-    fn signed(&self, token: &str) -> bool {
-        let Ok(token) = UnverifiedAccessToken::parse(token) else { return false };
-        self.verifying(token.kid()).is_ok_and(|key| token.is_signed_by(key).is_ok())
+    pub fn believe(&self, token: &str) -> Option<Arc<Claims>> {
+        let digest = Seen::digest(token);
+        match self.seen.get(&digest) {
+            Some(Kept::Said(claims)) => Some(claims),
+            Some(Kept::Nothing) => claims_of_believed(token).ok().map(Arc::new),
+            None => {
+                let unverified = UnverifiedAccessToken::parse(token).ok()?;
+                let claims = Arc::new(unverified.verify(self.verifying(unverified.kid()).ok()?).ok()?);
+                self.seen.keep(digest, &claims);
+                Some(claims)
+            }
+        }
     }
 
     /// The keys to publish: next, active and retired ones that are marked so.

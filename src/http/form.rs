@@ -3,7 +3,7 @@
 
 use super::error::Why;
 use percent_encoding::percent_decode;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use zeroize::Zeroizing;
 
 /// Bytes of a scope at most: it stands in the event of what was asked, and an event has its limit.
@@ -12,7 +12,7 @@ const SCOPE_LIMIT: usize = 512;
 const PARAMETERS: usize = 64;
 
 /// The parameters of a body. Wiped when dropped: passwords and secrets are among them.
-pub struct Form(BTreeMap<String, Zeroizing<String>>);
+pub struct Form(Vec<(Zeroizing<String>, Zeroizing<String>)>);
 
 impl Form {
     /// Reads a body.
@@ -27,25 +27,26 @@ impl Form {
             ));
         }
         let body = str::from_utf8(body).map_err(|_| not_utf8())?;
-        let mut form = BTreeMap::new();
+        let mut form: Vec<(Zeroizing<String>, Zeroizing<String>)> = Vec::new();
         for (number, pair) in body.split('&').filter(|pair| !pair.is_empty()).enumerate() {
             if number == PARAMETERS {
                 return Err(Why::Malformed(format!("more than {PARAMETERS} parameters")));
             }
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = decode(name.as_bytes()).ok_or_else(not_utf8)?.to_string();
+            let name = decode(name.as_bytes()).ok_or_else(not_utf8)?;
             let value = decode(value.as_bytes()).ok_or_else(not_utf8)?;
-            if form.contains_key(&name) {
+            if form.iter().any(|(other, _)| *other == name) {
                 return Err(Why::Malformed("a parameter stands twice in the body".to_owned()));
             }
-            form.insert(name, value);
+            form.push((name, value));
         }
         Ok(Self(form))
     }
 
     /// A parameter that was sent with a value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|value| value.as_str()).filter(|value| !value.is_empty())
+        let (_, value) = self.0.iter().find(|(other, _)| other.as_str() == name)?;
+        Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
     /// A parameter that must have been sent, of at most `limit` bytes.

@@ -80,7 +80,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<Credentials>, Why> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(malformed());
     }
-    let plain = Zeroizing::new(STANDARD.decode(encoded.trim()).map_err(|_| malformed())?);
+    let mut plain = Zeroizing::new(Vec::with_capacity(encoded.len()));
+    STANDARD.decode_vec(encoded.trim(), &mut plain).map_err(|_| malformed())?;
     let colon = plain.iter().position(|byte| *byte == b':').ok_or_else(malformed)?;
     let id = decode(&plain[..colon]).filter(|id| !id.is_empty()).ok_or_else(malformed)?;
     let secret = decode(&plain[colon + 1..]).ok_or_else(malformed)?;

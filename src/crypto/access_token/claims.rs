@@ -61,6 +61,13 @@ pub struct Claims {
     pub tenant: Option<String>,
 }
 
+impl Claims {
+    /// Whether it names a person, and not only the account.
+    pub fn names_person(&self) -> bool {
+        self.email.is_some() || self.username.is_some()
+    }
+}
+
 /// What a token says of its type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Typ<'a> {

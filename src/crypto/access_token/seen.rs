@@ -2,95 +2,102 @@
 //! the work of an answer. That a key made a signature stays true for ever; whether the token is good for anything is asked each
 //! time, elsewhere.
 
+use super::claims::Claims;
 use crate::crypto::sha256;
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// Tokens in a generation: those seen since the one before was full. Two are kept, of 32 bytes and their place a token.
-const GENERATION: usize = 16_384;
+/// Tokens in a generation: those seen since the one before was full. Two are kept, of some 700 bytes a token.
+const GENERATION: usize = 8_192;
 
-type Digest = [u8; 32];
+/// The SHA-256 of a token, by which it is known.
+pub type Digest = [u8; 32];
+
+/// What is kept of a token that is believed.
+#[derive(Clone)]
+pub enum Kept {
+    /// What it says.
+    Said(Arc<Claims>),
+    /// Nothing, because it names a person.
+    Nothing,
+}
 
 #[derive(Default)]
 struct Generations {
-    young: HashSet<Digest>,
-    old: HashSet<Digest>,
+    young: HashMap<Digest, Kept>,
+    old: HashMap<Digest, Kept>,
 }
 
-/// See the module. Of a token only its SHA-256 is kept.
+/// See the module. Nothing is kept that could be shown as a token, or that names a person.
 #[derive(Default)]
 pub struct Seen(Mutex<Generations>);
 
 impl Seen {
-    /// Whether a token is to be believed, of which `verify` is asked where it was not seen before.
-    pub fn or_verify(&self, token: &str, verify: impl FnOnce() -> bool) -> bool {
-        let digest = sha256(token.as_bytes());
-        if self.knows(&digest) {
-            return true;
-        }
-        let right = verify();
-        if right {
-            self.keep(digest);
-        }
-        right
+    /// By what a token is known.
+    pub fn digest(token: &str) -> Digest {
+        sha256(token.as_bytes())
     }
 
-    fn knows(&self, digest: &Digest) -> bool {
+    /// What is kept of a token; `None` where it is not believed, or was not seen of late.
+    pub fn get(&self, digest: &Digest) -> Option<Kept> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.young.contains(digest) {
-            return true;
+        if let Some(found) = kept.young.get(digest) {
+            return Some(found.clone());
         }
-        let known = kept.old.remove(digest);
-        if known {
-            kept.keep(*digest);
-        }
-        known
+        let found = kept.old.remove(digest)?;
+        kept.keep(*digest, found.clone());
+        Some(found)
     }
 
-    fn keep(&self, digest: Digest) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).keep(digest);
+    /// Keeps what a token says that is believed.
+    pub fn keep(&self, digest: Digest, claims: &Arc<Claims>) {
+        let kept = if claims.names_person() { Kept::Nothing } else { Kept::Said(claims.clone()) };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keep(digest, kept);
     }
 }
 
 impl Generations {
-    fn keep(&mut self, digest: Digest) {
+    fn keep(&mut self, digest: Digest, kept: Kept) {
         if self.young.len() >= GENERATION {
             self.old = std::mem::take(&mut self.young);
         }
-        self.young.insert(digest);
+        self.young.insert(digest, kept);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::cell::Cell;
+
+    fn claims(email: Option<&str>) -> Arc<Claims> {
+        let said = serde_json::json!({
+            "iss": "https://auth.example.com", "sub": "a", "aud": "b", "exp": 1, "iat": 0,
+            "jti": uuid::Uuid::nil(), "client_id": "store", "email": email,
+        });
+        Arc::new(serde_json::from_value(said).unwrap())
+    }
 
     #[test]
-    fn a_token_that_was_believed_is_not_verified_again_and_another_always_is() {
-        let (seen, verified) = (Seen::default(), Cell::new(0));
-        let ask = |token: &str, right: bool| {
-            seen.or_verify(token, || {
-                verified.set(verified.get() + 1);
-                right
-            })
-        };
-        assert!(ask("a.b.c", true) && ask("a.b.c", false));
-        assert_eq!(verified.get(), 1);
-        assert!(!ask("a.b.d", false) && !ask("a.b.d", false));
-        assert_eq!(verified.get(), 3, "another signature is another token");
+    fn what_names_a_person_is_believed_and_not_kept() {
+        let seen = Seen::default();
+        assert!(seen.get(&[1; 32]).is_none());
+        seen.keep([1; 32], &claims(None));
+        seen.keep([2; 32], &claims(Some("somebody@example.com")));
+        assert!(matches!(seen.get(&[1; 32]), Some(Kept::Said(said)) if said == claims(None)));
+        assert!(matches!(seen.get(&[2; 32]), Some(Kept::Nothing)));
     }
 
     #[test]
     fn what_was_seen_long_ago_is_forgotten_and_what_is_asked_for_is_kept() {
-        let seen = Seen::default();
-        let is_kept = |token: &str| seen.or_verify(token, || false);
-        assert!(seen.or_verify("first", || true) && seen.or_verify("asked", || true));
+        let (seen, said) = (Seen::default(), claims(None));
+        let [first, asked] = ["first", "asked"].map(Seen::digest);
+        seen.keep(first, &said);
+        seen.keep(asked, &said);
         for number in 0..2 * GENERATION {
-            assert!(seen.or_verify(&number.to_string(), || true));
-            assert!(is_kept("asked"), "after {number}");
+            seen.keep(Seen::digest(&number.to_string()), &said);
+            assert!(seen.get(&asked).is_some(), "after {number}");
         }
-        assert!(!is_kept("first"));
+        assert!(seen.get(&first).is_none());
         let kept = seen.0.lock().unwrap();
         assert!(kept.young.len() + kept.old.len() <= 2 * GENERATION);
     }

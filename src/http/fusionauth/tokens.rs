@@ -3,7 +3,6 @@
 use super::body::{self, Fields, Query};
 use super::{Outcome, answer, told, who};
 use crate::actors::{NotVended, Vend};
-use crate::crypto::Claims;
 use crate::domain::permission::Permission;
 use crate::domain::time::{Span, Timestamp};
 use crate::http::Doors;
@@ -41,13 +40,13 @@ fn validated(request: &HttpRequest, doors: &Doors) -> Outcome {
     let services = doors.services()?;
     who::tenant(request, services)?;
     let token = who::access_token(request).ok_or(Why::NoBearer)?;
-    let claims: Option<Claims> = if doors.settings.fusionauth.validate_checks_revocation {
+    let claims = if doors.settings.fusionauth.validate_checks_revocation {
         services.tokens.inspect(&token).map_err(Why::Refused)?.map(|inspected| inspected.claims)
     } else {
         let now = services.core.now(Timestamp::default()).map_err(Why::Refused)?;
         services.tokens.verify(&token).filter(|claims| now < Timestamp::from_seconds(claims.exp))
     };
-    Ok(answer(&json!({ "jwt": claims.ok_or(Why::InvalidBearer)? })))
+    Ok(answer(&json!({ "jwt": *claims.ok_or(Why::InvalidBearer)? })))
 }
 
 /// The keys by which access tokens are verified, as PEM (FusionAuth).

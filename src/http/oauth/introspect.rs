@@ -15,6 +15,7 @@ use crate::http::form::Form;
 use crate::http::who::authenticate_or_name;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// Bytes of a token at most.
@@ -207,7 +208,9 @@ async fn look_up(
         return Ok(found.map(|(sid, session)| Introspection::of_refresh(sid, &session)));
     }
     match services.tokens.inspect(token)? {
-        Some(token) if may_learn_of(client, &token.claims) => Ok(Some(Introspection::of_access(token.claims))),
+        Some(token) if may_learn_of(client, &token.claims) => {
+            Ok(Some(Introspection::of_access(Arc::unwrap_or_clone(token.claims))))
+        }
         Some(_) if settings.profile == Profile::Fusionauth => Err(Why::NotThisClients.into()),
         _ => Ok(None),
     }

@@ -9,6 +9,7 @@ use crate::http::transport::headers;
 use crate::http::who::bearer;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// What is told of the person.
@@ -58,17 +59,19 @@ pub async fn userinfo(request: HttpRequest, doors: web::Data<Doors>) -> Result<H
     let_client_read(&request, services, inspected.claims.client_id.as_str());
     let has = |scope: &str| inspected.claims.scope.split(' ').any(|granted| granted == scope);
     if inspected.account.is_some() && inspected.claims.tenant.is_some() {
-        return Ok(as_fusionauth(inspected.claims));
+        return Ok(as_fusionauth(Arc::unwrap_or_clone(inspected.claims)));
     }
     if inspected.account.is_none() || !has("openid") {
         return Err(Why::InsufficientScope("openid").into());
     }
-    let login = if has("email") || has("profile") { services.tokens.login(&inspected)? } else { None };
+    let (email, profile) = (has("email"), has("profile"));
+    let login = if email || profile { services.tokens.login(&inspected)? } else { None };
+    let claims = Arc::unwrap_or_clone(inspected.claims);
     Ok(no_store(&mut HttpResponse::Ok()).json(UserInfo {
-        email: login.clone().filter(|_| has("email")),
-        preferred_username: login.filter(|_| has("profile")),
-        sub: inspected.claims.sub,
-        roles: inspected.claims.roles,
+        email: login.clone().filter(|_| email),
+        preferred_username: login.filter(|_| profile),
+        sub: claims.sub,
+        roles: claims.roles,
         email_verified: None,
         application: None,
         tenant: None,

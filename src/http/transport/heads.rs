@@ -7,18 +7,52 @@ use actix_http::{HttpMessage, Message, Request, RequestHead, Uri};
 use actix_web::HttpRequest;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderMap;
+use std::cell::RefCell;
+use std::ops::Deref;
 use std::rc::Rc;
 
 /// How many heads actix-http keeps on a thread.
 const POOL: usize = 128;
+/// Headers for which a map has room that is kept.
+const USUAL: usize = 64;
+
+thread_local! {
+    /// Maps of past requests, emptied: to make room for headers anew costs more than to read them.
+    static SPARE: RefCell<Vec<HeaderMap>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The headers of a request; they end with it.
+pub struct Headers(HeaderMap);
+
+impl Deref for Headers {
+    type Target = HeaderMap;
+
+    fn deref(&self) -> &HeaderMap {
+        &self.0
+    }
+}
+
+impl Drop for Headers {
+    fn drop(&mut self) {
+        let mut map = std::mem::take(&mut self.0);
+        map.clear();
+        // A thread that ends has no place for it any more, and needs none.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < POOL && map.capacity() <= USUAL {
+                spare.push(map);
+            }
+        });
+    }
+}
 
 /// The headers of a request, wherever they are. Whatever of actix reads them by itself (`web::Json`, `web::Form`, `web::Header`, guards,
 /// cookies) finds none.
 #[expect(clippy::disallowed_methods, reason = "the one place that knows where they are")]
-pub fn headers(request: &HttpRequest) -> Rc<HeaderMap> {
-    let moved = request.extensions().get::<Rc<HeaderMap>>().cloned();
+pub fn headers(request: &HttpRequest) -> Rc<Headers> {
+    let moved = request.extensions().get::<Rc<Headers>>().cloned();
     // An app that stands behind no transport, as some tests have it, finds them where they always are.
-    moved.unwrap_or_else(|| Rc::new(request.headers().clone()))
+    moved.unwrap_or_else(|| Rc::new(Headers(request.headers().clone())))
 }
 
 /// What stood behind the `?`, as it was sent.
@@ -37,7 +71,8 @@ pub fn query(request: &HttpRequest) -> Option<Rc<str>> {
 /// however it ends.
 pub(super) fn move_out(request: &mut Request) {
     let head = request.head_mut();
-    let headers = std::mem::replace(&mut head.headers, HeaderMap::with_capacity(0));
+    let spare = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
+    let headers = Headers(std::mem::replace(&mut head.headers, spare));
     let query = head.uri.query().map(|query| Query(Rc::from(query)));
     if query.is_some() || head.uri.authority().is_some() {
         head.uri = Uri::try_from(head.uri.path()).unwrap_or_default();
