@@ -133,8 +133,10 @@ impl Draft {
     /// What it changes in the store, and the new heads.
     pub fn into_updates(self) -> (Vec<Update>, HashMap<StreamId, Arc<Folded>>) {
         let index = self.index.into_iter().map(|(key, value)| (key, value.map(Value::Plain)));
-        let records =
-            self.streams.iter().map(|(stream, folded)| (keys::state(stream), Some(Value::Record(folded.clone()))));
+        let records = self
+            .streams
+            .iter()
+            .map(|(stream, folded)| (keys::state(stream), Some(Value::Record(stream.clone(), folded.clone()))));
         let lines = self.lines.into_iter().map(|(first, lines)| (keys::lines(first), Some(Value::Lines(lines))));
         (index.chain(records).chain(lines).collect(), self.streams)
     }

@@ -323,7 +323,7 @@ fn instant(value: &[u8]) -> Result<Timestamp, StoreError> {
 
 /// The head and state of a stream, past any cache.
 pub(super) fn read_folded(store: &dyn StoreRead, stream: &StreamId) -> Result<Option<Arc<Folded>>, StoreError> {
-    store.record(&keys::state(stream))
+    store.record(stream)
 }
 
 /// All states that are kept hot.

@@ -2,8 +2,9 @@
 //! alone: a digest over every entry says whether it is what was written (see [`super::checked_store`]).
 
 use super::fold::Folded;
-use super::keys::{LOOKUPS, STATES};
+use super::keys::{self, LOOKUPS, STATES};
 use super::packed_lines::pack;
+use crate::domain::ids::StreamId;
 use std::sync::Arc;
 
 /// What a store cannot do.
@@ -21,7 +22,7 @@ pub type Pair = (Vec<u8>, Vec<u8>);
 #[derive(Clone, Debug)]
 pub enum Value {
     /// The head and state of a stream.
-    Record(Arc<Folded>),
+    Record(StreamId, Arc<Folded>),
     /// Lines of the journal, each with its newline. They are packed only when they are written, with those that came behind them.
     Lines(Vec<u8>),
     /// Bytes as they are to be written.
@@ -35,7 +36,7 @@ impl Value {
     /// Never: states are plain data, which can always be encoded.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Record(folded) => postcard::to_stdvec(&**folded).expect("plain data can be encoded"),
+            Self::Record(_, folded) => postcard::to_stdvec(&**folded).expect("plain data can be encoded"),
             Self::Lines(lines) => pack(lines),
             Self::Plain(bytes) => bytes.clone(),
         }
@@ -59,12 +60,12 @@ pub trait StoreRead: Send + Sync + 'static {
     /// Where the store cannot be read.
     fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Result<Vec<Pair>, StoreError>;
 
-    /// The state record of a key.
+    /// The state record of a stream.
     ///
     /// # Errors
     /// Where the store cannot be read, or holds something else there.
-    fn record(&self, key: &[u8]) -> Result<Option<Arc<Folded>>, StoreError> {
-        self.get(key)?.map(|record| Folded::decode(&record).map(Arc::new)).transpose()
+    fn record(&self, stream: &StreamId) -> Result<Option<Arc<Folded>>, StoreError> {
+        self.get(&keys::state(stream))?.map(|record| Folded::decode(&record).map(Arc::new)).transpose()
     }
 
     /// Bytes on disk.

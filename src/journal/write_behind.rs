@@ -6,8 +6,10 @@
 //! State records that were looked up of late are kept decoded.
 
 use super::fold::Folded;
+use super::keys;
 use super::packed_lines::{ENTRIES_IN_LINES, LINES_PER_VALUE};
 use super::store::{Change, Pair, Store, StoreError, StoreRead, Update, Value, pages_after};
+use crate::domain::ids::StreamId;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -18,25 +20,25 @@ const RECORDS_KEPT: usize = 4096;
 /// State records as they stand in the store, decoded. Those of which nobody asks are forgotten with the older half.
 #[derive(Default)]
 struct Recent {
-    newer: HashMap<Vec<u8>, Arc<Folded>>,
-    older: HashMap<Vec<u8>, Arc<Folded>>,
+    newer: HashMap<StreamId, Arc<Folded>>,
+    older: HashMap<StreamId, Arc<Folded>>,
 }
 
 impl Recent {
-    fn get(&self, key: &[u8]) -> Option<&Arc<Folded>> {
-        self.newer.get(key).or_else(|| self.older.get(key))
+    fn get(&self, stream: &StreamId) -> Option<&Arc<Folded>> {
+        self.newer.get(stream).or_else(|| self.older.get(stream))
     }
 
-    fn keep(&mut self, key: Vec<u8>, record: Arc<Folded>) {
+    fn keep(&mut self, stream: StreamId, record: Arc<Folded>) {
         if self.newer.len() >= RECORDS_KEPT {
             self.older = std::mem::take(&mut self.newer);
         }
-        self.newer.insert(key, record);
+        self.newer.insert(stream, record);
     }
 
-    fn forget(&mut self, key: &[u8]) {
-        self.newer.remove(key);
-        self.older.remove(key);
+    fn forget(&mut self, stream: &StreamId) {
+        self.newer.remove(stream);
+        self.older.remove(stream);
     }
 }
 
@@ -50,7 +52,7 @@ struct Waiting {
     size: usize,
 }
 
-/// What is known without asking the store.
+/// What is known without asking the store. No stream is in both.
 #[derive(Default)]
 struct Known {
     waiting: Waiting,
@@ -115,7 +117,11 @@ impl<S: Store> WriteBehind<S> {
     pub fn take(&self, updates: Vec<Update>) {
         let mut known = self.write();
         for update in updates {
-            known.recent.forget(&update.0);
+            match &update.1 {
+                Some(Value::Record(stream, _)) => known.recent.forget(stream),
+                Some(_) => {}
+                None => keys::stream_of(&update.0).iter().for_each(|stream| known.recent.forget(stream)),
+            }
             known.waiting.take(update);
         }
     }
@@ -135,9 +141,9 @@ impl<S: Store> WriteBehind<S> {
     pub fn written(&self) {
         let mut known = self.write();
         known.writes += 1;
-        for (key, value) in std::mem::take(&mut known.waiting).entries {
-            if let Some(Value::Record(record)) = value {
-                known.recent.keep(key, record);
+        for value in std::mem::take(&mut known.waiting).entries.into_values() {
+            if let Some(Value::Record(stream, record)) = value {
+                known.recent.keep(stream, record);
             }
         }
     }
@@ -190,25 +196,25 @@ impl<S: Store> StoreRead for WriteBehind<S> {
         Ok(found)
     }
 
-    fn record(&self, key: &[u8]) -> Result<Option<Arc<Folded>>, StoreError> {
-        let writes = {
+    fn record(&self, stream: &StreamId) -> Result<Option<Arc<Folded>>, StoreError> {
+        let (key, writes) = {
             let known = self.read();
-            match known.waiting.entries.get(key) {
-                Some(None) => return Ok(None),
-                Some(Some(Value::Record(record))) => return Ok(Some(record.clone())),
-                Some(Some(other)) => return Folded::decode(&other.encode()).map(|record| Some(Arc::new(record))),
-                None => {}
-            }
-            if let Some(record) = known.recent.get(key) {
+            if let Some(record) = known.recent.get(stream) {
                 return Ok(Some(record.clone()));
             }
-            known.writes
+            let key = keys::state(stream);
+            match known.waiting.entries.get(&key) {
+                Some(None) => return Ok(None),
+                Some(Some(Value::Record(_, record))) => return Ok(Some(record.clone())),
+                Some(Some(other)) => return Folded::decode(&other.encode()).map(|record| Some(Arc::new(record))),
+                None => (key, known.writes),
+            }
         };
-        let record = self.store.record(key)?;
+        let record = self.store.record(stream)?;
         if let Some(record) = &record {
             let mut known = self.write();
-            if known.writes == writes && !known.waiting.entries.contains_key(key) {
-                known.recent.keep(key.to_vec(), record.clone());
+            if known.writes == writes && !known.waiting.entries.contains_key(&key) {
+                known.recent.keep(stream.clone(), record.clone());
             }
         }
         Ok(record)
@@ -224,7 +230,7 @@ mod tests {
     use super::*;
     use crate::domain::State;
     use crate::domain::account::Name;
-    use crate::domain::ids::Hash;
+    use crate::domain::ids::{Hash, SessionId};
     use crate::domain::time::Timestamp;
     use crate::journal::memory_store::MemoryStore;
     use crate::journal::packed_lines::unpack;
@@ -254,9 +260,24 @@ mod tests {
         ]
     }
 
-    /// Half of the keys have another prefix.
+    fn session(number: usize) -> StreamId {
+        StreamId::Session(SessionId(uuid::Uuid::from_u128(number as u128)))
+    }
+
+    /// Half of them are of another kind, and so have another prefix.
+    fn stream(number: u8) -> StreamId {
+        match session(number.into()) {
+            StreamId::Session(id) if number.is_multiple_of(2) => StreamId::Evidence(id),
+            other => other,
+        }
+    }
+
     fn key(number: u8) -> Vec<u8> {
-        format!("{}/{number:02}", if number.is_multiple_of(2) { "a" } else { "b" }).into_bytes()
+        keys::state(&stream(number))
+    }
+
+    fn value(number: u8, version: u64) -> Value {
+        Value::Record(stream(number), record(version))
     }
 
     fn write(behind: &WriteBehind<MemoryStore>) {
@@ -278,22 +299,22 @@ mod tests {
                                 None => model.remove(&key(*number)),
                             };
                         }
-                        let value = |version| Value::Record(record(version));
-                        behind.take(updates.into_iter().map(|(number, version)| (key(number), version.map(value))).collect());
+                        let update = |(number, version): (u8, Option<u64>)| (key(number), version.map(|version| value(number, version)));
+                        behind.take(updates.into_iter().map(update).collect());
                     }
                     Step::Write => write(&behind),
                     Step::Get(number) => {
                         let expected = model.get(&key(number)).map(|version| record(*version));
-                        prop_assert_eq!(behind.record(&key(number)).unwrap(), expected.clone());
-                        prop_assert_eq!(behind.get(&key(number)).unwrap(), expected.map(|record| Value::Record(record).encode()));
+                        prop_assert_eq!(behind.record(&stream(number)).unwrap(), expected.clone());
+                        prop_assert_eq!(behind.get(&key(number)).unwrap(), expected.map(|record| Value::Record(stream(number), record).encode()));
                     }
                     Step::Scan(half, after, limit) => {
-                        let prefix: &[u8] = if half { b"a/" } else { b"" };
+                        let prefix: &[u8] = if half { b"s/evidence:" } else { b"" };
                         let after = after.map(key).filter(|after| after.starts_with(prefix));
                         let behind_it = |key: &Vec<u8>| after.as_ref().is_none_or(|after| key > after);
                         let expected = model.iter().filter(|(key, _)| key.starts_with(prefix) && behind_it(key)).take(limit);
                         let expected: Vec<Pair> =
-                            expected.map(|(key, version)| (key.clone(), Value::Record(record(*version)).encode())).collect();
+                            expected.map(|(key, version)| (key.clone(), value(0, *version).encode())).collect();
                         prop_assert_eq!(behind.scan(prefix, after.as_deref(), limit).unwrap(), expected);
                     }
                 }
@@ -321,18 +342,18 @@ mod tests {
     fn who_reads_while_it_is_taken_and_written_never_sees_an_older_record_than_before() {
         const TAKEN: u64 = 20_000;
         let behind = Arc::new(WriteBehind::new(MemoryStore::default()));
-        behind.take(vec![(key(0), Some(Value::Record(record(0))))]);
+        behind.take(vec![(key(0), Some(value(0, 0)))]);
         let reader = behind.clone();
         let read = std::thread::spawn(move || {
             let mut seen = 0;
             while seen < TAKEN {
-                let version = reader.record(&key(0)).unwrap().expect("it is always there").version;
+                let version = reader.record(&stream(0)).unwrap().expect("it is always there").version;
                 assert!(version >= seen, "{version} after {seen}");
                 seen = version;
             }
         });
         for version in 1..=TAKEN {
-            behind.take(vec![(key(0), Some(Value::Record(record(version))))]);
+            behind.take(vec![(key(0), Some(value(0, version)))]);
             if version % 3 == 0 {
                 write(&behind);
             }
@@ -344,10 +365,10 @@ mod tests {
     fn of_records_that_are_kept_decoded_those_of_which_nobody_asks_are_forgotten() {
         let mut recent = Recent::default();
         for number in 0..3 * RECORDS_KEPT {
-            recent.keep(number.to_be_bytes().to_vec(), record(1));
+            recent.keep(session(number), record(1));
             assert!(recent.newer.len() + recent.older.len() <= 2 * RECORDS_KEPT);
         }
-        assert!(recent.get(&0_usize.to_be_bytes()).is_none());
-        assert!(recent.get(&(3 * RECORDS_KEPT - 1).to_be_bytes()).is_some());
+        assert!(recent.get(&session(0)).is_none());
+        assert!(recent.get(&session(3 * RECORDS_KEPT - 1)).is_some());
     }
 }

@@ -15,6 +15,7 @@ use crate::http::form::Form;
 use crate::http::who::authenticate_or_name;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -40,7 +41,7 @@ pub struct IntrospectRequest {
 
 /// What is known of a token (RFC 7662 section 2.2). Of a token that is not active nothing is told.
 #[derive(Serialize, ToSchema, Default)]
-pub struct Introspection {
+pub struct Introspection<'a> {
     /// Whether the token is active now.
     active: bool,
     /// `Bearer`; of access tokens only.
@@ -49,24 +50,24 @@ pub struct Introspection {
     token_type: Option<&'static str>,
     /// The issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    iss: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    iss: Option<Cow<'a, str>>,
     /// The account; of a token for a client itself, the client id.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    sub: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    sub: Option<Cow<'a, str>>,
     /// For whom it is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    aud: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    aud: Option<Cow<'a, str>>,
     /// The client that it was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    client_id: Option<ClientId>,
+    client_id: Option<Cow<'a, ClientId>>,
     /// Scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    scope: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    scope: Option<Cow<'a, str>>,
     /// When it ends, in seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -88,65 +89,66 @@ pub struct Introspection {
     #[schema(nullable = false, value_type = Option<String>)]
     sid: Option<SessionId>,
     /// The account's roles at the time of the token.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    roles: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    roles: Cow<'a, [String]>,
     /// The login id; with scope `email`, and for clients of profile `fusionauth` where it is an e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    email: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    email: Option<Cow<'a, str>>,
     /// The client again, for those of profile `fusionauth`.
     #[serde(rename = "applicationId", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    application: Option<ClientId>,
+    application: Option<Cow<'a, ClientId>>,
     /// How the holder came by the token, for clients of profile `fusionauth`: `PASSWORD`, `REFRESH_TOKEN` and others.
     #[serde(rename = "authenticationType", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    authentication: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    authentication: Option<Cow<'a, str>>,
     /// Always true where there is an e-mail address, for clients of profile `fusionauth`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     email_verified: Option<bool>,
     /// The login id that is no e-mail address, for clients of profile `fusionauth`.
     #[serde(rename = "preferred_username", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    username: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    username: Option<Cow<'a, str>>,
     /// The one tenant, for clients of profile `fusionauth`.
     #[serde(rename = "tid", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    tenant: Option<String>,
+    #[schema(nullable = false, value_type = Option<String>)]
+    tenant: Option<Cow<'a, str>>,
 }
 
-impl Introspection {
-    fn of_access(claims: Claims) -> Self {
+impl<'a> Introspection<'a> {
+    fn of_access(claims: &'a Claims) -> Self {
         Self {
             active: true,
             token_type: Some("Bearer"),
-            iss: Some(claims.iss),
-            sub: Some(claims.sub),
-            aud: Some(claims.aud),
-            client_id: Some(claims.client_id),
-            scope: Some(claims.scope).filter(|scope| !scope.is_empty()),
+            iss: Some((&claims.iss).into()),
+            sub: Some((&claims.sub).into()),
+            aud: Some((&claims.aud).into()),
+            client_id: Some(Cow::Borrowed(&claims.client_id)),
+            scope: Some(claims.scope.as_str()).filter(|scope| !scope.is_empty()).map(Cow::from),
             exp: Some(claims.exp),
             iat: Some(claims.iat),
             auth_time: claims.auth_time,
             jti: Some(claims.jti),
             sid: claims.sid,
-            roles: claims.roles,
-            email: claims.email,
-            application: claims.application,
-            authentication: claims.authentication,
+            roles: Cow::from(&claims.roles),
+            email: claims.email.as_ref().map(Cow::from),
+            application: claims.application.as_ref().map(Cow::Borrowed),
+            authentication: claims.authentication.as_ref().map(Cow::from),
             email_verified: claims.email_verified,
-            username: claims.username,
-            tenant: claims.tenant,
+            username: claims.username.as_ref().map(Cow::from),
+            tenant: claims.tenant.as_ref().map(Cow::from),
         }
     }
 
-    fn of_refresh(sid: SessionId, session: &Session) -> Self {
+    fn of_refresh(sid: SessionId, session: &'a Session) -> Self {
         Self {
             active: true,
-            sub: Some(session.account.to_string()),
-            client_id: Some(session.client.clone()),
-            scope: Some(session.scope.iter().map(String::as_str).collect::<Vec<_>>().join(" ")),
+            sub: Some(session.account.to_string().into()),
+            client_id: Some(Cow::Borrowed(&session.client)),
+            scope: Some(session.scope.iter().map(String::as_str).collect::<Vec<_>>().join(" ").into()),
             exp: Some(session.ends_at().seconds()),
             iat: Some(session.born_at.seconds()),
             auth_time: Some(session.started_at.seconds()),
@@ -165,7 +167,7 @@ impl Introspection {
 #[utoipa::path(post, path = "/oauth2/introspect", tag = "oauth",
     request_body(content = IntrospectRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "What is known of the token. `{\"active\":false}` and no more where it is not active, or none of the caller's business.", body = Introspection),
+        (status = 200, description = "What is known of the token. `{\"active\":false}` and no more where it is not active, or none of the caller's business.", body = Introspection<'static>),
         (status = 400, description = "The parameter `token` is missing: `invalid_request`.", body = OAuthError),
         (status = 401, description = "The client failed to authenticate: `invalid_client`. A public client has no secret and cannot ask here.", body = OAuthError),
         (status = 503, description = "The answer is not known: try again after `Retry-After`, and let nobody in.", body = OAuthError),
@@ -182,7 +184,18 @@ pub async fn introspect(
     let (client, asker) = authenticate_or_name(&request, &doors, &form).await?;
     let profile = client.state.value.settings.profile;
     let found = look_up(services, &form, &client, asker).await.map_err(|error| error.in_words_of(profile))?;
-    Ok(no_store(&mut HttpResponse::Ok()).json(found.unwrap_or_default()))
+    let told = match &found {
+        Some(Found::Access(claims)) => Introspection::of_access(claims),
+        Some(Found::Refresh(sid, session)) => Introspection::of_refresh(*sid, session),
+        None => Introspection::default(),
+    };
+    Ok(no_store(&mut HttpResponse::Ok()).json(told))
+}
+
+/// A token that is active, and the caller's business.
+enum Found {
+    Access(Arc<Claims>),
+    Refresh(SessionId, Arc<Session>),
 }
 
 async fn look_up(
@@ -190,7 +203,7 @@ async fn look_up(
     form: &Form,
     client: &AuthenticatedClient,
     asker: Asker,
-) -> Result<Option<Introspection>, HttpError> {
+) -> Result<Option<Found>, HttpError> {
     let settings = &client.state.value.settings;
     let token = form.need("token", TOKEN_LIMIT)?;
     let of_refresh = token.starts_with(REFRESH_PREFIX);
@@ -205,12 +218,10 @@ async fn look_up(
     }
     if of_refresh {
         let found = services.sessions.introspect(token, client, asker).await?;
-        return Ok(found.map(|(sid, session)| Introspection::of_refresh(sid, &session)));
+        return Ok(found.map(|(sid, session)| Found::Refresh(sid, session)));
     }
     match services.tokens.inspect(token)? {
-        Some(token) if may_learn_of(client, &token.claims) => {
-            Ok(Some(Introspection::of_access(Arc::unwrap_or_clone(token.claims))))
-        }
+        Some(token) if may_learn_of(client, &token.claims) => Ok(Some(Found::Access(token.claims))),
         Some(_) if settings.profile == Profile::Fusionauth => Err(Why::NotThisClients.into()),
         _ => Ok(None),
     }
