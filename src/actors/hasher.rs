@@ -222,10 +222,20 @@ impl Hasher {
             Ok(()) => answered.instrument(debug_span!("hash")).await.unwrap_or(Err(Shed::Stopped)),
             Err(shed) => Err(shed),
         };
-        if let Err(shed) = &result {
-            self.shared.metrics.hash_shed_total.with_label_values(&[shed.code()]).inc();
-        }
-        result
+        self.counted(result)
+    }
+
+    /// Whether a job would find a place now, before anything is looked up for it: of somebody whom the account may know, or of another.
+    ///
+    /// # Errors
+    /// [`Shed`], as of [`Self::run`].
+    pub fn has_place(&self, may_be_familiar: bool) -> Result<(), Shed> {
+        let place = self.judge(&self.shared.queue(), may_be_familiar);
+        self.counted(place.map(|_| ()))
+    }
+
+    fn counted<T>(&self, result: Result<T, Shed>) -> Result<T, Shed> {
+        result.inspect_err(|shed| self.shared.metrics.hash_shed_total.with_label_values(&[shed.code()]).inc())
     }
 
     /// How many jobs may wait, and why not more: the queue has no more places, or the last might miss its deadline. The pool may grow slower
@@ -239,17 +249,21 @@ impl Hasher {
         }
     }
 
-    fn admit(&self, waiting: Waiting) -> Result<(), Shed> {
+    /// Whether the queue has a place for one more, and how many it has.
+    fn judge(&self, queue: &Queue, familiar: bool) -> Result<usize, Shed> {
         let (capacity, full) = self.room();
-        let mut queue = self.shared.queue();
-        if queue.stopped {
-            return Err(Shed::Stopped);
-        }
         // An eighth is kept for people whom their accounts know.
-        let reserved = if waiting.share == Share::Familiar { 0 } else { capacity / 8 };
-        if queue.waiting.len() >= capacity - reserved {
-            return Err(full);
+        let reserved = if familiar { 0 } else { capacity / 8 };
+        match queue.waiting.len() {
+            _ if queue.stopped => Err(Shed::Stopped),
+            waiting if waiting >= capacity - reserved => Err(full),
+            _ => Ok(capacity),
         }
+    }
+
+    fn admit(&self, waiting: Waiting) -> Result<(), Shed> {
+        let mut queue = self.shared.queue();
+        let capacity = self.judge(&queue, waiting.share == Share::Familiar)?;
         if let Share::Network(network) = &waiting.share {
             let held = queue.by_network.get(network).copied().unwrap_or(0);
             if held >= (capacity / 4).max(1) {
@@ -410,6 +424,7 @@ mod tests {
         let pool = stopped_pool(256);
         pool.shared.pace.took(3.0);
         assert_eq!((0..32).filter(|_| admit(&pool, Share::Familiar).is_ok()).count(), 15, "45 of 60 s, and 3 s each");
+        assert_eq!(pool.has_place(true), Err(Shed::Deadline));
         assert_eq!(admit(&pool, Share::Familiar), Err(Shed::Deadline));
     }
 

@@ -186,6 +186,8 @@ impl Logins {
     async fn decide(&self, client: &AuthenticatedClient, ask: LoginAsk) -> Result<LoggedIn, NoLogin> {
         let now = self.may_try()?;
         let LoginAsk { login, password, scope, kind, elsewhere, asker } = ask;
+        // Under overload nothing is looked up for who gets no place anyway. No account knows somebody who comes from no network.
+        self.hasher.has_place(asker.network().is_some()).map_err(|_| Unavailable::Busy)?;
         let name = self.core.keys.name().hash(&login);
         let account = match self.core.reader.name(name)?.map(|name| name.value) {
             Some(Name::Taken(account)) => Some(account),
