@@ -120,8 +120,8 @@ pub struct Decision<E, T> {
 pub enum State {
     /// Of a `system` stream. Shared: nearly everything looks at it.
     System(Arc<System>),
-    /// Of an `account:ID` stream.
-    Account(Account),
+    /// Of an `account:ID` stream. Shared, as the server's own.
+    Account(Arc<Account>),
     /// Of a `gate:ID` stream. Shared, as the server's own.
     Gate(Arc<Gate>),
     /// Of a `client:ID` stream. Shared, as the server's own.
@@ -217,7 +217,7 @@ pub fn apply(state: Option<State>, recorded: &Recorded) -> Result<State, Impossi
     }
     Ok(match (&recorded.event, &recorded.stream) {
         (Event::System(event), StreamId::System) => fold!(System, event, shared(system::apply)),
-        (Event::Account(event), StreamId::Account(_)) => fold!(Account, event, account::apply),
+        (Event::Account(event), StreamId::Account(_)) => fold!(Account, event, shared(account::apply)),
         (Event::Gate(event), StreamId::Gate(_)) => fold!(Gate, event, shared(gate::apply)),
         (Event::Client(event), StreamId::Client(_)) => fold!(Client, event, shared(client::apply)),
         (Event::Use(event), StreamId::Use(_)) => {

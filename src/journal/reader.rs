@@ -125,7 +125,7 @@ impl Reader {
     );
     lookup!(
         /// An account.
-        account, AccountId, StreamId::Account, Account, Account
+        account, AccountId, StreamId::Account, Account, Arc<Account>
     );
     lookup!(
         /// A client.

@@ -41,7 +41,7 @@ pub fn renewed(stream: &StreamId, record: &[u8]) -> Result<Vec<u8>, StoreError> 
     let OldFolded { version, prev, at, position, state } = postcard::from_bytes(record).map_err(wrong)?;
     let state = match state {
         OldState::System(system) => State::System(Arc::new(of_system(system, version, at))),
-        OldState::Account(account) => State::Account(of_account(account, made_at(stream, at))),
+        OldState::Account(account) => State::Account(Arc::new(of_account(account, made_at(stream, at)))),
         OldState::Gate(gate) => State::Gate(Arc::new(of_gate(gate, at, made_at(stream, at)))),
         OldState::Session(session) => State::Session(Arc::new(of_session(session))),
         OldState::Client(client) => State::Client(Arc::new(of_client(client, at))),

@@ -87,7 +87,7 @@ fn a_base_holds_the_records_that_the_entries_make() {
 /// A record without what no base in state format 2 tells.
 fn only_what_format_2_says(mut folded: Folded) -> Folded {
     match &mut folded.state {
-        State::Account(account) => account.last_login_at = None,
+        State::Account(account) => Arc::make_mut(account).last_login_at = None,
         // Where the password was replaced.
         State::Gate(gate) if gate.password.password > 1 => {
             Arc::make_mut(gate).password_set_at = Timestamp::default();

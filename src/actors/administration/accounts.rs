@@ -85,7 +85,7 @@ pub struct Account {
     /// Who may have sessions of it: its version is the account's, for those who change it.
     pub gate: Versioned<Arc<Gate>>,
     /// What its logins have left.
-    pub state: account::Account,
+    pub state: Arc<account::Account>,
 }
 
 impl Administration {
