@@ -1,4 +1,5 @@
 use super::*;
+use crate::crypto::access_token::{Typ, mint};
 use crate::crypto::refresh_token::{RefreshToken, UnverifiedRefreshToken};
 use crate::domain::ids::SessionId;
 use KeyStatus::{Active, Distrusted, Next, Retired};
@@ -57,6 +58,36 @@ fn a_distrusted_key_judges_nothing_and_is_not_published() {
     assert_eq!(published, kids[..3]);
     let json = serde_json::to_value(ring.jwks()).unwrap();
     assert_eq!(json["keys"][1]["kid"], kids[1].as_str());
+}
+
+#[test]
+fn a_token_is_believed_each_time_as_the_first_time_and_one_that_differs_in_anything_is_not() {
+    let parts = vec![part(SigningAlg::EdDsa, Active)];
+    let name = kid(&parts[0]);
+    let ring = signing_ring(parts).unwrap();
+    for email in [None, Some("somebody@example.com")] {
+        let claims: Claims = serde_json::from_value(serde_json::json!({
+            "iss": "https://auth.example.com", "sub": "a", "aud": "b", "exp": 1, "iat": 0,
+            "jti": Uuid::nil(), "client_id": "store", "email": email,
+        }))
+        .unwrap();
+        let token = mint(ring.active_signing(SigningAlg::EdDsa).unwrap(), &name, Typ::AccessToken, &claims);
+        for _ in 0..3 {
+            assert_eq!(ring.believe(&token).as_deref(), Some(&claims));
+        }
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        for other in [
+            format!("{signed}.{}", "A".repeat(signature.len())),
+            signed.to_owned(),
+            format!("{token}."),
+            format!("{token}="),
+        ] {
+            assert!(ring.believe(&other).is_none(), "{other}");
+        }
+        let public = ring.signing()[0].jwk.clone();
+        let distrusted = SigningPart { status: Distrusted, published: true, public, pkcs8: None };
+        assert!(signing_ring(vec![distrusted]).unwrap().believe(&token).is_none(), "its key is distrusted now");
+    }
 }
 
 #[test]
