@@ -253,18 +253,16 @@ impl Hall {
             })
         });
         let turns: Vec<_> = turns.collect();
-        let looking = self.never_sleeps.then(|| {
+        if self.never_sleeps {
+            // Ends with the set of tasks that it is in.
             tokio::task::spawn_local(async {
                 loop {
                     tokio::task::yield_now().await;
                 }
-            })
-        });
+            });
+        }
         for turn in turns {
             turn.await?;
-        }
-        if let Some(looking) = looking {
-            looking.abort();
         }
         Ok(())
     }

@@ -107,6 +107,7 @@ impl Reader {
             return Ok(self.hot.get(stream));
         }
         let folded = read_folded(&*self.store, stream)?;
+        // What goes on, as most that is looked up does, need not ask up to where everything was archived.
         let is_archived = |folded: &Folded| folded.state.is_over() && folded.is_archived(self.hot.archived_through());
         Ok(folded.filter(|folded| !is_archived(folded)))
     }
