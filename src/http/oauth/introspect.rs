@@ -51,7 +51,7 @@ pub struct Introspection<'a> {
     /// The issuer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    iss: Option<Cow<'a, str>>,
+    iss: Option<&'a str>,
     /// The account; of a token for a client itself, the client id.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
@@ -59,11 +59,11 @@ pub struct Introspection<'a> {
     /// For whom it is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    aud: Option<Cow<'a, str>>,
+    aud: Option<&'a str>,
     /// The client that it was issued to.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    client_id: Option<Cow<'a, ClientId>>,
+    client_id: Option<&'a ClientId>,
     /// Scopes, separated by spaces.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
@@ -91,19 +91,19 @@ pub struct Introspection<'a> {
     /// The account's roles at the time of the token.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Vec<String>)]
-    roles: Cow<'a, [String]>,
+    roles: &'a [String],
     /// The login id; with scope `email`, and for clients of profile `fusionauth` where it is an e-mail address.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    email: Option<Cow<'a, str>>,
+    email: Option<&'a str>,
     /// The client again, for those of profile `fusionauth`.
     #[serde(rename = "applicationId", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    application: Option<Cow<'a, ClientId>>,
+    application: Option<&'a ClientId>,
     /// How the holder came by the token, for clients of profile `fusionauth`: `PASSWORD`, `REFRESH_TOKEN` and others.
     #[serde(rename = "authenticationType", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    authentication: Option<Cow<'a, str>>,
+    authentication: Option<&'a str>,
     /// Always true where there is an e-mail address, for clients of profile `fusionauth`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -111,11 +111,11 @@ pub struct Introspection<'a> {
     /// The login id that is no e-mail address, for clients of profile `fusionauth`.
     #[serde(rename = "preferred_username", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    username: Option<Cow<'a, str>>,
+    username: Option<&'a str>,
     /// The one tenant, for clients of profile `fusionauth`.
     #[serde(rename = "tid", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, value_type = Option<String>)]
-    tenant: Option<Cow<'a, str>>,
+    tenant: Option<&'a str>,
 }
 
 impl<'a> Introspection<'a> {
@@ -123,23 +123,23 @@ impl<'a> Introspection<'a> {
         Self {
             active: true,
             token_type: Some("Bearer"),
-            iss: Some((&claims.iss).into()),
+            iss: Some(&claims.iss),
             sub: Some((&claims.sub).into()),
-            aud: Some((&claims.aud).into()),
-            client_id: Some(Cow::Borrowed(&claims.client_id)),
+            aud: Some(&claims.aud),
+            client_id: Some(&claims.client_id),
             scope: Some(claims.scope.as_str()).filter(|scope| !scope.is_empty()).map(Cow::from),
             exp: Some(claims.exp),
             iat: Some(claims.iat),
             auth_time: claims.auth_time,
             jti: Some(claims.jti),
             sid: claims.sid,
-            roles: Cow::from(&claims.roles),
-            email: claims.email.as_ref().map(Cow::from),
-            application: claims.application.as_ref().map(Cow::Borrowed),
-            authentication: claims.authentication.as_ref().map(Cow::from),
+            roles: &claims.roles,
+            email: claims.email.as_deref(),
+            application: claims.application.as_ref(),
+            authentication: claims.authentication.as_deref(),
             email_verified: claims.email_verified,
-            username: claims.username.as_ref().map(Cow::from),
-            tenant: claims.tenant.as_ref().map(Cow::from),
+            username: claims.username.as_deref(),
+            tenant: claims.tenant.as_deref(),
         }
     }
 
@@ -147,7 +147,7 @@ impl<'a> Introspection<'a> {
         Self {
             active: true,
             sub: Some(session.account.to_string().into()),
-            client_id: Some(Cow::Borrowed(&session.client)),
+            client_id: Some(&session.client),
             scope: Some(session.scope.iter().map(String::as_str).collect::<Vec<_>>().join(" ").into()),
             exp: Some(session.ends_at().seconds()),
             iat: Some(session.born_at.seconds()),
