@@ -108,7 +108,6 @@ impl Phase {
                 in_flight: part_of(self.bounds.in_flight, share),
             },
             end: self.warm_up + self.span,
-            never_sleeps: !self.cpus.is_empty(),
             floor,
             users: RefCell::new(users.into()),
             lanes: RefCell::default(),
@@ -118,6 +117,9 @@ impl Phase {
             chance: RefCell::new(chance),
         });
         let done = LocalSet::new().block_on(&runtime, async {
+            if !self.cpus.is_empty() {
+                tokio::task::spawn_local(never_sleep());
+            }
             match self.load {
                 Load::Open { rate, arrivals } => {
                     hall.clone().open(Schedule::new(arrivals, rate, hall.end, share, self.seed)).await
@@ -132,6 +134,14 @@ impl Phase {
     }
 }
 
+/// Looks for answers all the time, on processors that nobody else needs, until the set of tasks ends that it is in. To wake who sleeps costs a
+/// server up to a fifth of a small answer, and the slower it answers, the more often: that is no cost of what was asked.
+async fn never_sleep() {
+    loop {
+        tokio::task::yield_now().await;
+    }
+}
+
 fn part_of(whole: usize, share: Share) -> usize {
     (whole / share.of + usize::from(share.number < whole % share.of)).max(1)
 }
@@ -141,9 +151,6 @@ struct Hall {
     scenario: Scenario,
     most: Bounds,
     end: Duration,
-    /// Whether it looks for answers all the time, on processors that nobody else needs. To wake who sleeps costs a server up to a fifth of
-    /// a small answer, and the slower it answers, the more often: that is no cost of what was asked.
-    never_sleeps: bool,
     floor: Floor,
     /// Those who have no request under way, the one who waited longest first.
     users: RefCell<VecDeque<User>>,
@@ -253,14 +260,6 @@ impl Hall {
             })
         });
         let turns: Vec<_> = turns.collect();
-        if self.never_sleeps {
-            // Ends with the set of tasks that it is in.
-            tokio::task::spawn_local(async {
-                loop {
-                    tokio::task::yield_now().await;
-                }
-            });
-        }
         for turn in turns {
             turn.await?;
         }

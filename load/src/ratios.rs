@@ -151,15 +151,17 @@ pub struct Pool {
 /// # Errors
 /// Where a phase cannot be run.
 pub fn overload(runner: &mut Runner, plan: &Plan, times: f64, pool: Pool, rounds: usize) -> Result<Vec<Ratio>, String> {
-    let (mut kept, mut slowest) = (Vec::new(), Duration::ZERO);
+    let (mut kept, mut costs, mut slowest) = (Vec::new(), Vec::new(), Duration::ZERO);
     for _ in 0..rounds {
         runner.run(plan.phase("idle", Scenario::Introspect, plan.open(WATCHED)))?;
-        let peak = runner.run(plan.phase("peak", Scenario::Login, Load::Closed(AT_PEAK * pool.threads)))?.rate();
+        let at_peak = runner.run(plan.phase("peak", Scenario::Login, Load::Closed(AT_PEAK * pool.threads)))?;
+        let peak = at_peak.rate();
         if peak == 0.0 {
             return Err("nobody could log in, so there is no peak to go beyond".to_owned());
         }
         let over = runner.run(plan.phase("overload", Scenario::Login, plan.open(peak * times)))?;
         kept.push(over.rate() / peak);
+        costs.extend(at_peak.server_cpu_each().zip(over.server_cpu_each()).map(|(peak, over)| peak / over));
         slowest = slowest.max(Duration::from_secs_f64(2.0 * pool.threads as f64 / peak));
     }
     let over = runner.together().into_iter().find(|measured| measured.phase.name == "overload");
@@ -170,12 +172,18 @@ pub fn overload(runner: &mut Runner, plan: &Plan, times: f64, pool: Pool, rounds
     let refused =
         format!("p99 in ms of refusals; ten times the p99 of an introspection of the idle server, {}", length(idle));
     let p99 = |latencies: &Latencies| vec![millis(latencies.quantile(0.99))];
-    Ok(vec![
-        Ratio::at_least("R5", &format!("logins/s at {times} times the peak ÷ logins/s at the peak"), 0.95, kept),
+    let mut ratios =
+        vec![Ratio::at_least("R5", &format!("logins/s at {times} times the peak ÷ logins/s at the peak"), 0.95, kept)];
+    if !costs.is_empty() {
+        let what = "the server's processor time of a login at the peak ÷ of one beyond it, with the refusals beside it";
+        ratios.push(Ratio::told("R5 by cpu", what, costs));
+    }
+    ratios.extend([
         Ratio::at_most("R5 accepted", accepted, millis(pool.deadline + slowest), p99(&figures.done)),
         Ratio::at_most("R5 refused", &refused, 10.0 * millis(idle), p99(&figures.refused)),
         Ratio::at_most("R5 unsaid", "refusals without Retry-After", 0.0, vec![figures.without_retry_after as f64]),
-    ])
+    ]);
+    Ok(ratios)
 }
 
 /// Complains of what makes a figure worthless, in words; empty where nothing does.

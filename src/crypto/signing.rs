@@ -2,7 +2,6 @@
 
 mod jwk;
 
-pub(super) use jwk::PublicBytes;
 pub use jwk::{Jwk, JwkError};
 
 use crate::domain::keys::SigningAlg;

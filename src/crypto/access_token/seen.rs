@@ -59,7 +59,9 @@ impl Seen {
 impl Generations {
     fn keep(&mut self, digest: Digest, kept: Kept) {
         if self.young.len() >= GENERATION {
-            self.old = std::mem::take(&mut self.young);
+            // Their memory is kept: a map that grows anew copies itself a dozen times.
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
         }
         self.young.insert(digest, kept);
     }

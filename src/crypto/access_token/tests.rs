@@ -2,6 +2,7 @@ use super::*;
 use crate::crypto::signing::SigningKey;
 use crate::domain::ids::{SessionId, TokenId};
 use aws_lc_rs::hmac;
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -47,7 +47,7 @@ pub struct Jwk {
 pub struct JwkError(pub &'static str);
 
 /// Public key bytes, as the verifying side needs them.
-pub(in crate::crypto) enum PublicBytes {
+enum PublicBytes {
     /// 0x04 ‖ x ‖ y (SEC 1 section 2.3.3).
     P256(Vec<u8>),
     Ed25519(Vec<u8>),
@@ -158,7 +158,7 @@ impl Jwk {
     }
 
     /// Checks that type, curve, algorithm and use fit together, and decodes the key.
-    pub(in crate::crypto) fn public_bytes(&self) -> Result<PublicBytes, JwkError> {
+    fn public_bytes(&self) -> Result<PublicBytes, JwkError> {
         if self.usage != "sig" {
             return Err(JwkError("its use is not sig"));
         }
