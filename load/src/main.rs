@@ -82,7 +82,7 @@ fn run(command: Command) -> Result<ExitCode, String> {
             ratios::logins(&mut floor.runner, &floor.plan, &hashes, rounds)
         }),
         Command::Beside { rounds, common } => measure(&common, "introspection beside logins", |floor| {
-            ratios::beside(&mut floor.runner, &floor.plan, rounds)
+            ratios::beside(&mut floor.runner, &floor.plan, floor.pool, rounds)
         }),
         Command::Overload { times, rounds, common } => measure(&common, "more logins than it can take", |floor| {
             ratios::overload(&mut floor.runner, &floor.plan, times, floor.pool, rounds)

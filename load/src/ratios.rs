@@ -13,9 +13,8 @@ use std::time::Duration;
 
 /// Introspections a second where a cheap endpoint is watched.
 const WATCHED: f64 = 500.0;
-/// Connections by which logins are brought to saturation. More than hash threads, and fewer than the queue has places.
-const LOGGING_IN: usize = 64;
-/// The same for each hash thread, where nobody must be refused for want of a place.
+/// Connections for each hash thread by which logins are brought to saturation: enough that none is ever idle, and so few that nobody is
+/// refused for want of a place.
 const AT_PEAK: usize = 32;
 
 /// R7, R7i: a scenario at saturation over the server's POST that decides nothing.
@@ -64,15 +63,16 @@ pub fn over_noop(
 /// Where a phase cannot be run, or the program of the baseline fails.
 pub fn logins(runner: &mut Runner, plan: &Plan, hashes: &Hashes<'_>, rounds: usize) -> Result<Vec<Ratio>, String> {
     let (mut rates, mut costs, mut raws) = (Vec::new(), Vec::new(), Vec::new());
+    let connections = AT_PEAK * hashes.threads;
     for _ in 0..rounds {
         let raw = hashes.rate(plan.span)?;
-        let logins = runner.run(plan.phase("login", Scenario::Login, Load::Closed(LOGGING_IN)))?;
+        let logins = runner.run(plan.phase("login", Scenario::Login, Load::Closed(connections)))?;
         rates.push(logins.rate() / raw);
         costs.extend(logins.server.map(Cpu::beside_hashing));
         raws.push(raw);
     }
     let mut ratios = vec![
-        Ratio::at_least("R1", &format!("logins/s at {LOGGING_IN} connections ÷ raw hashes/s"), 0.95, rates),
+        Ratio::at_least("R1", &format!("logins/s at {connections} connections ÷ raw hashes/s"), 0.95, rates),
         Ratio::told("raw", "raw hashes/s, the baseline", raws),
     ];
     if !costs.is_empty() {
@@ -121,12 +121,12 @@ impl Hashes<'_> {
 ///
 /// # Errors
 /// Where a phase cannot be run.
-pub fn beside(runner: &mut Runner, plan: &Plan, rounds: usize) -> Result<Vec<Ratio>, String> {
+pub fn beside(runner: &mut Runner, plan: &Plan, pool: Pool, rounds: usize) -> Result<Vec<Ratio>, String> {
     log_everybody_in(&runner.target, &mut runner.users)?;
     for _ in 0..rounds {
         runner.run(plan.phase("idle", Scenario::Introspect, plan.open(WATCHED)))?;
         let watched = plan.phase("beside logins", Scenario::Introspect, plan.open(WATCHED));
-        runner.run_beside(watched, plan.phase("logins", Scenario::Login, Load::Closed(LOGGING_IN)))?;
+        runner.run_beside(watched, plan.phase("logins", Scenario::Login, Load::Closed(AT_PEAK * pool.threads)))?;
     }
     let p99 = |name| runner.latencies(name, Operation::Introspect).quantile(0.99).as_secs_f64() * 1000.0;
     let (idle, busy) = (p99("idle"), p99("beside logins"));
