@@ -8,8 +8,9 @@ use prometheus::{
 };
 
 /// From a tenth of a millisecond to ten seconds: a sync of a good disk lies at the beginning, a hash in the middle.
+/// Close together where a login that has to wait is refused at last (`hash.deadline`): between two bounds a quantile is a guess.
 const SECONDS: &[f64] =
-    &[0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0];
+    &[0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0];
 /// Signatures take microseconds.
 const SIGNING_SECONDS: &[f64] = &[0.000_005, 0.000_01, 0.000_02, 0.000_05, 0.000_1, 0.000_5, 0.001, 0.005, 0.02];
 /// Sizes of batches.
