@@ -46,17 +46,6 @@ pub struct Jwk {
 #[error("not a public signing key: {0}")]
 pub struct JwkError(pub &'static str);
 
-/// Public key bytes, as the verifying side needs them.
-enum PublicBytes {
-    /// 0x04 ‖ x ‖ y (SEC 1 section 2.3.3).
-    P256(Vec<u8>),
-    Ed25519(Vec<u8>),
-    Rsa {
-        n: Vec<u8>,
-        e: Vec<u8>,
-    },
-}
-
 impl Jwk {
     fn new(kty: &str, crv: Option<&str>, alg: SigningAlg) -> Self {
         Self {
@@ -128,19 +117,6 @@ impl Jwk {
         URL_SAFE_NO_PAD.encode(sha256(format!("{{{}}}", present.join(",")).as_bytes()))
     }
 
-    /// The key as AWS-LC has it, which says that it is one: a point on the curve, a modulus of 2048 to 8192 bits.
-    pub(in crate::crypto) fn parsed(&self) -> Result<ParsedPublicKey, JwkError> {
-        let refused = |_| JwkError("it is no point of the curve, or no RSA key");
-        match self.public_bytes()? {
-            PublicBytes::P256(point) => ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).map_err(refused),
-            PublicBytes::Ed25519(public) => ParsedPublicKey::new(&ED25519, &public).map_err(refused),
-            PublicBytes::Rsa { n, e } => {
-                let components = PublicKeyComponents { n: &n, e: &e };
-                components.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256).map_err(refused)
-            }
-        }
-    }
-
     /// The key as PEM of a `SubjectPublicKeyInfo` (RFC 7468 section 13).
     ///
     /// # Errors
@@ -157,8 +133,9 @@ impl Jwk {
         Ok(pem)
     }
 
-    /// Checks that type, curve, algorithm and use fit together, and decodes the key.
-    fn public_bytes(&self) -> Result<PublicBytes, JwkError> {
+    /// The key as AWS-LC has it. Checks that type, curve, algorithm and use fit together, and that it is a key: a point on the curve, a modulus of
+    /// 2048 to 8192 bits.
+    pub(in crate::crypto) fn parsed(&self) -> Result<ParsedPublicKey, JwkError> {
         if self.usage != "sig" {
             return Err(JwkError("its use is not sig"));
         }
@@ -166,30 +143,32 @@ impl Jwk {
             let text = member.as_deref().ok_or(JwkError("a member is missing"))?;
             URL_SAFE_NO_PAD.decode(text).map_err(|_| JwkError("a member is not base64url"))
         };
-        match (self.alg, self.kty.as_str(), self.crv.as_deref()) {
+        let parsed = match (self.alg, self.kty.as_str(), self.crv.as_deref()) {
             (SigningAlg::Es256, "EC", Some("P-256")) => {
                 let (x, y) = (bytes(&self.x)?, bytes(&self.y)?);
                 if x.len() != 32 || y.len() != 32 {
                     return Err(JwkError("x and y of P-256 are 32 bytes each"));
                 }
-                Ok(PublicBytes::P256([&[4], x.as_slice(), &y].concat()))
+                // 0x04 ‖ x ‖ y (SEC 1 section 2.3.3).
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4], x.as_slice(), &y].concat())
             }
             (SigningAlg::EdDsa, "OKP", Some("Ed25519")) => {
                 let public = bytes(&self.x)?;
                 if public.len() != 32 {
                     return Err(JwkError("x of Ed25519 is 32 bytes"));
                 }
-                Ok(PublicBytes::Ed25519(public))
+                ParsedPublicKey::new(&ED25519, public)
             }
             (SigningAlg::Rs256, "RSA", None) => {
                 let (n, e) = (bytes(&self.n)?, bytes(&self.e)?);
                 if !(256..=1024).contains(&n.len()) || n[0] == 0 || e.first().is_none_or(|first| *first == 0) {
                     return Err(JwkError("an RSA key has 2048 to 8192 bits, n and e without leading zeros"));
                 }
-                Ok(PublicBytes::Rsa { n, e })
+                PublicKeyComponents { n: &n, e: &e }.to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
             }
-            _ => Err(JwkError("kty, crv and alg do not fit together")),
-        }
+            _ => return Err(JwkError("kty, crv and alg do not fit together")),
+        };
+        parsed.map_err(|_| JwkError("it is no point of the curve, or no RSA key"))
     }
 }
 
@@ -292,11 +271,11 @@ mod tests {
     #[test]
     fn a_key_whose_members_do_not_fit_together_is_refused() {
         let good = Jwk::from_ed25519(&[1; 32]).unwrap();
-        assert!(good.public_bytes().is_ok());
+        assert!(good.parsed().is_ok());
         let changed = |change: fn(&mut Jwk)| {
             let mut jwk = good.clone();
             change(&mut jwk);
-            jwk.public_bytes().is_err()
+            jwk.parsed().is_err()
         };
         assert!(changed(|jwk| jwk.usage = "enc".to_owned()));
         assert!(changed(|jwk| jwk.alg = SigningAlg::Es256));
