@@ -13,6 +13,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::task::Poll;
+use tokio::task::unconstrained;
 use zeroize::Zeroizing;
 
 /// Counts the messages since it woke, and panics when it is told to.
@@ -128,12 +129,15 @@ impl ArcWake for Trap {
     }
 }
 
-/// Asks, and leaves a trap for the answer. One that is there already is too quick for it: then it asks again.
+/// Asks, and leaves a trap for the answer. One that is there already is too quick for it: then it asks again, as often as it
+/// takes. Without tokio's budget of polls: where it is used up, an answer that is there is called pending, and nobody wakes the
+/// trap.
 fn trap<F: Future>(ask: impl Fn() -> F) {
     let trap = waker(Arc::new(Trap));
-    let mut asked = Box::pin(ask());
+    let ask = || Box::pin(unconstrained(ask()));
+    let mut asked = ask();
     while matches!(asked.poll_unpin(&mut std::task::Context::from_waker(&trap)), Poll::Ready(_)) {
-        asked = Box::pin(ask());
+        asked = ask();
     }
     std::thread::sleep(std::time::Duration::from_secs(60));
 }
