@@ -69,15 +69,9 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// Whether a text has the shape of a pattern, in which `…` stands for anything, and as a line of its own for any lines or none.
-/// White space at the end says nothing.
+/// Whether a text has the shape of a pattern, in which `…` stands for anything. White space at the end says nothing.
 fn has_shape(text: &str, pattern: &str) -> bool {
-    // Each line with both its ends, so that nothing can stand between two of them.
-    let in_lines = |text: &str| -> String {
-        let lines = text.trim_end().lines();
-        lines.map(|line| if line.chars().eq([ANYTHING]) { line.to_owned() } else { format!("\n{line}\n") }).collect()
-    };
-    let (text, pattern) = (in_lines(text), in_lines(pattern));
+    let (text, pattern) = (text.trim_end(), pattern.trim_end());
     let mut parts = pattern.split(ANYTHING);
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap()) else { return false };
     let Some(last) = parts.next_back() else { return rest.is_empty() };
@@ -361,11 +355,6 @@ fn a_shape_holds_where_it_says_something_and_lets_through_the_rest() {
         ("a b c\n", "a b\n", false),
         ("a b c\n", "a … c\n", true),
         ("a b c\nd\n", "a …\nd\n", true),
-        ("a\nb\nc\nd\n", "a\n…\nd\n", true),
-        ("a\nd\n", "a\n…\nd\n", true),
-        ("d\n", "…\nd\n", true),
-        ("a b\nc d\n", "a\n…\nc d\n", false),
-        ("a b\nc d\n", "a b\n…\nd\n", false),
         ("a b c\n", "…", true),
         ("", "…", true),
         ("a b c\n", "…b…", true),
